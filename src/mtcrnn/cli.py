@@ -1,0 +1,168 @@
+"""Level 4: the command line. Thin: parse, call one function, print one result. Heavy modules load when used."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from mtcrnn.config import Generate, Net, Tier, Train
+from mtcrnn.errors import InputError
+from mtcrnn.options import add_options, add_sizes, build, check_sizes, sizes, typed
+
+Run = Callable[[argparse.Namespace], None]
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse with one-line errors and no guessing of shortened options."""
+
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(allow_abbrev=False, **keywords)
+
+    def error(self, message: str) -> NoReturn:
+        """Bad arguments are bad input like any other."""
+        raise InputError(f"{message} (see '{self.prog} --help')")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The `mtcrnn` command. Returns the exit code: 0, or 2 for bad input."""
+    return run(command_parser(), argv)
+
+
+def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
+    """Parse, run what the options chose, and turn bad input into one line on standard error."""
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    try:
+        args = parser.parse_args([a for a in arguments if a != "--debug"])
+        args.run(args)
+    except InputError as error:
+        if debug:
+            raise
+        print(f"mtcrnn: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("mtcrnn: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of `mtcrnn` with all its commands."""
+    parser = Parser(
+        prog="mtcrnn",
+        description="Train recurrent networks on labelled sounds and play them through their parameters.",
+        epilog="'mtcrnn COMMAND --help' explains one command. --debug shows the whole traceback of an error.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, summary: str, run: Run) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary)
+        made.set_defaults(run=run)
+        return made
+
+    _add_quickstart(command("quickstart", "make a texture, train on it, play a glide: all in minutes", _quickstart))
+    _add_texture(command("texture", "write a built-in labelled data set", _texture))
+    _add_params(commands.add_parser("params", help="make, check and change param files", description="param files"))
+    add_train(command("train", "train a model on a folder of wavs and param files", run_train))
+    add_generate(command("generate", "generate sound from a trained model", run_generate))
+    _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
+    return parser
+
+
+def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
+    """The options of training; `original` takes the 2020 defaults."""
+    add_options(parser, Tier, "what to generate", original=original)
+    add_options(parser, Net, "network", original=original)
+    add_options(parser, Train, "training", original=original)
+    add_sizes(parser)
+
+
+def add_generate(parser: argparse.ArgumentParser, original: bool = False) -> None:
+    """The options of generating; `original` takes the 2020 defaults."""
+    add_options(parser, Generate, "generating", original=original)
+    add_options(parser, Tier, "the model (known from its folder; only checked)", inherit=True)
+    add_options(parser, Net, "its network (known from its folder; only checked)", inherit=True)
+    add_sizes(parser)
+
+
+def run_train(args: argparse.Namespace) -> None:
+    """Train, and say what to do next."""
+    from mtcrnn.training import train
+
+    tier, net, options = build(Tier, args), build(Net, args), build(Train, args)
+    check_sizes(tier, sizes(args))
+    saved = train(tier, net, options)
+    print(f"saved {saved}")
+    settings = "".join(f" {name}=VALUE" for name in tier.prop)
+    print(f"next: mtcrnn generate --model_dir {saved.parent}" + (f" --set{settings}" if settings else ""))
+
+
+def run_generate(args: argparse.Namespace) -> None:
+    """Generate, and say what was written."""
+    from mtcrnn.rendering import generate
+
+    for path in generate(build(Generate, args), {**typed(Tier, args), **typed(Net, args)}, sizes(args)):
+        print(f"wrote {path}")
+
+
+def _add_quickstart(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, default=Path("output/quickstart"), help="folder of the run [%(default)s]")
+    parser.add_argument("--num_steps", type=int, default=None, help="training steps (left out: about four minutes)")
+
+
+def _quickstart(args: argparse.Namespace) -> None:
+    from mtcrnn.quickstart import quickstart
+
+    quickstart(args.out, args.num_steps)
+
+
+def _add_texture(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", help="the texture: pops")
+    parser.add_argument("--out", type=Path, required=True, help="new folder to write")
+    parser.add_argument("--files", type=int, default=11, help="wavs, evenly spread over the parameter [%(default)s]")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each, in seconds [%(default)s]")
+    parser.add_argument("--sample_rate", type=int, default=16000, help="in Hz [%(default)s]")
+    parser.add_argument("--rand_seed", type=int, default=0, help="the same number makes the same files [%(default)s]")
+
+
+def _texture(args: argparse.Namespace) -> None:
+    from mtcrnn.textures import write_texture
+
+    wavs = write_texture(
+        args.name,
+        args.out,
+        files=args.files,
+        seconds=args.seconds,
+        sample_rate=args.sample_rate,
+        seed=args.rand_seed,
+    )
+    print(f"wrote {len(wavs)} wavs with param files to {args.out}")
+
+
+def _add_params(parser: argparse.ArgumentParser) -> None:
+    from mtcrnn import params_cli
+
+    params_cli.add_commands(parser)
+
+
+def _add_plot(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path, help=".wav, .npy, .params, or a run's folder")
+    parser.add_argument("--external_sr", type=float, help="values per second of the .npy files")
+    parser.add_argument("--out", type=Path, help="the picture (left out: beside the first file, as .png)")
+
+
+def _plot(args: argparse.Namespace) -> None:
+    from mtcrnn.plots import plot_files
+
+    print(f"wrote {plot_files(args.files, args.out, args.external_sr)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

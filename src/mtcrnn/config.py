@@ -1,0 +1,167 @@
+"""Level 1: every option, once. Frozen dataclasses whose fields carry their help text and unit.
+
+The command lines (`cli.py`, `compat.py`), the files on disk and the manual are all made from these classes, so
+an option has one name, one type and one default. `validation.parse` reads them back
+strictly. `ORIGINAL` holds the defaults of the 2020 code where ours differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field
+from typing import Any, Literal
+
+from mtcrnn.errors import InputError, listing
+
+AUDIO = "audio"  # the name in `generate` that stands for sound itself
+NET_NUMBERS = ("gru",)  # the original's --net 0, 1, ...
+
+
+def option(help: str, default: Any = MISSING) -> Any:
+    """A dataclass field that is also a command-line option: `help` is what people read."""
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True)
+class Tier:
+    """What one model generates, and from what."""
+
+    generate: tuple[str, ...] = option("what to generate: audio, or names of parameters", (AUDIO,))
+    prop: tuple[str, ...] = option("names of the conditioning parameters", ())
+    sample_rate: int = option("generated values per second; for audio the sample rate in Hz", 16000)
+    mulaw_channels: int = option("number of mu-law codes for one audio sample", 256)
+    onehot: bool = option("feed audio to the net as a one-hot code instead of one number", False)
+
+    def __post_init__(self) -> None:
+        require(self.sample_rate > 0, "sample_rate", self.sample_rate, "above 0")
+        require(2 <= self.mulaw_channels <= 65536, "mulaw_channels", self.mulaw_channels, "2 to 65536")
+        for key in ("generate", "prop"):
+            names = getattr(self, key)
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise InputError(f"--{key} names {listing(twice)} twice")
+        if not self.generate:
+            raise InputError("--generate is empty; name audio or the parameters to generate")
+        if self.generate != (AUDIO,):
+            raise InputError(f"--generate {' '.join(self.generate)}: this version generates audio only")
+
+    @property
+    def is_audio(self) -> bool:
+        """True where this tier generates sound, False where it generates parameters."""
+        return self.generate == (AUDIO,)
+
+    @property
+    def gen_size(self) -> int:
+        """The original's `--gen_size`: input channels taken by the tier's own past."""
+        return self.mulaw_channels if self.onehot else len(self.generate)
+
+    @property
+    def cond_size(self) -> int:
+        """The original's `--cond_size`: the number of conditioning parameters."""
+        return len(self.prop)
+
+
+@dataclass(frozen=True)
+class Net:
+    """The network's architecture and size."""
+
+    net: str = option("architecture, by name or by the original's number", "gru")
+    hidden_size: int = option("units of each recurrent layer", 128)
+    n_layers: int = option("stacked recurrent layers", 2)
+
+    def __post_init__(self) -> None:
+        require(self.hidden_size > 0, "hidden_size", self.hidden_size, "above 0")
+        require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
+
+
+@dataclass(frozen=True)
+class Train:
+    """How to train. A step is one batch of windows; a window is `seq_len` generated values in a row."""
+
+    data_dir: str = option("folder of wavs, at any depth", "./data/audio")
+    param_dir: str | None = option("folder of the param files (left out: the data folder)", None)
+    output_dir: str = option("folder of the run; a relative one lies under output/", "run")
+    num_steps: int = option("steps of this run", 2000)
+    batch_size: int = option("windows in a step", 32)
+    seq_len: int = option("length of a training window, in generated values", 1024)
+    stride: int = option("shift between neighbouring windows, in generated values", 1)
+    lr: float = option("learning rate of Adam", 0.002)
+    grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
+    tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
+    temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
+    checkpoint: int = option("save the model every so many steps (and at the end)", 500)
+    holdout: str = option(
+        "held out for testing: 'tail' (the last tenth of each file, 1 s at most), 'file:NAME' (one file), or 'none'",
+        "tail",
+    )
+    rand_seed: int = option("random seed of the run: weights, batches, coins", 0)
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "batch_size", "seq_len", "stride", "checkpoint"):
+            require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require(self.lr > 0, "lr", self.lr, "above 0")
+        require(self.grad_clip >= 0, "grad_clip", self.grad_clip, "0 or above")
+        require(0 <= self.tfr <= 1, "tfr", self.tfr, "0 to 1")
+        require(self.temp >= 0, "temp", self.temp, "0 or above")
+        require(self.rand_seed >= 0, "rand_seed", self.rand_seed, "0 or above")
+        if self.holdout not in ("tail", "none") and not self.holdout.startswith("file:"):
+            raise InputError(f"--holdout is {self.holdout!r}; it must be tail, file:NAME or none")
+
+
+@dataclass(frozen=True)
+class Generate:
+    """How to generate from a trained model."""
+
+    model_dir: str = option("the run's folder, its model/ folder, or one model_STEP folder")
+    step: int = option("which saved step (left out: the newest)", 0)
+    length: int | None = option("how much to generate, in steps (audio: samples); left out: 10 seconds", None)
+    seq_len: int | None = option("priming plus generated length, in steps; left out: 0.25 s of priming", None)
+    batch_size: int = option("sounds made at once", 1)
+    temp: float = option("temperature: 1 as trained, below 1 tamer, above 1 wilder", 1.0)
+    seed: str | None = option("prime with this wav (and condition on its param file)", None)
+    seed_start: float = option("where in the seed file to start, in seconds", 0.0)
+    data_dir: str | None = option("prime from a random place in this folder of wavs", None)
+    param_dir: str | None = option("folder of their param files (left out: beside the wavs)", None)
+    rand_prime: bool = option("prime with random numbers", False)
+    paramvect: Literal["self", "external", "none"] = option(
+        "conditioning: self (the param file of the seed), external (--external_array) or none", "self"
+    )
+    external_array: str | None = option(".npy of control values [batch, length, parameters]", None)
+    external_sr: float | None = option("values per second in the external array", None)
+    set: tuple[str, ...] = option("constant or linear parameters: NAME=VALUE or NAME=FROM:TO", ())
+    out: str = option("output name without ending; _0, _1, ... are added for a batch", "generated")
+    save: bool = option("also save the generated values as .npy", False)
+    rand_seed: int | None = option("random seed: the same number gives the same sound", None)
+
+    def __post_init__(self) -> None:
+        require(self.length is None or self.length > 0, "length", self.length, "above 0")
+        require(self.batch_size > 0, "batch_size", self.batch_size, "above 0")
+        require(self.temp >= 0, "temp", self.temp, "0 or above")
+        require(self.seed_start >= 0, "seed_start", self.seed_start, "0 or above, in seconds")
+        require(self.step >= 0, "step", self.step, "0 or above")
+        sources = [name for name in ("seed", "data_dir") if getattr(self, name)]
+        if len(sources) > 1:
+            raise InputError("--seed and --data_dir both say where to prime from; give one")
+
+
+# The 2020 defaults, where they differ from ours (shared/original-flags tables; used by train.py and generate.py).
+ORIGINAL: dict[type, dict[str, Any]] = {
+    Net: {"hidden_size": 800, "n_layers": 3},
+    Train: {
+        "output_dir": "./output",
+        "num_steps": 100000,
+        "batch_size": 16,
+        "seq_len": 4000,
+        "lr": 0.0005,
+        "checkpoint": 10000,
+    },
+    Generate: {
+        "length": 16000,
+        "batch_size": 16,
+    },  # its --seq_len, 4000, is shorter than its --length: no priming at all
+}
+
+
+def require(holds: bool, name: str, value: object, allowed: str) -> None:
+    """Raise the error for an option out of its range unless the condition holds."""
+    if not holds:
+        raise InputError(f"--{name} is {value}; it must be {allowed}")

@@ -1,0 +1,205 @@
+"""Level 1: a data set in memory: the codes and curves of all files, and batches of windows out of them.
+
+Values and curves of all files stand in two arrays, one after the other, so that a batch is one gather. Above
+`MEMORY_LIMIT` the arrays live in a temporary memory-mapped file instead.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mtcrnn import audio
+from mtcrnn.codec import MuLaw
+from mtcrnn.config import Tier
+from mtcrnn.errors import InputError, listing
+from mtcrnn.params import ParamFile, Range, normalise
+from mtcrnn.paramset import ParamManager
+from mtcrnn.rng import Purpose, generator
+
+log = logging.getLogger(__name__)
+
+MEMORY_LIMIT = 2 * 2**30  # bytes of values and curves kept in memory before they go to a memory-mapped file
+TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, a second at most
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of T steps: values [B, T+1, G] and normalised conditions [B, T, C].
+
+    The input of step t is values[:, t] under conditions[:, t]; its target is values[:, t+1]. Conditions are those
+    of the target's moment.
+    """
+
+    values: NDArray[Any]
+    conditions: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where windows of T+1 values may start: `first[i] + stride * k` for k = 0 .. count[i]-1, for each stretch i."""
+
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    stride: int
+    seq_len: int
+
+    def __len__(self) -> int:
+        return int(self.count.sum())
+
+    def starts(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The start of window number `index`, counted through all stretches."""
+        ends = np.cumsum(self.count)
+        stretch = np.searchsorted(ends, index, side="right")
+        return self.first[stretch] + (index - (ends - self.count)[stretch]) * self.stride
+
+
+class Corpus:
+    """The files of a data set for one tier.
+
+    Attributes:
+        names: the wavs, in the order they are stored.
+        offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
+        values: [N, G]: codes (the smallest integer type that holds them).
+        conditions: float32 [N, C], normalised.
+        ranges: the range of every parameter, in the user's units.
+    """
+
+    def __init__(self, tier: Tier, data: ParamManager, ranges: dict[str, Range] | None = None) -> None:
+        """Read everything.
+
+        Args:
+            tier: what is generated, under what, at which rate.
+            data: the wavs and param files.
+            ranges: the parameters' ranges where a model fixed them already; else they are taken from the data.
+
+        Raises:
+            InputError: no wavs, a bad wav, a missing or bad param file, a parameter that a file lacks.
+        """
+        self.tier = tier
+        self.names = data.wavs()
+        files = [data.read(wav) for wav in self.names] if tier.prop else []
+        self.ranges = ranges or self._ranges_of(data, files)
+        codec = MuLaw(tier.mulaw_channels)
+        code_type = np.min_scalar_type(tier.mulaw_channels - 1)
+        coded: list[NDArray[Any]] = []
+        mixed: dict[int, int] = {}
+        resampled: dict[int, int] = {}
+        for wav in tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False):
+            sound = audio.read(wav, tier.sample_rate)
+            if sound.file_channels > 1:
+                mixed[sound.file_channels] = mixed.get(sound.file_channels, 0) + 1
+            if sound.file_sample_rate != tier.sample_rate:
+                resampled[sound.file_sample_rate] = resampled.get(sound.file_sample_rate, 0) + 1
+            coded.append(codec.encode(sound.samples).astype(code_type)[:, None])
+        self._tell_once(mixed, resampled)
+        self.offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in coded])]).astype(np.int64)
+        total = int(self.offsets[-1])
+        self.values = _allocate((total, 1), code_type)
+        self.conditions = _allocate((total, tier.cond_size), np.dtype(np.float32))
+        for i, codes in enumerate(coded):
+            place = slice(self.offsets[i], self.offsets[i + 1])
+            self.values[place] = codes
+            if tier.prop:
+                self.conditions[place] = self._sample_conditions(files[i], self.names[i], data, len(codes))
+
+    def _ranges_of(self, data: ParamManager, files: list[ParamFile]) -> dict[str, Range]:
+        return {
+            name: Range.of([file.get(name, data.path_of(wav)) for wav, file in zip(self.names, files, strict=True)])
+            for name in self.tier.prop
+        }
+
+    def _sample_conditions(self, file: ParamFile, wav: Path, data: ParamManager, length: int) -> NDArray[np.float32]:
+        params = [file.get(name, data.path_of(wav)) for name in self.tier.prop]
+        curves = np.stack([param.sample(self.tier.sample_rate, 0, length) for param in params], axis=-1)
+        return normalise(curves, self.ranges, self.tier.prop)
+
+    def _tell_once(self, mixed: dict[int, int], resampled: dict[int, int]) -> None:
+        for channels, count in sorted(mixed.items()):
+            log.warning("%d of %d wavs have %d channels: mixed to mono", count, len(self.names), channels)
+        for rate, count in sorted(resampled.items()):
+            log.warning(
+                "%d of %d wavs are at %d Hz: resampled to %d Hz",
+                count,
+                len(self.names),
+                rate,
+                self.tier.sample_rate,
+            )
+
+    def split(self, seq_len: int, stride: int, holdout: str) -> tuple[Windows, Windows]:
+        """Training windows, and held-out windows that share no value with them.
+
+        Args:
+            seq_len: steps in a window, T; a window holds T+1 values.
+            stride: shift between neighbouring training windows. Held-out windows do not overlap.
+            holdout: 'tail', 'file:NAME' or 'none', see `config.Train`.
+
+        Raises:
+            InputError: every file is too short, or no file has the held-out name.
+        """
+        training, testing, short = [], [], []
+        if holdout.startswith("file:"):
+            self._check_holdout_file(holdout.removeprefix("file:"))
+        for i, wav in enumerate(self.names):
+            start, end = int(self.offsets[i]), int(self.offsets[i + 1])
+            if end - start < seq_len + 1:
+                short.append(f"{wav.name} ({end - start})")
+                continue
+            if holdout == f"file:{wav.name}" or holdout == f"file:{wav.stem}":
+                testing.append((start, end))
+                continue
+            tail = self._tail(end - start) if holdout == "tail" else 0
+            if tail >= seq_len + 1 and end - start - tail >= seq_len + 1:
+                testing.append((end - tail, end))
+                end -= tail
+            training.append((start, end))
+        limit = f"a window of --seq_len {seq_len} needs {seq_len + 1} values"
+        if not training:
+            raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
+        if short:
+            log.warning("left out as too short (%s): %s", limit, listing(short))
+        return _windows(training, seq_len, stride), _windows(testing, seq_len, seq_len + 1)
+
+    def _check_holdout_file(self, name: str) -> None:
+        if not any(name in (wav.name, wav.stem) for wav in self.names):
+            raise InputError(f"--holdout file:{name}: no such wav; there are {listing(w.name for w in self.names)}")
+
+    def _tail(self, length: int) -> int:
+        return min(int(length * TAIL_SHARE), int(self.tier.sample_rate * TAIL_SECONDS))
+
+    def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
+        """The windows that start at `starts`."""
+        index = starts[:, None] + np.arange(seq_len + 1)
+        return Batch(self.values[index].astype(np.int64), self.conditions[index[:, 1:]])
+
+    def batch(self, windows: Windows, size: int, seed: int, step: int) -> Batch:
+        """`size` windows drawn at random, with replacement: a pure function of (seed, step)."""
+        index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
+        return self.gather(windows.starts(index), windows.seq_len)
+
+    def spread(self, windows: Windows, size: int) -> Batch:
+        """At most `size` windows, spread evenly over all of them: the same ones at every call."""
+        index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
+        return self.gather(windows.starts(index), windows.seq_len)
+
+
+def _windows(stretches: list[tuple[int, int]], seq_len: int, stride: int) -> Windows:
+    first = np.array([start for start, _ in stretches], dtype=np.int64)
+    count = np.array([(end - start - seq_len - 1) // stride + 1 for start, end in stretches], dtype=np.int64)
+    return Windows(first, count, stride, seq_len)
+
+
+def _allocate(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """An array in memory, or in a temporary file that vanishes with the process where it would be large."""
+    if shape[0] * shape[1] * dtype.itemsize <= MEMORY_LIMIT:
+        return np.empty(shape, dtype)
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the array)
+    file.truncate(shape[0] * shape[1] * dtype.itemsize)
+    return np.memmap(file, dtype=dtype, mode="r+", shape=shape)

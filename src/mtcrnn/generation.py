@@ -1,0 +1,115 @@
+"""Level 3: the readable torch reference behind the playable interface: init, prime, render.
+
+Everything here is in the user's units: audio as float32 in [-1, 1], parameters as the user labelled them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mtcrnn.errors import InputError
+from mtcrnn.model import Model
+from mtcrnn.rng import play_uniforms
+
+
+@dataclass(frozen=True)
+class PlayState:
+    """Where a rendering stands. Immutable: keep it to go back, pass it on to go on.
+
+    Attributes:
+        seed: decides, with `position`, all randomness.
+        position: steps generated so far.
+        last: the newest value of each sound, [B, 1, G], as the model codes it.
+        net: the net's state.
+    """
+
+    seed: int
+    position: int
+    last: Tensor
+    net: tuple[Tensor, ...]
+
+
+class Player:
+    """One tier, played by plain torch calls: slow, readable, exact.
+
+    Args:
+        model: the model.
+        temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest value.
+    """
+
+    def __init__(self, model: Model, temperature: float = 1.0) -> None:
+        self.model = model
+        self.temperature = temperature
+        model.module.eval()
+
+    def init(self, seed: int, batch: int = 1) -> PlayState:
+        """The state before the first step of `batch` sounds: silence and the net's first state."""
+        with torch.inference_mode():
+            last = torch.full((batch, 1, 1), self.model.resting, dtype=torch.int64, device=self.model.device)
+            return PlayState(seed, 0, last, self.model.net.init_state(batch))
+
+    @torch.inference_mode()
+    def prime(self, state: PlayState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> PlayState:
+        """Run over given sound so that what is rendered next continues it.
+
+        Args:
+            state: where the rendering stands.
+            values: [B, T, G] in the user's units (audio: samples, G = 1).
+            conditions: [B, T, C] in the user's units; None where there is no conditioning.
+        """
+        values = self._check(values, state, len(self.model.config.tier.generate), "values to prime with")
+        given = np.zeros((*values.shape[:2], 0)) if conditions is None else conditions
+        x = self._normalised(given, state, values.shape[1])
+        coded = torch.from_numpy(self.model.encode(values)).to(self.model.device)
+        past = torch.cat((state.last, coded[:, :-1]), dim=1)
+        _, net = self.model.net(self.model.features(past, x), state.net)
+        return replace(state, last=coded[:, -1:], net=net)
+
+    @torch.inference_mode()
+    def render(self, state: PlayState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], PlayState]:
+        """Generate as many steps as there are conditions.
+
+        Rendering in blocks of any size gives the same values, bit for bit.
+
+        Args:
+            state: where the rendering stands.
+            conditions: [B, T, C] in the user's units; C is 0 for a tier without conditioning.
+
+        Returns:
+            The values [B, T, G] in the user's units, and the state after them.
+
+        Raises:
+            InputError: conditions of the wrong shape, or not finite.
+        """
+        model, T = self.model, conditions.shape[1]
+        x = self._normalised(conditions, state, T)
+        batch = state.last.shape[0]
+        u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.output.draws)).to(x.device)
+        last, net = state.last, state.net
+        out = torch.empty((batch, T, last.shape[2]), dtype=last.dtype, device=last.device)
+        for t in range(T):
+            raw, net = model.net(model.features(last, x[:, t : t + 1]), net)
+            last = model.output.sample(raw, self.temperature, u[:, t : t + 1])
+            out[:, t : t + 1] = last
+        return model.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
+
+    def _normalised(self, conditions: NDArray[Any], state: PlayState, steps: int) -> Tensor:
+        names = self.model.config.tier.prop
+        conditions = self._check(conditions, state, len(names), f"conditions ({', '.join(names) or 'none'})")
+        if conditions.shape[1] != steps:
+            raise InputError(f"conditions for {conditions.shape[1]} steps, but there are {steps}")
+        return torch.from_numpy(self.model.normalise_conditions(conditions)).to(self.model.device)
+
+    def _check(self, array: NDArray[Any], state: PlayState, channels: int, what: str) -> NDArray[Any]:
+        batch = state.last.shape[0]
+        if array.ndim != 3 or array.shape[0] != batch or array.shape[2] != channels:
+            raise InputError(f"{what}: the shape is {list(array.shape)}; it must be [{batch}, steps, {channels}]")
+        if not np.isfinite(array).all():
+            raise InputError(f"{what}: there are NaN or infinite numbers")
+        return array

@@ -1,0 +1,101 @@
+"""Level 1: the config classes as command-line options, and back."""
+
+from __future__ import annotations
+
+import argparse
+import typing
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any, Literal, TypeVar
+
+from mtcrnn.config import ORIGINAL, Tier
+from mtcrnn.errors import InputError
+
+T = TypeVar("T")
+
+
+def add_options(
+    parser: argparse.ArgumentParser, cls: type, title: str, *, original: bool = False, inherit: bool = False
+) -> None:
+    """Add an option for every field of a config class.
+
+    Args:
+        parser: where to add them.
+        cls: a class of `config`.
+        title: the heading in the help text.
+        original: take the 2020 code's defaults where they differ.
+        inherit: options that are left out come from a saved model, so they have no default here.
+    """
+    group = parser.add_argument_group(title)
+    hints = typing.get_type_hints(cls)
+    for spec in fields(cls):
+        default = ORIGINAL.get(cls, {}).get(spec.name, spec.default) if original else spec.default
+        group.add_argument(
+            f"--{spec.name}",
+            help=_help(spec.metadata["help"], default, inherit),
+            **_kind(hints[spec.name]),
+            **_default(default, inherit),
+        )
+
+
+def add_sizes(parser: argparse.ArgumentParser) -> None:
+    """Add the original's `--gen_size` and `--cond_size`, which follow from the names and are only checked."""
+    group = parser.add_argument_group("sizes (follow from the names; may be left out)")
+    group.add_argument("--gen_size", type=int, help="number of generated values; with --onehot the mu-law channels")
+    group.add_argument("--cond_size", type=int, help="number of conditioning parameters")
+
+
+def sizes(args: argparse.Namespace) -> dict[str, int | None]:
+    """The `--gen_size` and `--cond_size` that were typed, None where left out."""
+    return {"gen_size": args.gen_size, "cond_size": args.cond_size}
+
+
+def check_sizes(tier: Tier, typed: Mapping[str, int | None]) -> None:
+    """Raise InputError where a size that was given contradicts the names."""
+    named = {"gen_size": ("--generate", tier.generate), "cond_size": ("--prop", tier.prop)}
+    for size, value in typed.items():
+        (flag, names), right = named[size], getattr(tier, size)
+        if value is not None and value != right:
+            raise InputError(f"--{size} is {value}, but it must be {right} ({flag} {' '.join(names) or 'is empty'})")
+
+
+def build(cls: type[T], args: argparse.Namespace, base: Mapping[str, Any] | None = None) -> T:
+    """The config that the parsed options describe; `base` gives the values of those left out."""
+    values = dict(base or {})
+    for spec in fields(cls):  # type: ignore[arg-type]
+        if hasattr(args, spec.name):
+            value = getattr(args, spec.name)
+            values[spec.name] = tuple(value) if isinstance(value, list) else value
+    return cls(**values)
+
+
+def typed(cls: type, args: argparse.Namespace) -> dict[str, Any]:
+    """The options of a config class that were typed (for options added with `inherit`)."""
+    found = {spec.name: getattr(args, spec.name) for spec in fields(cls) if hasattr(args, spec.name)}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
+
+
+def _kind(hint: Any) -> dict[str, Any]:
+    """Argparse's keywords for an annotated type."""
+    if hint is bool:
+        return {"action": "store_true"}
+    if typing.get_origin(hint) is Literal:
+        return {"choices": typing.get_args(hint)}
+    if typing.get_origin(hint) is tuple:
+        return {"nargs": "*", "metavar": "NAME"}
+    inner = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
+    return {"type": inner, "metavar": {int: "N", float: "X", str: "TEXT"}[inner]}
+
+
+def _default(default: Any, inherit: bool) -> dict[str, Any]:
+    if inherit:
+        return {"default": argparse.SUPPRESS}
+    return {"required": True} if default is MISSING else {"default": default}
+
+
+def _help(text: str, default: Any, inherit: bool) -> str:
+    text = text.replace("%", "%%")
+    if inherit or default is MISSING or default is None or default is False or default == ():
+        return text
+    shown = " ".join(default) if isinstance(default, tuple) else default
+    return f"{text} [{shown}]"

@@ -1,0 +1,61 @@
+"""Level 3: the quick start: own data, a small model, a glide, a picture; in minutes, on two CPU cores."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from mtcrnn import audio, checkpoint, plots
+from mtcrnn.config import Generate, Net, Tier, Train
+from mtcrnn.rendering import generate
+from mtcrnn.textures import write_texture
+from mtcrnn.training import train
+
+log = logging.getLogger(__name__)
+
+GLIDE_SECONDS = 10.0
+CONTROL_RATE = 100  # control values a second
+
+
+def quickstart(out: Path, num_steps: int | None = None) -> None:
+    """Make the pops texture, train on it, play a glide of the rate from 0 to 1, and draw it.
+
+    What an earlier quick start left in `out` is used again: its data, and its model if training had ended.
+    """
+    data, picture = out / "pops", out / "glide.png"
+    if not data.exists():
+        print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
+        write_texture("pops", data)
+    tier = Tier(prop=("rate",))
+    options = Train(data_dir=str(data), output_dir=str(out.absolute()))
+    if num_steps:
+        options = Train(data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps)
+    if checkpoint.steps(out / "model"):
+        print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
+    else:
+        print(f"2/4 training a GRU on it: {options.num_steps} steps")
+        train(tier, Net(), options)
+    print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
+    glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
+    np.save(out / "glide.npy", glide[None, :, None])
+    wav = generate(
+        Generate(
+            model_dir=str(out),
+            paramvect="external",
+            external_array=str(out / "glide.npy"),
+            external_sr=CONTROL_RATE,
+            out=str(out / "glide"),
+            rand_seed=1,
+        )
+    )[0]
+    sound = audio.read(wav)
+    times = np.arange(len(glide)) / CONTROL_RATE
+    panels = [
+        *plots.sound_panels(sound.samples, sound.sample_rate, wav.name),
+        plots.curve_panel(times, glide, "rate"),
+    ]
+    plots.save(panels, "time (s)", picture)
+    print(f"4/4 made {wav} (the sound) and {picture} (what it looks like under the curve that was asked for)")
+    print(f"next: mtcrnn generate --model_dir {out} --set rate=0.8 --out faster")

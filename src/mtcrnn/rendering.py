@@ -1,0 +1,99 @@
+"""Level 3: from a model on disk and a player's options to files: the work behind `mtcrnn generate`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mtcrnn import audio, checkpoint
+from mtcrnn.config import Generate
+from mtcrnn.controls import Controls
+from mtcrnn.errors import InputError
+from mtcrnn.files import array_bytes, keep_previous, write_bytes
+from mtcrnn.generation import Player
+from mtcrnn.model import ModelConfig
+from mtcrnn.nets import canonical_name
+from mtcrnn.options import check_sizes
+from mtcrnn.rng import fresh_seed
+
+log = logging.getLogger(__name__)
+
+BLOCK_STEPS = 1000  # rendered between two updates of the progress bar
+DEFAULT_SECONDS, DEFAULT_PRIME_SECONDS = 10.0, 0.25
+
+
+def generate(
+    options: Generate, typed: Mapping[str, Any] | None = None, sizes: Mapping[str, int | None] | None = None
+) -> list[Path]:
+    """Generate sounds (and with `save` their values) as `options` ask, and return the files written.
+
+    Args:
+        options: what to generate, and where to.
+        typed: options of the tier and the net that the user gave all the same: they must agree with the model.
+        sizes: likewise `gen_size` and `cond_size`.
+
+    Raises:
+        InputError: no such model, conditioning or priming that does not fit; nothing is written then.
+    """
+    model = checkpoint.load(checkpoint.find(options.model_dir, options.step))
+    check_agreement(model.config, typed or {})
+    check_sizes(model.config.tier, sizes or {})
+    rate = model.config.tier.sample_rate
+    length = options.length or round(DEFAULT_SECONDS * rate)
+    seed = fresh_seed() if options.rand_seed is None else options.rand_seed
+    controls = Controls(model.config, options, length, _prime_steps(options, length, rate), seed)
+    stem = Path(options.out.removesuffix(".wav"))
+    if not stem.name:
+        raise InputError(f"--out {options.out!r} is no file name")
+    player = Player(model, options.temp)
+    state = player.init(seed, controls.batch)
+    if (priming := controls.priming()) is not None:
+        state = player.prime(state, *priming)
+    blocks = []
+    with tqdm(total=length, desc="generating", unit="step", mininterval=0.5) as bar:
+        for first in range(0, length, BLOCK_STEPS):
+            values, state = player.render(state, controls.block(first, min(BLOCK_STEPS, length - first)))
+            blocks.append(values)
+            bar.update(values.shape[1])
+    values = np.concatenate(blocks, axis=1)
+    if options.rand_seed is None:
+        log.warning("--rand_seed %d makes the same again", seed)
+    return _write(stem, values, rate, options.save)
+
+
+def check_agreement(config: ModelConfig, typed: Mapping[str, Any]) -> None:
+    """Raise InputError where an option contradicts the model; the message shows both values."""
+    for name, value in typed.items():
+        saved = getattr(config.tier if hasattr(config.tier, name) else config.net, name)
+        if (canonical_name(value) if name == "net" else value) != saved:
+            shown = [" ".join(v) if isinstance(v, tuple) else v for v in (value, saved)]
+            raise InputError(f"--{name} is {shown[0]}, but the model has {shown[1]}")
+
+
+def _prime_steps(options: Generate, length: int, rate: int) -> int:
+    """Steps of priming: `--seq_len` minus `--length`; left out, a quarter of a second of data or one random step."""
+    if options.seq_len is not None:
+        return max(options.seq_len - length, 0)
+    return round(DEFAULT_PRIME_SECONDS * rate) if options.seed or options.data_dir else 1
+
+
+def _write(stem: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], rate: int, save: bool) -> list[Path]:
+    """Write sounds [B, T, 1] as STEM.wav, or STEM_0.wav, STEM_1.wav, ... for several; with `save` also STEM.npy."""
+    written = []
+    for b, sound in enumerate(values):
+        name = f"{stem.name}_{b}.wav" if len(values) > 1 else f"{stem.name}.wav"
+        path = stem.with_name(name)
+        keep_previous(path)
+        audio.write(path, sound[:, 0], rate)
+        written.append(path)
+    if save:
+        path = stem.with_name(f"{stem.name}.npy")
+        keep_previous(path)
+        write_bytes(path, array_bytes(values))
+        written.append(path)
+    return written

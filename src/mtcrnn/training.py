@@ -1,0 +1,183 @@
+"""Level 3: the training loop."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+from tqdm import tqdm
+
+from mtcrnn import checkpoint
+from mtcrnn.config import Net, Tier, Train
+from mtcrnn.corpus import Batch, Corpus
+from mtcrnn.errors import InputError
+from mtcrnn.model import Model, ModelConfig, new_model
+from mtcrnn.nets import canonical_name
+from mtcrnn.paramset import ParamManager
+from mtcrnn.runlog import RunLog
+from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY = 10  # steps between looks at the losses (each look waits for the device), log lines and held-out tests
+
+
+def train(tier: Tier, net: Net, options: Train) -> Path:
+    """Train a new model and return the folder of its last saved state.
+
+    Ctrl-C ends the run after the step in hand and saves.
+
+    Raises:
+        InputError: bad data or options, an output folder that holds another run, a loss that is no finite number
+            (models saved before stay), a full disk.
+    """
+    net = dataclasses.replace(net, net=canonical_name(net.net))
+    folder = checkpoint.run_folder(options.output_dir)
+    if (folder / "model").exists() and any((folder / "model").iterdir()):
+        raise InputError(f"{folder} already holds a run; choose another --output_dir")
+    data = ParamManager(Path(options.data_dir), Path(options.param_dir) if options.param_dir else None)
+    corpus = Corpus(tier, data)
+    model = new_model(ModelConfig(tier, net, corpus.ranges), options.rand_seed)
+    return Trainer(model, corpus, options, folder).run()
+
+
+class Trainer:
+    """One run: a model, its data, its optimiser and its logs."""
+
+    def __init__(self, model: Model, corpus: Corpus, options: Train, folder: Path) -> None:
+        self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
+        self.training, self.held_out = corpus.split(options.seq_len, options.stride, options.holdout)
+        if options.holdout != "none" and not len(self.held_out):
+            log.warning("no file is long enough to hold out a tail of one window: no held-out loss")
+        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        model.module.to(device)
+        self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr)
+
+    def run(self) -> Path:
+        """Train to the last step or to Ctrl-C; save; return the folder of the last model."""
+        options, first = self.options, self.model.config.step
+        last = first + options.num_steps
+        saved: Path | None = None
+        recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
+        with RunLog(self.folder, self._describe()) as runlog, _stop_on_interrupt() as stop:
+            bar = tqdm(total=last, initial=first, desc="training", unit="step", mininterval=0.5)
+            with bar:
+                looked_at = time.perf_counter()
+                for step in range(first + 1, last + 1):
+                    recent.append(self._step(step))
+                    bar.update()
+                    ending = step == last or stop.wanted
+                    saving = ending or step % options.checkpoint == 0
+                    if saving or step % LOOK_EVERY == 0:
+                        losses = self._check(recent, step, saved)
+                        now = time.perf_counter()
+                        rate = len(losses) * options.batch_size * options.seq_len / (now - looked_at)
+                        row = {"loss": sum(losses) / len(losses), "samples_per_s": rate}
+                        if len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
+                            row["held_out"] = self.held_out_loss()
+                        runlog.add(step, row)
+                        bar.set_postfix_str(runlog.summary())
+                        recent, looked_at = [], time.perf_counter()
+                    if saving:
+                        saved = self._save(step)
+                    if ending:
+                        break
+        if stop.wanted:
+            log.warning("stopped by hand after step %d of %d", step, last)
+        assert saved is not None
+        return saved
+
+    def _step(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One optimiser step on batch `step`; its loss and gradient norm, still on the device."""
+        options, model = self.options, self.model
+        values, conditions = self._to_device(
+            self.corpus.batch(self.training, options.batch_size, options.rand_seed, step)
+        )
+        past = values[:, :-1]
+        if options.tfr < 1:
+            B, T = past.shape[:2]
+            coins = draw_coins(options.rand_seed, step, T, options.tfr)
+            u = torch.from_numpy(draw_uniforms(options.rand_seed, step, B, T, model.output.draws)).to(past.device)
+            past = self_sampled_inputs(model, past, conditions, coins, u, options.temp)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(past, conditions, values[:, 1:])
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(model.module.parameters(), options.grad_clip or math.inf)
+        self.optimiser.step()
+        return loss.detach(), norm
+
+    def _loss(self, past: torch.Tensor, conditions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Nats per step of a batch of windows, from the zero state, in one fused call."""
+        raw, _ = self.model.net(self.model.features(past, conditions), self.model.net.init_state(past.shape[0]))
+        return self.model.output.loss(raw, targets)
+
+    @torch.no_grad()
+    def held_out_loss(self) -> float:
+        """Nats per step, teacher forced, on one batch of held-out windows: the same ones at every call."""
+        values, conditions = self._to_device(self.corpus.spread(self.held_out, self.options.batch_size))
+        return float(self._loss(values[:, :-1], conditions, values[:, 1:]))
+
+    def _check(self, recent: list[tuple[torch.Tensor, torch.Tensor]], step: int, saved: Path | None) -> list[float]:
+        """The losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""
+        both = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for loss, norm in recent]).tolist()
+        for k, (loss, norm) in enumerate(both):
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                kept = f"the last good model is {saved}" if saved else "no model was saved yet"
+                raise InputError(
+                    f"step {step - len(both) + 1 + k}: the loss is {loss} and its gradient's norm {norm}; stopped; "
+                    f"{kept}; a lower --lr (now {self.options.lr:g}) usually helps"
+                )
+        return [loss for loss, _ in both]
+
+    def _save(self, step: int) -> Path:
+        self.model.config = dataclasses.replace(self.model.config, step=step)
+        state = {"optimiser": self.optimiser.state_dict(), "train": dataclasses.asdict(self.options)}
+        return checkpoint.save(self.folder / "model", self.model, state)
+
+    def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        device = self.model.device
+        return torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.conditions).to(device)
+
+    def _describe(self) -> str:
+        """What the run was started with, for log/args.txt."""
+        config = self.model.config
+        everything = {
+            **dataclasses.asdict(config.tier),
+            **dataclasses.asdict(config.net),
+            **dataclasses.asdict(self.options),
+        }
+        return json.dumps(everything, indent=2) + "\n"
+
+
+class _Stop:
+    wanted = False
+
+
+@contextmanager
+def _stop_on_interrupt() -> Iterator[_Stop]:
+    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one interrupts at once."""
+    stop = _Stop()
+
+    def wish(signum: int, frame: FrameType | None) -> None:
+        if stop.wanted:
+            raise KeyboardInterrupt
+        stop.wanted = True
+
+    try:
+        before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # not the main thread: nobody can press Ctrl-C here
+        before = {}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""Level 0: JSON into typed objects, with errors of one line. The checking itself is pydantic's."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from mtcrnn.errors import InputError, unknown
+
+T = TypeVar("T")
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+def read_json(path: Path) -> Any:
+    """The JSON value in a file.
+
+    Raises:
+        InputError: no such file, not UTF-8, or broken JSON (with file and line).
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from error
+    except json.JSONDecodeError as error:
+        raise InputError(f"{path}, line {error.lineno}: broken JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: JSON nested too deeply") from error
+
+
+def parse(cls: type[T], value: Any, where: str) -> T:
+    """`value` (from JSON) as a dataclass or pydantic model, strictly: no unknown keys, no other types, no NaN.
+
+    Raises:
+        InputError: the first thing that is wrong, after `where`; for an unknown key the known ones.
+    """
+    try:
+        return TypeAdapter(cls).validate_json(json.dumps(value))
+    except ValidationError as error:
+        raise InputError(f"{where}: {explain(error, cls)}") from error
+
+
+def explain(error: ValidationError, cls: type | None = None) -> str:
+    """The first problem of a pydantic error as `path: what is wrong`."""
+    first = error.errors(include_url=False)[0]
+    place = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden") and cls is not None:
+        return str(unknown("key", str(first["loc"][-1]), _fields_at(cls, first["loc"][:-1])))
+    message = first["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:] if message[:6] == "Input " else message
+    given = "" if isinstance(first["input"], dict | list) else f", got {first['input']!r}"
+    return f"{place}: {message}{given}" if place else message
+
+
+def _fields_at(cls: Any, path: tuple[int | str, ...]) -> list[str]:
+    """The keys that the dataclass at `path` inside `cls` knows."""
+    for part in path:
+        hints = typing.get_type_hints(cls) if dataclasses.is_dataclass(cls) else {}
+        cls = hints.get(str(part)) or (typing.get_args(cls) or (None,))[-1]
+    return [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
