@@ -11,6 +11,7 @@ from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal
 
 from mtcrnn.errors import InputError, listing
+from mtcrnn.validation import strict
 
 AUDIO = "audio"  # the name in `generate` that stands for sound itself
 NET_NUMBERS = ("gru",)  # the original's --net 0, 1, ...
@@ -21,6 +22,7 @@ def option(help: str, default: Any = MISSING) -> Any:
     return field(default=default, metadata={"help": help})
 
 
+@strict
 @dataclass(frozen=True)
 class Tier:
     """What one model generates, and from what."""
@@ -60,6 +62,7 @@ class Tier:
         return len(self.prop)
 
 
+@strict
 @dataclass(frozen=True)
 class Net:
     """The network's architecture and size."""
@@ -73,6 +76,7 @@ class Net:
         require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
 
 
+@strict
 @dataclass(frozen=True)
 class Train:
     """How to train. A step is one batch of windows; a window is `seq_len` generated values in a row."""
@@ -107,6 +111,7 @@ class Train:
             raise InputError(f"--holdout is {self.holdout!r}; it must be tail, file:NAME or none")
 
 
+@strict
 @dataclass(frozen=True)
 class Generate:
     """How to generate from a trained model."""

@@ -200,6 +200,6 @@ def _allocate(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
     """An array in memory, or in a temporary file that vanishes with the process where it would be large."""
     if shape[0] * shape[1] * dtype.itemsize <= MEMORY_LIMIT:
         return np.empty(shape, dtype)
-    file = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the array)
-    file.truncate(shape[0] * shape[1] * dtype.itemsize)
-    return np.memmap(file, dtype=dtype, mode="r+", shape=shape)
+    with tempfile.TemporaryFile() as file:  # the mapping keeps it alive
+        file.truncate(shape[0] * shape[1] * dtype.itemsize)
+        return np.memmap(file, dtype=dtype, mode="r+", shape=shape)

@@ -17,10 +17,12 @@ from mtcrnn.nets import make_net
 from mtcrnn.outputs import Categorical, Output
 from mtcrnn.params import Range, normalise, restore
 from mtcrnn.rng import Purpose, generator
+from mtcrnn.validation import strict
 
 FORMAT_VERSION = 1
 
 
+@strict
 @dataclass(frozen=True)
 class ModelConfig:
     """Everything needed to rebuild, generate from and play a model; saved as `config.json` beside its weights."""

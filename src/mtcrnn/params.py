@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from mtcrnn.errors import InputError, listing
 from mtcrnn.files import write_text
-from mtcrnn.validation import explain, read_json
+from mtcrnn.validation import explain, read_json, strict
 
 SUFFIX = ".params"
 META = "meta"
@@ -123,6 +123,7 @@ def read_lenient(path: Path) -> tuple[ParamFile, dict[str, str]]:
     return ParamFile(params, meta), problems
 
 
+@strict
 @dataclass(frozen=True)
 class Range:
     """The range of a parameter over a data set, in the user's units: what normalising, knobs and plots use."""

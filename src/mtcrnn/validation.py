@@ -6,14 +6,22 @@ import dataclasses
 import json
 import typing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from mtcrnn.errors import InputError, unknown
 
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
 T = TypeVar("T")
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
+
+
+def strict(cls: type[T]) -> type[T]:
+    """Class decorator: `parse` takes no unknown keys, no other types and no NaN for this dataclass."""
+    cls.__pydantic_config__ = STRICT  # type: ignore[attr-defined]
+    return cls
 
 
 def read_json(path: Path) -> Any:
@@ -37,11 +45,13 @@ def read_json(path: Path) -> Any:
 
 
 def parse(cls: type[T], value: Any, where: str) -> T:
-    """`value` (from JSON) as a dataclass or pydantic model, strictly: no unknown keys, no other types, no NaN.
+    """`value` (from JSON) as a dataclass marked `strict` (those inside it too).
 
     Raises:
         InputError: the first thing that is wrong, after `where`; for an unknown key the known ones.
     """
+    from pydantic import TypeAdapter, ValidationError  # here: the command line's --help must not wait for it
+
     try:
         return TypeAdapter(cls).validate_json(json.dumps(value))
     except ValidationError as error:
@@ -55,7 +65,7 @@ def explain(error: ValidationError, cls: type | None = None) -> str:
     if first["type"] in ("unexpected_keyword_argument", "extra_forbidden") and cls is not None:
         return str(unknown("key", str(first["loc"][-1]), _fields_at(cls, first["loc"][:-1])))
     message = first["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:] if message[:6] == "Input " else message
+    message = message[0].lower() + message[1:]
     given = "" if isinstance(first["input"], dict | list) else f", got {first['input']!r}"
     return f"{place}: {message}{given}" if place else message
 

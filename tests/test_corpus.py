@@ -1,0 +1,138 @@
+import numpy as np
+import pytest
+from helpers import SHARED, needs_real_data, tone_set, write_params, write_wav
+
+from mtcrnn import corpus as corpus_module
+from mtcrnn.codec import MuLaw
+from mtcrnn.config import Tier
+from mtcrnn.corpus import Corpus
+from mtcrnn.errors import InputError
+from mtcrnn.paramset import ParamManager
+
+TIER = Tier(prop=("pitch", "gain"), sample_rate=1000, mulaw_channels=64)
+
+
+def tones(folder, **options):
+    return Corpus(TIER, ParamManager(tone_set(folder, **options)))
+
+
+def test_everything_stands_where_offsets_say(tmp_path):
+    corpus = tones(tmp_path)
+    assert corpus.offsets.tolist() == [0, 1000, 2000, 3000]
+    assert corpus.values.dtype == np.uint8
+    t = np.arange(1000) / 1000
+    wave = np.round(0.5 * np.sin(2 * np.pi * 70 * t) * 32768) / 32768  # as 16 bits hold it
+    codes = MuLaw(64).encode(wave)
+    assert np.abs(corpus.values[1000:2000, 0].astype(int) - codes).max() <= 1
+    assert corpus.ranges["pitch"].low == 50
+    assert corpus.ranges["pitch"].high == 100
+    np.testing.assert_allclose(corpus.conditions[1000:2000, 0], (20 + 10 * t) / 50, atol=1e-6)
+    assert (corpus.conditions[:, 1] == 0.5).all()
+
+
+def test_every_window_lies_inside_one_file_and_on_the_stride(tmp_path):
+    corpus = tones(tmp_path)
+    write_wav(tmp_path / "short.wav", np.zeros(41))
+    write_params(tmp_path / "short.params", pitch=([0, 1], [50, 50]), gain=([0, 1], [0, 0]))
+    corpus = Corpus(TIER, ParamManager(tmp_path))
+    windows, held_out = corpus.split(seq_len=40, stride=7, holdout="tail")
+    starts = windows.starts(np.arange(len(windows)))
+    assert len(starts) == 3 * ((900 - 41) // 7 + 1) + 1 == len(set(starts.tolist()))
+    for start in starts:
+        i = np.searchsorted(corpus.offsets, start, side="right") - 1
+        begin, end = corpus.offsets[i], corpus.offsets[i + 1]
+        assert (start - begin) % 7 == 0
+        assert start + 41 <= (end - 100 if end - begin == 1000 else end)
+    tested = held_out.starts(np.arange(len(held_out)))
+    assert len(tested) == 3 * 2
+    spans = {(int(s), int(s) + 41) for s in starts}
+    for s in tested:
+        assert all(e <= s or b >= s + 41 for b, e in spans), "held-out values were trained on"
+
+
+def test_batches_are_a_pure_function_of_seed_and_step(tmp_path):
+    corpus = tones(tmp_path)
+    windows, _ = corpus.split(40, 1, "none")
+    one, same = corpus.batch(windows, 8, seed=3, step=5), corpus.batch(windows, 8, seed=3, step=5)
+    assert (one.values == same.values).all()
+    assert (one.conditions == same.conditions).all()
+    assert one.values.shape == (8, 41, 1)
+    assert one.conditions.shape == (8, 40, 2)
+    for seed, step in ((3, 6), (4, 5)):
+        assert (corpus.batch(windows, 8, seed, step).values != one.values).any()
+
+
+def test_a_window_is_a_slice_and_conditions_are_the_targets(tmp_path):
+    corpus = tones(tmp_path)
+    batch = corpus.gather(np.array([5, 1100]), 40)
+    assert (batch.values[1] == corpus.values[1100:1141]).all()
+    assert (batch.conditions[1] == corpus.conditions[1101:1141]).all()
+
+
+def test_all_windows_are_drawn_about_equally_often(tmp_path):
+    corpus = tones(tmp_path)
+    windows, _ = corpus.split(40, 100, "none")
+    starts = windows.starts(np.arange(len(windows)))
+    for k, start in enumerate(starts):
+        corpus.conditions[start + 1, 0] = k  # the first condition of a window tells which one it is
+    drawn = np.concatenate([corpus.batch(windows, 100, 0, k).conditions[:, 0, 0] for k in range(60)]).astype(int)
+    counts = np.bincount(drawn, minlength=len(windows))
+    expected = 6000 / len(windows)
+    assert len(counts) == len(windows) == 30
+    assert (np.abs(counts - expected) < 5 * np.sqrt(expected)).all(), counts  # seed 0; 5 standard deviations
+
+
+def test_hold_out_by_file(tmp_path):
+    corpus = tones(tmp_path)
+    for name in ("tone1.wav", "tone1"):
+        training, testing = corpus.split(40, 1, f"file:{name}")
+        assert training.first.tolist() == [0, 2000]
+        assert testing.first.tolist() == [1000]
+    with pytest.raises(InputError, match=r"--holdout file:nix: no such wav; there are tone0.wav, tone1.wav"):
+        corpus.split(40, 1, "file:nix")
+
+
+def test_short_files_are_named_and_the_others_used(tmp_path, caplog):
+    write_wav(tmp_path / "short.wav", np.zeros(40))
+    write_params(tmp_path / "short.params", pitch=([0, 1], [50, 50]), gain=([0, 1], [0, 0]))
+    corpus = tones(tmp_path)
+    training, _ = corpus.split(40, 1, "none")
+    assert len(training.first) == 3
+    assert "left out as too short (a window of --seq_len 40 needs 41 values): short.wav (40)" in caplog.text
+    with pytest.raises(
+        InputError, match=r"no file is long enough to train on: .* needs 5001 values.*tone0.wav \(1000\)"
+    ):
+        corpus.split(5000, 1, "none")
+
+
+def test_mixing_and_resampling_are_said_once(tmp_path, caplog):
+    tone_set(tmp_path, files=2, sample_rate=2000)
+    write_wav(tmp_path / "tone2.wav", np.zeros((1000, 2)))
+    write_params(tmp_path / "tone2.params", pitch=([0, 1], [50, 50]), gain=([0, 1], [0, 0]))
+    corpus = Corpus(TIER, ParamManager(tmp_path))
+    assert corpus.offsets.tolist() == [0, 1000, 2000, 3000]
+    assert caplog.text.count("mixed to mono") == caplog.text.count("resampled") == 1
+    assert "1 of 3 wavs have 2 channels: mixed to mono" in caplog.text
+    assert "2 of 3 wavs are at 2000 Hz: resampled to 1000 Hz" in caplog.text
+
+
+def test_large_sets_are_memory_mapped_and_equal(tmp_path, monkeypatch):
+    small = tones(tmp_path)
+    monkeypatch.setattr(corpus_module, "MEMORY_LIMIT", 0)
+    large = Corpus(TIER, ParamManager(tmp_path))
+    assert isinstance(large.values, np.memmap)
+    assert (large.values == small.values).all()
+    assert (large.conditions == small.conditions).all()
+
+
+def test_no_wavs(tmp_path):
+    with pytest.raises(InputError, match="holds no wavs"):
+        Corpus(TIER, ParamManager(tmp_path))
+    with pytest.raises(InputError, match="no such folder of wavs"):
+        Corpus(TIER, ParamManager(tmp_path / "nowhere"))
+
+
+@needs_real_data
+def test_the_brass_notes_load_without_parameters():
+    corpus = Corpus(Tier(), ParamManager(SHARED / "data" / "nsynth_brass"))
+    assert np.diff(corpus.offsets).tolist() == [64000] * 10

@@ -1,0 +1,111 @@
+import numpy as np
+import pytest
+import torch
+from helpers import tiny_model
+
+from mtcrnn.errors import InputError
+from mtcrnn.generation import Player
+
+GLIDE = np.linspace(50, 100, 2000)[None, :, None]
+
+
+def in_blocks(player, state, conditions, size):
+    blocks = []
+    for first in range(0, conditions.shape[1], size):
+        values, state = player.render(state, conditions[:, first : first + size])
+        blocks.append(values)
+    return np.concatenate(blocks, axis=1), state
+
+
+@pytest.mark.parametrize("onehot", [False, True])
+def test_blocks_of_any_size_give_the_same_bits(onehot):
+    player = Player(tiny_model(onehot=onehot))
+    whole, end = player.render(player.init(seed=4), GLIDE)
+    assert whole.shape == (1, 2000, 1)
+    assert whole.dtype == np.float32
+    assert len(np.unique(whole)) > 4
+    for size in (1, 7, 1000):
+        pieces, state = in_blocks(player, player.init(seed=4), GLIDE, size)
+        assert (pieces == whole).all()
+        assert state.position == end.position == 2000
+        assert (state.net[0] == end.net[0]).all()
+
+
+def test_a_state_can_be_kept_and_gone_back_to():
+    player = Player(tiny_model())
+    _, state = player.render(player.init(seed=4), GLIDE[:, :50])
+    once, _ = player.render(state, GLIDE[:, 50:90])
+    again, _ = player.render(state, GLIDE[:, 50:90])
+    assert (once == again).all()
+
+
+def test_seeds_and_sounds_of_a_batch_differ_but_do_not_depend_on_the_batch():
+    player = Player(tiny_model())
+    three, _ = player.render(player.init(seed=4, batch=3), GLIDE[:, :300].repeat(3, axis=0))
+    one, _ = player.render(player.init(seed=4), GLIDE[:, :300])
+    other, _ = player.render(player.init(seed=5), GLIDE[:, :300])
+    assert (three[0] == one[0]).all()
+    assert (three[0] != three[1]).any()
+    assert (one != other).any()
+
+
+def test_the_sound_depends_on_its_conditions():
+    player = Player(tiny_model())
+    low, _ = player.render(player.init(seed=4), np.full((1, 300, 1), 50.0))
+    high, _ = player.render(player.init(seed=4), np.full((1, 300, 1), 100.0))
+    assert (low != high).any()
+
+
+def test_rendering_is_the_textbook_loop():
+    model = tiny_model()
+    player = Player(model)
+    rendered, _ = player.render(player.init(seed=9), GLIDE[:, :100])
+    from mtcrnn.rng import play_uniforms
+
+    u = play_uniforms(9, 1, 0, 100, 1)
+    code, state = model.codec.silence, model.net.init_state(1)
+    for t in range(100):
+        x = torch.tensor([[[code / 15, (GLIDE[0, t, 0] - 50) / 50]]], dtype=torch.float32)
+        with torch.no_grad():
+            raw, state = model.net(x, state)
+        cdf = torch.softmax(raw[0, 0].double(), dim=0).cumsum(0).numpy()
+        code = int(np.searchsorted(cdf, u[0, t, 0], side="right"))
+        assert rendered[0, t, 0] == model.codec.decode(code), t
+
+
+def test_priming_is_teacher_forcing():
+    model = tiny_model()
+    player = Player(model)
+    sound = 0.5 * np.sin(np.arange(40))[None, :, None]
+    conditions = np.full((1, 40, 1), 60.0)
+    primed = player.prime(player.init(seed=1), sound, conditions)
+    codes = np.concatenate([[model.codec.silence], model.codec.encode(sound[0, :-1, 0])])
+    x = torch.tensor(np.stack([codes / 15, np.full(40, 0.2)], axis=-1)[None], dtype=torch.float32)
+    with torch.no_grad():
+        _, state = model.net(x, model.net.init_state(1))
+    torch.testing.assert_close(primed.net[0], state[0])
+    assert primed.last.item() == model.codec.encode(sound[0, -1, 0])
+    halves = player.prime(
+        player.prime(player.init(seed=1), sound[:, :15], conditions[:, :15]), sound[:, 15:], conditions[:, 15:]
+    )
+    torch.testing.assert_close(halves.net[0], state[0])
+
+
+def test_a_model_without_parameters_is_played_with_empty_conditions():
+    player = Player(tiny_model(prop=()))
+    values, _ = player.render(player.init(seed=0, batch=2), np.zeros((2, 50, 0)))
+    assert values.shape == (2, 50, 1)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "message"),
+    [
+        (np.zeros((1, 5, 2)), r"conditions \(pitch\): the shape is \[1, 5, 2\]; it must be \[1, steps, 1\]"),
+        (np.zeros((2, 5, 1)), r"the shape is \[2, 5, 1\]"),
+        (np.full((1, 5, 1), np.nan), "there are NaN or infinite numbers"),
+    ],
+)
+def test_conditions_that_do_not_fit(conditions, message):
+    player = Player(tiny_model())
+    with pytest.raises(InputError, match=message):
+        player.render(player.init(seed=0), conditions)

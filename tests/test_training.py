@@ -1,0 +1,151 @@
+import math
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+from helpers import tiny_config, tiny_model, tiny_train, tone_set
+
+from mtcrnn import checkpoint, training
+from mtcrnn.config import Net, Tier
+from mtcrnn.corpus import Corpus
+from mtcrnn.errors import InputError
+from mtcrnn.paramset import ParamManager
+from mtcrnn.runlog import read_log
+from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+
+TIER, NET = tiny_config().tier, tiny_config().net
+
+
+def run(tmp_path, **options):
+    data = tmp_path / "data"
+    if not data.exists():
+        tone_set(data)
+    return training.train(TIER, NET, tiny_train(data, tmp_path / "run", **options))
+
+
+def test_a_run_saves_on_checkpoint_and_at_the_end_and_logs(tmp_path):
+    saved = run(tmp_path, num_steps=5)
+    assert saved == tmp_path / "run" / "model" / "model_5"
+    assert checkpoint.steps(saved.parent) == [2, 4, 5]
+    assert checkpoint.load(saved).config.step == 5
+    log = read_log(tmp_path / "run" / "log" / "traininglog.txt")
+    assert [step for step, _ in log["loss"]] == [2, 4, 5]
+    for nats, bits in zip(log["loss"], log["bits"], strict=True):
+        assert bits[1] == pytest.approx(nats[1] / math.log(2), rel=1e-4)
+    assert all(0 < value < 2 * math.log(16) for _, value in log["held_out"])
+    assert list((tmp_path / "run" / "log").glob("events.out.tfevents.*"))
+    assert '"seq_len": 40' in (tmp_path / "run" / "log" / "args.txt").read_text()
+
+
+def test_training_learns(tmp_path):
+    run(tmp_path, num_steps=120, checkpoint=120, batch_size=16, lr=0.01)
+    losses = [value for _, value in read_log(tmp_path / "run" / "log" / "traininglog.txt")["loss"]]
+    assert losses[0] > math.log(16) - 0.6
+    assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_logged_held_out_loss_is_that_of_the_saved_model(tmp_path):
+    saved = run(tmp_path)
+    model = checkpoint.load(saved)
+    corpus = Corpus(TIER, ParamManager(tmp_path / "data"))
+    _, held_out = corpus.split(40, 1, "tail")
+    batch = corpus.spread(held_out, 3)
+    past, targets = torch.from_numpy(batch.values[:, :-1]), torch.from_numpy(batch.values[:, 1:])
+    with torch.no_grad():
+        raw, _ = model.net(model.features(past, torch.from_numpy(batch.conditions)), model.net.init_state(3))
+    expected = torch.nn.functional.cross_entropy(raw.flatten(0, 1), targets.flatten())
+    logged = read_log(tmp_path / "run" / "log" / "traininglog.txt")["held_out"][-1][1]
+    assert logged == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_an_output_folder_with_another_run_is_left_alone(tmp_path):
+    run(tmp_path)
+    with pytest.raises(InputError, match="already holds a run; choose another --output_dir"):
+        run(tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path, monkeypatch):
+    whole = training.Trainer._loss
+    calls = []
+
+    def poisoned(self, *arguments):
+        calls.append(1)
+        loss = whole(self, *arguments)
+        return loss * float("nan") if len(calls) > 4 else loss
+
+    monkeypatch.setattr(training.Trainer, "_loss", poisoned)
+    with pytest.raises(InputError, match=r"step 4: the loss is nan .* the last good model is .*model_2; a lower --lr"):
+        run(tmp_path, num_steps=8)
+    assert checkpoint.steps(tmp_path / "run" / "model") == [2]
+
+
+def test_a_gradient_that_is_not_finite_never_reaches_a_saved_model(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
+    with pytest.raises(InputError, match="norm inf; stopped; no model was saved yet"):
+        run(tmp_path, num_steps=8)
+    assert checkpoint.steps(tmp_path / "run" / "model") == []
+
+
+def test_ctrl_c_saves_and_ends(tmp_path, caplog):
+    def press():
+        while not (tmp_path / "run" / "model" / "model_2").exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+    presser.start()
+    saved = run(tmp_path, num_steps=100000, checkpoint=2)
+    presser.join()
+    assert "stopped by hand after step" in caplog.text
+    assert checkpoint.load(saved).config.step < 100000
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def loop_reference(model, past, conditions, coins, u, temperature):
+    """The original's way: one step at a time, the net's own sample where the coin says so; the inputs it read."""
+    state, seen, own = model.net.init_state(past.shape[0]), [], None
+    for t in range(past.shape[1]):
+        value = past[:, t : t + 1] if coins[t] else own
+        seen.append(value)
+        raw, state = model.net(model.features(value, conditions[:, t : t + 1]), state)
+        if t + 1 < past.shape[1]:
+            own = model.output.sample(raw.detach(), temperature, u[:, t + 1 : t + 2])
+    return torch.cat(seen, dim=1)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9, 1.0])
+def test_sampled_inputs_equal_the_step_loop(rate):
+    model = tiny_model()
+    model.module.double()
+    rng = np.random.default_rng(0)
+    past = torch.from_numpy(rng.integers(16, size=(3, 30, 1)))
+    conditions = torch.from_numpy(rng.random((3, 30, 1)))
+    coins = draw_coins(0, 1, 30, rate)
+    u = torch.from_numpy(draw_uniforms(0, 1, 3, 30, 1))
+    ours = self_sampled_inputs(model, past, conditions, coins, u, 1.0)
+    assert (ours == loop_reference(model, past, conditions, coins, u, 1.0)).all()
+    assert (ours[:, coins] == past[:, coins]).all()
+    assert coins[0]
+    if rate < 1:
+        assert (ours != past).any()
+
+
+def test_coins_fall_at_their_rate():
+    flips = np.concatenate([draw_coins(0, step, 101, 0.3)[1:] for step in range(50)])
+    assert abs(flips.mean() - 0.3) < 0.035  # seed 0; 5000 flips: five standard deviations
+
+
+def test_training_below_full_teacher_forcing_runs(tmp_path):
+    saved = run(tmp_path, tfr=0.7)
+    assert checkpoint.load(saved).config.step == 4
+
+
+def test_runs_without_conditioning_and_with_one_hot_input(tmp_path):
+    tone_set(tmp_path / "data")
+    tier = Tier(sample_rate=1000, mulaw_channels=16, onehot=True)
+    saved = training.train(tier, Net(hidden_size=8, n_layers=1), tiny_train(tmp_path / "data", tmp_path / "run"))
+    assert checkpoint.load(saved).module.state_dict()["inward.weight"].shape == (8, 16)
