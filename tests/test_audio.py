@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers import write_wav
 
+from helpers import write_wav
 from mtcrnn import audio
 from mtcrnn.errors import InputError
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 import torch
-from helpers import tiny_model
 
+from helpers import tiny_model
 from mtcrnn import checkpoint
 from mtcrnn.errors import InputError
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers import SHARED, needs_real_data, tone_set, write_params, write_wav
 
+from helpers import SHARED, needs_real_data, tone_set, write_params, write_wav
 from mtcrnn import corpus as corpus_module
 from mtcrnn.codec import MuLaw
 from mtcrnn.config import Tier

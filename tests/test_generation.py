@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from helpers import tiny_model
 
+from helpers import tiny_model
 from mtcrnn.errors import InputError
 from mtcrnn.generation import Player
 

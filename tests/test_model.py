@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from helpers import tiny_config, tiny_model
 
+from helpers import tiny_config, tiny_model
 from mtcrnn.errors import InputError
 from mtcrnn.model import Model, new_model
 from mtcrnn.nets import NETS, canonical_name, make_net

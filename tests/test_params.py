@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
-from helpers import write_params
 
+from helpers import write_params
 from mtcrnn.errors import InputError
 from mtcrnn.params import Param, ParamFile, Range, normalise, restore, sample_array
 

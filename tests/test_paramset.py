@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from helpers import run_cli, tone_set, write_params, write_wav
 
+from helpers import run_cli, tone_set, write_params, write_wav
 from mtcrnn.errors import InputError
 from mtcrnn.params import ParamFile
 from mtcrnn.paramset import ParamManager, labels_of, make_param

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 import torch
-from helpers import tiny_config, tiny_model, tiny_train, tone_set
 
+from helpers import tiny_config, tiny_model, tiny_train, tone_set
 from mtcrnn import checkpoint, training
 from mtcrnn.config import Net, Tier
 from mtcrnn.corpus import Corpus

@@ -7,17 +7,27 @@ from collections.abc import Sequence
 from mtcrnn.cli import Parser, add_generate, add_train, run, run_generate, run_train
 
 
-def train_main(argv: Sequence[str] | None = None) -> int:
-    """The original's `train.py`. Returns the exit code."""
+def train_parser() -> Parser:
+    """The options of the original's `train.py`."""
     parser = Parser(prog="train.py", description="Train a model, with the options and defaults of the 2020 MTCRNN.")
     add_train(parser, original=True)
     parser.set_defaults(run=run_train)
-    return run(parser, argv)
+    return parser
+
+
+def generate_parser() -> Parser:
+    """The options of the original's `generate.py`."""
+    parser = Parser(prog="generate.py", description="Generate, with the options and defaults of the 2020 MTCRNN.")
+    add_generate(parser, original=True)
+    parser.set_defaults(run=run_generate)
+    return parser
+
+
+def train_main(argv: Sequence[str] | None = None) -> int:
+    """The original's `train.py`. Returns the exit code."""
+    return run(train_parser(), argv)
 
 
 def generate_main(argv: Sequence[str] | None = None) -> int:
     """The original's `generate.py`. Returns the exit code."""
-    parser = Parser(prog="generate.py", description="Generate, with the options and defaults of the 2020 MTCRNN.")
-    add_generate(parser, original=True)
-    parser.set_defaults(run=run_generate)
-    return run(parser, argv)
+    return run(generate_parser(), argv)

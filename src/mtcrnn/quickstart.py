@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
+NUM_STEPS = 1000
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -29,9 +30,7 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
     tier = Tier(prop=("rate",))
-    options = Train(data_dir=str(data), output_dir=str(out.absolute()))
-    if num_steps:
-        options = Train(data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps)
+    options = Train(data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps or NUM_STEPS)
     if checkpoint.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
@@ -46,6 +45,7 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
             paramvect="external",
             external_array=str(out / "glide.npy"),
             external_sr=CONTROL_RATE,
+            length=round(GLIDE_SECONDS * tier.sample_rate),
             out=str(out / "glide"),
             rand_seed=1,
         )

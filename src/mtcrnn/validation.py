@@ -8,7 +8,6 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-
 from mtcrnn.errors import InputError, unknown
 
 if TYPE_CHECKING:

@@ -1,0 +1,44 @@
+"""The README's commands run as written, with fewer steps and shorter sounds."""
+
+import re
+import shlex
+
+import pytest
+
+from helpers import ROOT, run_cli
+
+BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
+
+
+def shortened(line: str) -> list[str]:
+    words = shlex.split(line)[1:]
+    if words[0] == "train":
+        words[words.index("--num_steps") + 1] = "2"
+    if words[0] == "generate":
+        words += ["--length", "200"]
+    if words[0] == "texture":
+        words += ["--seconds", "1", "--files", "3"]
+    return words
+
+
+def test_readme_commands(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for line in LINES:
+        if line.startswith("make "):
+            assert re.search(rf"^{line.split()[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+            continue
+        assert line.startswith("mtcrnn "), line
+        code, _, err = run_cli(capsys, *shortened(line))
+        assert code == 0, (line, err)
+        ran += 1
+    assert ran >= 8
+    assert (tmp_path / "glide.png").exists()
+
+
+@pytest.mark.parametrize("name", ["quickstart", "texture", "params", "train", "generate", "plot"])
+def test_every_command_has_help(name, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        run_cli(capsys, name, "--help")
+    assert len(capsys.readouterr().out) > 200
