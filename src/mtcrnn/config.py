@@ -84,15 +84,15 @@ class Train:
     data_dir: str = option("folder of wavs, at any depth", "./data/audio")
     param_dir: str | None = option("folder of the param files (left out: the data folder)", None)
     output_dir: str = option("folder of the run; a relative one lies under output/", "run")
-    num_steps: int = option("steps of this run", 2000)
-    batch_size: int = option("windows in a step", 32)
-    seq_len: int = option("length of a training window, in generated values", 1024)
+    num_steps: int = option("steps of this run", 1000)
+    batch_size: int = option("windows in a step", 64)
+    seq_len: int = option("length of a training window, in generated values", 512)
     stride: int = option("shift between neighbouring windows, in generated values", 1)
     lr: float = option("learning rate of Adam", 0.002)
     grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
-    checkpoint: int = option("save the model every so many steps (and at the end)", 500)
+    checkpoint: int = option("save the model every so many steps (and at the end)", 250)
     holdout: str = option(
         "held out for testing: 'tail' (the last tenth of each file, 1 s at most), 'file:NAME' (one file), or 'none'",
         "tail",

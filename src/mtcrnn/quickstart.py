@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
-NUM_STEPS = 1000
+NUM_STEPS = 600
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -29,8 +29,8 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     if not data.exists():
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
-    tier = Tier(prop=("rate",))
-    options = Train(data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps or NUM_STEPS)
+    tier = Tier(prop=("rate",), onehot=True)
+    options = Train(data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps or NUM_STEPS, lr=0.004)
     if checkpoint.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:

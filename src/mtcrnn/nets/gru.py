@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtcrnn.nets.cpu_gru import GRU
+
 
 class GRUNet(nn.Module):
     """x [B, T, in] -> ReLU(W x + b) -> n_layers GRU of `hidden_size` -> raw [B, T, out].
@@ -15,7 +17,7 @@ class GRUNet(nn.Module):
     def __init__(self, in_size: int, hidden_size: int, out_size: int, n_layers: int) -> None:
         super().__init__()
         self.inward = nn.Linear(in_size, hidden_size)
-        self.gru = nn.GRU(hidden_size, hidden_size, n_layers, batch_first=True)
+        self.gru = GRU(hidden_size, hidden_size, n_layers)
         self.head = nn.Linear(hidden_size, out_size)
 
     def init_state(self, batch: int) -> tuple[Tensor, ...]:

@@ -1,0 +1,95 @@
+"""Level 2: the compiled gate kernels of `cpu_gru`: one step of one layer, elementwise.
+
+They take arrays and numbers and fill buffers that the caller owns. The forms are those that LLVM vectorises: plain
+`for j in range(n)` over row views with a single store each; no SVML is assumed, so `exp` is a polynomial here.
+Shapes: b rows, m steps of a chunk, H hidden size; gates ordered r, z, n, hn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numba
+import numpy as np
+import torch
+
+_f = np.float32
+_jit = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True, cache=True)
+_LOG2E, _LN2_HI, _LN2_LO = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
+_ROUND, _ONE, _CLAMP = _f(1.5 * 2**23), _f(1), _f(80)
+_C2, _C3, _C4, _C5, _C6, _C7 = (_f(1 / math.factorial(i)) for i in range(2, 8))
+
+
+@_jit
+def _expm1_f32(x: Any) -> Any:
+    """exp(x) - 1 to about 1.5 ulp (clamped to |x| <= 80, NaN stays NaN), in a form LLVM vectorises."""
+    x = min(x, _CLAMP)
+    x = max(x, -_CLAMP)
+    t = x * _LOG2E + _ROUND  # the low mantissa bits of t are k = round(x / ln 2)
+    k = t - _ROUND
+    r = (x - k * _LN2_HI) - k * _LN2_LO
+    p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
+    s = np.int32((np.int32(np.float32(t).view(np.int32)) << 23) + 0x3F800000).view(np.float32)  # 2**k
+    return s * p + (s - _ONE)
+
+
+@_jit
+def _expm1_f64(x: Any) -> Any:
+    return math.expm1(min(x, 700.0))  # finite: tanh divides it by itself
+
+
+def _make_kernels(expm1: Callable[[Any], Any], ftype: type) -> tuple[Callable[..., None], Callable[..., None]]:
+    """The forward and backward gate kernels of one step, in one precision."""
+    one, two = ftype(1), ftype(2)
+
+    @_jit
+    def forward(gx: Any, gh: Any, bias: Any, hs: Any, gates: Any, c: int, t: int, g: int) -> None:
+        """hs[t+1], gates[g] <- step on hs[t]; gx [m,b,3H], gh [b,3H], bias [4H], gates [.,b,4H] = r,z,n,hn."""
+        H = hs.shape[2]
+        for i in range(hs.shape[1]):
+            x, u, h, h_new, s = gx[c, i], gh[i], hs[t, i], hs[t + 1, i], gates[g, i]
+            xn, un, bias_n, bias_hn = x[2 * H :], u[2 * H :], bias[2 * H : 3 * H], bias[3 * H :]
+            r, z, n, hn = s[:H], s[H : 2 * H], s[2 * H : 3 * H], s[3 * H :]
+            for j in range(2 * H):
+                s[j] = one / (two + expm1(-(x[j] + u[j] + bias[j])))  # sigmoid
+            for j in range(H):
+                hn[j] = un[j] + bias_hn[j]
+            for j in range(H):
+                a = xn[j] + bias_n[j] + r[j] * hn[j]
+                e = expm1(a + a)
+                n[j] = e / (e + two)  # tanh
+            for j in range(H):
+                h_new[j] = n[j] + z[j] * (h[j] - n[j])
+
+    @_jit
+    def backward(dy: Any, dh: Any, gates: Any, hs: Any, dg: Any, db: Any, c: int, t: int) -> None:
+        """dg[c] <- gate gradients, dh <- z * (dh + dy[c]), db += column sums of dg[c]."""
+        H = hs.shape[2]
+        for i in range(hs.shape[1]):
+            y, d, s, h, o = dy[c, i], dh[i], gates[t, i], hs[t, i], dg[c, i]
+            r, z, n, hn = s[:H], s[H : 2 * H], s[2 * H : 3 * H], s[3 * H :]
+            dn, dr, dz, dhn = o[:H], o[H : 2 * H], o[2 * H : 3 * H], o[3 * H : 4 * H]
+            for j in range(H):
+                d[j] += y[j]
+            for j in range(H):
+                dn[j] = d[j] * (one - z[j]) * (one - n[j] * n[j])
+            for j in range(H):
+                dr[j] = dn[j] * hn[j] * r[j] * (one - r[j])
+            for j in range(H):
+                dz[j] = d[j] * (h[j] - n[j]) * z[j] * (one - z[j])
+            for j in range(H):
+                dhn[j] = dn[j] * r[j]
+            for j in range(H):
+                d[j] *= z[j]
+            for j in range(4 * H):
+                db[j] += o[j]
+
+    return forward, backward
+
+
+KERNELS = {
+    torch.float32: _make_kernels(_expm1_f32, np.float32),
+    torch.float64: _make_kernels(_expm1_f64, np.float64),
+}
