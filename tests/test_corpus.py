@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -136,3 +138,25 @@ def test_no_wavs(tmp_path):
 def test_the_brass_notes_load_without_parameters():
     corpus = Corpus(Tier(), ParamManager(SHARED / "data" / "nsynth_brass"))
     assert np.diff(corpus.offsets).tolist() == [64000] * 10
+
+
+def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path):
+    corpus = tones(tmp_path, seconds=20.0)
+    windows, _ = corpus.split(40, 1, "none")
+    before, walked = None, []
+    for step in range(1, 260):
+        before = corpus.streams(windows, 6, seed=2, step=step, before=before)
+        walked.append(before)
+    for step in (1, 2, 99, 100, 101, 207, 259):
+        direct = corpus.streams(windows, 6, seed=2, step=step)
+        assert (direct.starts == walked[step - 1].starts).all(), step
+        assert (direct.fresh == walked[step - 1].fresh).all(), step
+    assert walked[0].fresh.all()
+    for earlier, later in itertools.pairwise(walked):
+        on = ~later.fresh
+        assert (later.starts[on] == earlier.starts[on] + 40).all()
+    inside = (np.stack([s.starts for s in walked]) % 20000) + 41 <= 20000
+    assert inside.all(), "a window crosses the end of its file"
+    fresh = np.stack([s.fresh for s in walked])
+    assert fresh[1:].any(axis=0).all()
+    assert fresh[1:].mean() < 0.05

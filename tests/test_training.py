@@ -74,8 +74,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path,
 
     def poisoned(self, *arguments):
         calls.append(1)
-        loss = whole(self, *arguments)
-        return loss * float("nan") if len(calls) > 4 else loss
+        loss, state = whole(self, *arguments)
+        return (loss * float("nan") if len(calls) > 4 else loss), state
 
     monkeypatch.setattr(training.Trainer, "_loss", poisoned)
     with pytest.raises(InputError, match=r"step 4: the loss is nan .* the last good model is .*model_2; a lower --lr"):
@@ -126,7 +126,7 @@ def test_sampled_inputs_equal_the_step_loop(rate):
     conditions = torch.from_numpy(rng.random((3, 30, 1)))
     coins = draw_coins(0, 1, 30, rate)
     u = torch.from_numpy(draw_uniforms(0, 1, 3, 30, 1))
-    ours = self_sampled_inputs(model, past, conditions, coins, u, 1.0)
+    ours = self_sampled_inputs(model, past, conditions, model.net.init_state(3), coins, u, 1.0)
     assert (ours == loop_reference(model, past, conditions, coins, u, 1.0)).all()
     assert (ours[:, coins] == past[:, coins]).all()
     assert coins[0]
@@ -149,3 +149,28 @@ def test_runs_without_conditioning_and_with_one_hot_input(tmp_path):
     tier = Tier(sample_rate=1000, mulaw_channels=16, onehot=True)
     saved = training.train(tier, Net(hidden_size=8, n_layers=1), tiny_train(tmp_path / "data", tmp_path / "run"))
     assert checkpoint.load(saved).module.state_dict()["inward.weight"].shape == (8, 16)
+
+
+def test_a_carried_state_is_the_one_that_the_window_before_ended_with(tmp_path):
+    """A carried run over one file reads as one long window: the end states are those of reading from its start."""
+    data = tone_set(tmp_path / "data", files=1, seconds=4.0)
+    corpus = Corpus(TIER, ParamManager(data))
+    options = tiny_train(data, tmp_path / "run", batch_size=2, holdout="none", lr=1e-30)
+    trainer = training.Trainer(tiny_model(), corpus, options, tmp_path / "run")
+    begun = None
+    for step in range(1, 9):
+        trainer._step(step)
+        if trainer.streams.fresh[0]:
+            begun = int(trainer.streams.starts[0])
+    end = int(trainer.streams.starts[0]) + 40
+    batch = corpus.gather(np.array([begun]), end - begun)
+    model = trainer.model
+    with torch.no_grad():
+        x = model.features(torch.from_numpy(batch.values[:, :-1]), torch.from_numpy(batch.conditions))
+        _, whole = model.net(x, model.net.init_state(1))
+    assert end - begun >= 80
+    torch.testing.assert_close(trainer.carried[0][:, :1], whole[0], rtol=1e-4, atol=1e-5)
+
+
+def test_runs_without_carried_state(tmp_path):
+    assert checkpoint.load(run(tmp_path, carry=False)).config.step == 4

@@ -88,6 +88,7 @@ class Train:
     batch_size: int = option("windows in a step", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
     stride: int = option("shift between neighbouring windows, in generated values", 1)
+    carry: bool = option("a window starts with the state that the window before it in the file ended with", True)
     lr: float = option("learning rate of Adam", 0.002)
     grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
@@ -156,6 +157,7 @@ ORIGINAL: dict[type, dict[str, Any]] = {
         "num_steps": 100000,
         "batch_size": 16,
         "seq_len": 4000,
+        "carry": False,
         "lr": 0.0005,
         "checkpoint": 10000,
     },

@@ -27,6 +27,7 @@ from mtcrnn.rng import Purpose, generator
 log = logging.getLogger(__name__)
 
 MEMORY_LIMIT = 2 * 2**30  # bytes of values and curves kept in memory before they go to a memory-mapped file
+STREAM_STEPS = 100  # windows that a stream reads in a row before it begins anew elsewhere
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, a second at most
 
 
@@ -40,6 +41,15 @@ class Batch:
 
     values: NDArray[Any]
     conditions: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Where each of B streams reads at one step: window starts [B], and which of them begin anew there [B]."""
+
+    step: int
+    starts: NDArray[np.int64]
+    fresh: NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,12 @@ class Windows:
         ends = np.cumsum(self.count)
         stretch = np.searchsorted(ends, index, side="right")
         return self.first[stretch] + (index - (ends - self.count)[stretch]) * self.stride
+
+    def following(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The starts of the windows right behind those at `starts`, and which of them lie in the same stretch."""
+        stretch = np.searchsorted(self.first, starts, side="right") - 1
+        last = self.first[stretch] + (self.count[stretch] - 1) * self.stride
+        return starts + self.seq_len, starts + self.seq_len <= last
 
 
 class Corpus:
@@ -183,6 +199,28 @@ class Corpus:
         """`size` windows drawn at random, with replacement: a pure function of (seed, step)."""
         index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
         return self.gather(windows.starts(index), windows.seq_len)
+
+    def streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None = None) -> Streams:
+        """Where `size` streams read at `step` (counted from 1): a pure function of (seed, step).
+
+        A stream walks through its file window by window. It begins anew at a random window where the file ends, and
+        at every `STREAM_STEPS`-th step (each stream at another one), so that nothing older than that matters.
+        `before`, the answer for step - 1, only saves the walk from there.
+        """
+        if before is None or before.step != step - 1:
+            before = None
+            for earlier in range(max(1, step - STREAM_STEPS), step):
+                before = self._next_streams(windows, size, seed, earlier, before)
+        return self._next_streams(windows, size, seed, step, before)
+
+    def _next_streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None) -> Streams:
+        anew = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
+        if before is None:
+            return Streams(step, anew, np.ones(size, dtype=bool))
+        starts, inside = windows.following(before.starts)
+        due = (step + np.arange(size) * STREAM_STEPS // size) % STREAM_STEPS == 0
+        fresh = ~inside | due
+        return Streams(step, np.where(fresh, anew, starts), fresh)
 
     def spread(self, windows: Windows, size: int) -> Batch:
         """At most `size` windows, spread evenly over all of them: the same ones at every call."""

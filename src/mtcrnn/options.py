@@ -33,7 +33,7 @@ def add_options(
         group.add_argument(
             f"--{spec.name}",
             help=_help(spec.metadata["help"], default, inherit),
-            **_kind(hints[spec.name]),
+            **_kind(hints[spec.name], spec.default),
             **_default(default, inherit),
         )
 
@@ -75,10 +75,10 @@ def typed(cls: type, args: argparse.Namespace) -> dict[str, Any]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
-def _kind(hint: Any) -> dict[str, Any]:
-    """Argparse's keywords for an annotated type."""
+def _kind(hint: Any, default: Any) -> dict[str, Any]:
+    """Argparse's keywords for an annotated type. A switch that is on by default also gets a --no- form."""
     if hint is bool:
-        return {"action": "store_true"}
+        return {"action": argparse.BooleanOptionalAction if default is True else "store_true"}
     if typing.get_origin(hint) is Literal:
         return {"choices": typing.get_args(hint)}
     if typing.get_origin(hint) is tuple:

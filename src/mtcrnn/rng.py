@@ -29,6 +29,7 @@ class Purpose(IntEnum):
     PRIME = 5
     PLACE = 6
     TEXTURE = 7
+    STREAMS = 8
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

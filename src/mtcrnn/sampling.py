@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtcrnn.model import Model
+from mtcrnn.nets import State
 from mtcrnn.rng import Purpose, generator
 
 
@@ -31,7 +32,13 @@ def draw_uniforms(seed: int, step: int, batch: int, steps: int, draws: int) -> N
 
 @torch.no_grad()
 def self_sampled_inputs(
-    model: Model, past: Tensor, conditions: Tensor, coins: NDArray[np.bool_], u: Tensor, temperature: float
+    model: Model,
+    past: Tensor,
+    conditions: Tensor,
+    state: State,
+    coins: NDArray[np.bool_],
+    u: Tensor,
+    temperature: float,
 ) -> Tensor:
     """The past values [B, T, G] with the model's own samples at the steps whose coin is False.
 
@@ -39,12 +46,12 @@ def self_sampled_inputs(
         model: the model being trained.
         past: true past values [B, T, G].
         conditions: normalised conditions [B, T, C].
+        state: the net's state before the first step.
         coins: [T], True where the true past is kept; the first must be.
         u: uniforms [B, T, draws]; those of step t decide the value read at step t.
         temperature: of the samples.
     """
     past = past.clone()
-    state = model.net.init_state(past.shape[0])
     start = 0
     for t in np.flatnonzero(~coins).tolist():
         raw, state = model.net(model.features(past[:, start:t], conditions[:, start:t]), state)

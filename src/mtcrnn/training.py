@@ -18,10 +18,10 @@ from tqdm import tqdm
 
 from mtcrnn import checkpoint
 from mtcrnn.config import Net, Tier, Train
-from mtcrnn.corpus import Batch, Corpus
+from mtcrnn.corpus import Batch, Corpus, Streams
 from mtcrnn.errors import InputError
 from mtcrnn.model import Model, ModelConfig, new_model
-from mtcrnn.nets import canonical_name
+from mtcrnn.nets import State, canonical_name
 from mtcrnn.paramset import ParamManager
 from mtcrnn.runlog import RunLog
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
@@ -61,6 +61,8 @@ class Trainer:
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         model.module.to(device)
         self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr)
+        self.streams: Streams | None = None  # where --carry reads, and the states that it carries
+        self.carried: State = ()
 
     def run(self) -> Path:
         """Train to the last step or to Ctrl-C; save; return the folder of the last model."""
@@ -99,32 +101,47 @@ class Trainer:
     def _step(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimiser step on batch `step`; its loss and gradient norm, still on the device."""
         options, model = self.options, self.model
-        values, conditions = self._to_device(
-            self.corpus.batch(self.training, options.batch_size, options.rand_seed, step)
-        )
+        batch, state = self._next_batch(step)
+        values, conditions = self._to_device(batch)
         past = values[:, :-1]
         if options.tfr < 1:
             B, T = past.shape[:2]
             coins = draw_coins(options.rand_seed, step, T, options.tfr)
             u = torch.from_numpy(draw_uniforms(options.rand_seed, step, B, T, model.output.draws)).to(past.device)
-            past = self_sampled_inputs(model, past, conditions, coins, u, options.temp)
+            past = self_sampled_inputs(model, past, conditions, state, coins, u, options.temp)
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(past, conditions, values[:, 1:])
+        loss, state = self._loss(past, conditions, values[:, 1:], state)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(model.module.parameters(), options.grad_clip or math.inf)
         self.optimiser.step()
+        self.carried = tuple(tensor.detach() for tensor in state)
         return loss.detach(), norm
 
-    def _loss(self, past: torch.Tensor, conditions: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Nats per step of a batch of windows, from the zero state, in one fused call."""
-        raw, _ = self.model.net(self.model.features(past, conditions), self.model.net.init_state(past.shape[0]))
-        return self.model.output.loss(raw, targets)
+    def _next_batch(self, step: int) -> tuple[Batch, State]:
+        """The windows of a step and the states that they start from: carried, or the net's first."""
+        options, corpus = self.options, self.corpus
+        first = self.model.net.init_state(options.batch_size)
+        if not options.carry:
+            return corpus.batch(self.training, options.batch_size, options.rand_seed, step), first
+        self.streams = corpus.streams(self.training, options.batch_size, options.rand_seed, step, self.streams)
+        fresh = torch.from_numpy(self.streams.fresh).to(self.model.device)[:, None]
+        carried = self.carried or first
+        state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
+        return corpus.gather(self.streams.starts, options.seq_len), state
+
+    def _loss(
+        self, past: torch.Tensor, conditions: torch.Tensor, targets: torch.Tensor, state: State
+    ) -> tuple[torch.Tensor, State]:
+        """Nats per step of a batch of windows in one fused call, and the states at their ends."""
+        raw, state = self.model.net(self.model.features(past, conditions), state)
+        return self.model.output.loss(raw, targets), state
 
     @torch.no_grad()
     def held_out_loss(self) -> float:
         """Nats per step, teacher forced, on one batch of held-out windows: the same ones at every call."""
         values, conditions = self._to_device(self.corpus.spread(self.held_out, self.options.batch_size))
-        return float(self._loss(values[:, :-1], conditions, values[:, 1:]))
+        state = self.model.net.init_state(len(values))
+        return float(self._loss(values[:, :-1], conditions, values[:, 1:], state)[0])
 
     def _check(self, recent: list[tuple[torch.Tensor, torch.Tensor]], step: int, saved: Path | None) -> list[float]:
         """The losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""

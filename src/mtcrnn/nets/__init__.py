@@ -1,8 +1,8 @@
 """Level 2: the networks, one file a family, by name in `NETS`.
 
 A net maps `(x [B, T, in], state) -> (raw [B, T, out], state)` for any T >= 0, with T = 1 a step. `init_state(batch)`
-makes the first state, a plain tuple of tensors; nothing is hidden on the module. Raw numbers only: what they mean
-is `outputs.py`'s matter.
+makes the first state, a plain tuple of tensors [layers, B, size]; nothing is hidden on the module. Raw numbers
+only: what they mean is `outputs.py`'s matter.
 """
 
 from __future__ import annotations
