@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -11,7 +12,8 @@ import soundfile
 
 from helpers import ROOT, run_cli, tiny_train, tone_set, write_params, write_wav
 from mtcrnn import compat, training
-from mtcrnn.config import Net, Tier
+from mtcrnn.config import Generate, Net, Tier, Train
+from mtcrnn.options import build
 
 SMALL = ["--sample_rate", 1000, "--mulaw_channels", 16, "--hidden_size", 8, "--n_layers", 1, "--seq_len", 40]
 SMALL += ["--batch_size", 3, "--num_steps", 2]
@@ -228,22 +230,25 @@ def test_an_array_is_never_unpickled(model, capsys):
 
 
 def test_the_original_command_lines_have_the_original_defaults():
-    parser = compat.train_parser()
-    defaults = vars(parser.parse_args([]))
     expected = {
         "hidden_size": 800, "n_layers": 3, "sample_rate": 16000, "seq_len": 4000, "stride": 1, "mulaw_channels": 256,
         "batch_size": 16, "param_dir": None, "prop": (), "generate": ("audio",), "onehot": False, "temp": 1.0,
         "data_dir": "./data/audio", "output_dir": "./output", "num_steps": 100000, "lr": 0.0005, "tfr": 1.0,
         "checkpoint": 10000,
     }  # fmt: skip
-    assert {name: defaults[name] for name in expected} == expected
-    defaults = vars(compat.generate_parser().parse_args(["--model_dir", "m"]))
+    args = compat.train_parser().parse_args([])
+    assert args.original
+    built = {**asdict(build(Tier, args, True)), **asdict(build(Net, args, True)), **asdict(build(Train, args, True))}
+    assert {name: built[name] for name in expected} == expected
+    assert built["carry"] is False
+    args = compat.generate_parser().parse_args(["--model_dir", "m"])
     expected = {
         "length": 16000, "batch_size": 16, "seed": None, "data_dir": None, "seed_start": 0, "paramvect": "self",
         "external_array": None, "external_sr": None, "out": "generated", "save": False, "rand_prime": False,
         "rand_seed": None, "temp": 1.0, "step": 0,
     }  # fmt: skip
-    assert {name: defaults[name] for name in expected} == expected
+    built = asdict(build(Generate, args, True))
+    assert {name: built[name] for name in expected} == expected
 
 
 def test_the_scripts_at_the_root_run(here):

@@ -3,9 +3,10 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model
+from mtcrnn.config import NET_NAMES, canonical_net
 from mtcrnn.errors import InputError
 from mtcrnn.model import Model, new_model
-from mtcrnn.nets import NETS, canonical_name, make_net
+from mtcrnn.nets import NETS, make_net
 from mtcrnn.outputs import Categorical
 
 
@@ -53,9 +54,10 @@ def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name):
 
 
 def test_nets_by_number_and_unknown_names():
-    assert canonical_name("0") == "gru"
+    assert canonical_net("0") == "gru"
+    assert set(NETS) == set(NET_NAMES)
     with pytest.raises(InputError, match=r"unknown net 'grru' \(did you mean 'gru'\?\); known: gru"):
-        canonical_name("grru")
+        canonical_net("grru")
 
 
 def test_weights_are_a_pure_function_of_the_seed():

@@ -19,7 +19,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from mtcrnn.errors import InputError, listing
-from mtcrnn.files import write_bytes, write_folder
+from mtcrnn.files import keep_previous, write_bytes, write_folder
 from mtcrnn.model import FORMAT_VERSION, Model, ModelConfig
 from mtcrnn.validation import parse, read_json
 
@@ -53,6 +53,7 @@ def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) 
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.module.state_dict().items()}
     config = json.dumps(dataclasses.asdict(model.config), indent=2) + "\n"
     path = folder / f"model_{step}"
+    keep_previous(path)
     write_folder(path, {CONFIG: config.encode(), WEIGHTS: save_tensors(weights)})
     return path
 
@@ -91,23 +92,51 @@ def steps(folder: Path) -> list[int]:
     return sorted(step for step in found if step is not None)
 
 
-def load(path: Path) -> Model:
-    """Rebuild the model in a model_STEP folder.
+def read_config(path: Path) -> ModelConfig:
+    """The configuration in a model_STEP folder.
 
     Raises:
-        InputError: a missing or broken file, a version from the future, or weights that do not fit the config.
+        InputError: a missing or broken file, or a version from the future.
     """
     content = read_json(path / CONFIG)
     version = content.get("version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
-    model = Model(parse(ModelConfig, content, str(path / CONFIG)))
+    return parse(ModelConfig, content, str(path / CONFIG))
+
+
+def load(path: Path) -> Model:
+    """Rebuild the model in a model_STEP folder.
+
+    Raises:
+        InputError: as `read_config`, or weights that are missing, broken or do not fit the config.
+    """
+    model = Model(read_config(path))
     try:
         weights = load_tensors((path / WEIGHTS).read_bytes())
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path / WEIGHTS} cannot be read as model weights: {error}") from error
     fit_weights(model.module, weights, str(path / WEIGHTS))
     return model
+
+
+def load_train_state(path: Path) -> dict[str, Any]:
+    """What resuming from the model_STEP folder `path` needs. Only tensors and plain values are unpickled.
+
+    Raises:
+        InputError: there is none, it is damaged, or it holds anything else.
+    """
+    file = path.parent / f"train_state_{_step_of(path)}.pt"
+    if not file.is_file():
+        raise InputError(f"{path} can be played but not resumed: {file.name} is not beside it")
+    try:
+        state = torch.load(io.BytesIO(file.read_bytes()), weights_only=True, map_location="cpu")
+    except Exception as error:  # damaged bytes make the unpickler fail in any way
+        raise InputError(f"{file} is damaged, or no training state ({type(error).__name__})") from error
+    expected = {"optimiser", "train", "end", "carried", "best"}
+    if not isinstance(state, dict) or set(state) != expected:
+        raise InputError(f"{file} is no training state: it must hold {listing(sorted(expected))}")
+    return state
 
 
 def fit_weights(module: torch.nn.Module, weights: dict[str, torch.Tensor], where: str) -> None:

@@ -78,10 +78,14 @@ def command_parser() -> argparse.ArgumentParser:
 
 def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
     """The options of training; `original` takes the 2020 defaults."""
+    resume = parser.add_argument_group("going on with a run (everything else comes from the run itself)")
+    resume.add_argument("--model_dir", help="the run's folder or its model/ folder")
+    resume.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
     add_options(parser, Tier, "what to generate", original=original)
     add_options(parser, Net, "network", original=original)
     add_options(parser, Train, "training", original=original)
     add_sizes(parser)
+    parser.set_defaults(original=original)
 
 
 def add_generate(parser: argparse.ArgumentParser, original: bool = False) -> None:
@@ -90,25 +94,34 @@ def add_generate(parser: argparse.ArgumentParser, original: bool = False) -> Non
     add_options(parser, Tier, "the model (known from its folder; only checked)", inherit=True)
     add_options(parser, Net, "its network (known from its folder; only checked)", inherit=True)
     add_sizes(parser)
+    parser.set_defaults(original=original)
 
 
 def run_train(args: argparse.Namespace) -> None:
-    """Train, and say what to do next."""
-    from mtcrnn.training import train
+    """Train or go on training, and say what to do next."""
+    from mtcrnn.checkpoint import read_config
+    from mtcrnn.training import resume, train
 
-    tier, net, options = build(Tier, args), build(Net, args), build(Train, args)
-    check_sizes(tier, sizes(args))
-    saved = train(tier, net, options)
+    if args.model_dir:
+        saved = resume(
+            args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args)}, typed(Train, args), sizes(args)
+        )
+    else:
+        if args.step:
+            raise InputError(f"--step {args.step} goes with --model_dir, the run to go on with")
+        tier = build(Tier, args, args.original)
+        check_sizes(tier, sizes(args))
+        saved = train(tier, build(Net, args, args.original), build(Train, args, args.original))
     print(f"saved {saved}")
-    settings = "".join(f" {name}=VALUE" for name in tier.prop)
-    print(f"next: mtcrnn generate --model_dir {saved.parent}" + (f" --set{settings}" if settings else ""))
+    settings = " ".join(f"{name}=VALUE" for name in read_config(saved).tier.prop)
+    print(f"next: mtcrnn generate --model_dir {saved.parent}" + (f" --set {settings}" if settings else ""))
 
 
 def run_generate(args: argparse.Namespace) -> None:
     """Generate, and say what was written."""
     from mtcrnn.rendering import generate
 
-    for path in generate(build(Generate, args), {**typed(Tier, args), **typed(Net, args)}, sizes(args)):
+    for path in generate(build(Generate, args, args.original), {**typed(Tier, args), **typed(Net, args)}, sizes(args)):
         print(f"wrote {path}")
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import MISSING, dataclass, field
 from typing import Any, Literal
 
-from mtcrnn.errors import InputError, listing
+from mtcrnn.errors import InputError, listing, unknown
 from mtcrnn.validation import strict
 
 AUDIO = "audio"  # the name in `generate` that stands for sound itself
+NET_NAMES = ("gru",)
 NET_NUMBERS = ("gru",)  # the original's --net 0, 1, ...
 
 
@@ -74,6 +75,7 @@ class Net:
     def __post_init__(self) -> None:
         require(self.hidden_size > 0, "hidden_size", self.hidden_size, "above 0")
         require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
+        object.__setattr__(self, "net", canonical_net(self.net))
 
 
 @strict
@@ -166,6 +168,15 @@ ORIGINAL: dict[type, dict[str, Any]] = {
         "batch_size": 16,
     },  # its --seq_len, 4000, is shorter than its --length: no priming at all
 }
+
+
+def canonical_net(name: str) -> str:
+    """A net's name, from its name or the original's number. Raises InputError listing the known ones."""
+    if name.isdecimal() and int(name) < len(NET_NUMBERS):
+        return NET_NUMBERS[int(name)]
+    if name not in NET_NAMES:
+        raise unknown("net", name, [*NET_NAMES, *(str(k) for k in range(len(NET_NUMBERS)))])
+    return name
 
 
 def require(holds: bool, name: str, value: object, allowed: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
-from mtcrnn.config import ORIGINAL, Tier
+from mtcrnn.config import ORIGINAL, Net, Tier, canonical_net
 from mtcrnn.errors import InputError
 
 T = TypeVar("T")
@@ -17,25 +17,32 @@ T = TypeVar("T")
 def add_options(
     parser: argparse.ArgumentParser, cls: type, title: str, *, original: bool = False, inherit: bool = False
 ) -> None:
-    """Add an option for every field of a config class.
+    """Add an option for every field of a config class. One that is left out is absent from the parsed namespace.
 
     Args:
         parser: where to add them.
         cls: a class of `config`.
         title: the heading in the help text.
-        original: take the 2020 code's defaults where they differ.
-        inherit: options that are left out come from a saved model, so they have no default here.
+        original: the help shows the 2020 code's defaults where they differ.
+        inherit: what is left out comes from a saved model, so the help shows no defaults.
     """
     group = parser.add_argument_group(title)
     hints = typing.get_type_hints(cls)
     for spec in fields(cls):
-        default = ORIGINAL.get(cls, {}).get(spec.name, spec.default) if original else spec.default
+        default = defaults(cls, original).get(spec.name, MISSING)
         group.add_argument(
             f"--{spec.name}",
             help=_help(spec.metadata["help"], default, inherit),
+            default=argparse.SUPPRESS,
+            required=default is MISSING and not inherit,
             **_kind(hints[spec.name], spec.default),
-            **_default(default, inherit),
         )
+
+
+def defaults(cls: type, original: bool = False) -> dict[str, Any]:
+    """The default values of a config class; the 2020 code's where asked for and different."""
+    values = {spec.name: spec.default for spec in fields(cls) if spec.default is not MISSING}
+    return {**values, **(ORIGINAL.get(cls, {}) if original else {})}
 
 
 def add_sizes(parser: argparse.ArgumentParser) -> None:
@@ -59,18 +66,22 @@ def check_sizes(tier: Tier, typed: Mapping[str, int | None]) -> None:
             raise InputError(f"--{size} is {value}, but it must be {right} ({flag} {' '.join(names) or 'is empty'})")
 
 
-def build(cls: type[T], args: argparse.Namespace, base: Mapping[str, Any] | None = None) -> T:
-    """The config that the parsed options describe; `base` gives the values of those left out."""
-    values = dict(base or {})
-    for spec in fields(cls):  # type: ignore[arg-type]
-        if hasattr(args, spec.name):
-            value = getattr(args, spec.name)
-            values[spec.name] = tuple(value) if isinstance(value, list) else value
-    return cls(**values)
+def check_agreement(tier: Tier, net: Net, typed: Mapping[str, Any]) -> None:
+    """Raise InputError where a typed option contradicts a model's tier or net; the message shows both values."""
+    for name, value in typed.items():
+        saved = getattr(tier if hasattr(tier, name) else net, name)
+        if (canonical_net(value) if name == "net" else value) != saved:
+            shown = [" ".join(v) if isinstance(v, tuple) else v for v in (value, saved)]
+            raise InputError(f"--{name} is {shown[0]}, but the model has {shown[1]}")
+
+
+def build(cls: type[T], args: argparse.Namespace, original: bool = False) -> T:
+    """The config that the parsed options describe, with the defaults for those left out."""
+    return cls(**{**defaults(cls, original), **typed(cls, args)})
 
 
 def typed(cls: type, args: argparse.Namespace) -> dict[str, Any]:
-    """The options of a config class that were typed (for options added with `inherit`)."""
+    """The options of a config class that were typed."""
     found = {spec.name: getattr(args, spec.name) for spec in fields(cls) if hasattr(args, spec.name)}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
@@ -85,12 +96,6 @@ def _kind(hint: Any, default: Any) -> dict[str, Any]:
         return {"nargs": "*", "metavar": "NAME"}
     inner = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
     return {"type": inner, "metavar": {int: "N", float: "X", str: "TEXT"}[inner]}
-
-
-def _default(default: Any, inherit: bool) -> dict[str, Any]:
-    if inherit:
-        return {"default": argparse.SUPPRESS}
-    return {"required": True} if default is MISSING else {"default": default}
 
 
 def _help(text: str, default: Any, inherit: bool) -> str:

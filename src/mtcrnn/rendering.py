@@ -16,9 +16,7 @@ from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, keep_previous, write_bytes
 from mtcrnn.generation import Player
-from mtcrnn.model import ModelConfig
-from mtcrnn.nets import canonical_name
-from mtcrnn.options import check_sizes
+from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.rng import fresh_seed
 
 log = logging.getLogger(__name__)
@@ -41,7 +39,7 @@ def generate(
         InputError: no such model, conditioning or priming that does not fit; nothing is written then.
     """
     model = checkpoint.load(checkpoint.find(options.model_dir, options.step))
-    check_agreement(model.config, typed or {})
+    check_agreement(model.config.tier, model.config.net, typed or {})
     check_sizes(model.config.tier, sizes or {})
     rate = model.config.tier.sample_rate
     length = options.length or round(DEFAULT_SECONDS * rate)
@@ -64,15 +62,6 @@ def generate(
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     return _write(stem, values, rate, options.save)
-
-
-def check_agreement(config: ModelConfig, typed: Mapping[str, Any]) -> None:
-    """Raise InputError where an option contradicts the model; the message shows both values."""
-    for name, value in typed.items():
-        saved = getattr(config.tier if hasattr(config.tier, name) else config.net, name)
-        if (canonical_name(value) if name == "net" else value) != saved:
-            shown = [" ".join(v) if isinstance(v, tuple) else v for v in (value, saved)]
-            raise InputError(f"--{name} is {shown[0]}, but the model has {shown[1]}")
 
 
 def _prime_steps(options: Generate, length: int, rate: int) -> int:

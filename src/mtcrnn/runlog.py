@@ -25,9 +25,15 @@ def bits(nats: float) -> float:
 
 
 class RunLog:
-    """Writes one row per look at a run; keeps the newest numbers for the progress bar."""
+    """Writes one row per look at a run; keeps the newest numbers for the progress bar.
 
-    def __init__(self, folder: Path, description: str) -> None:
+    Args:
+        folder: the run's folder.
+        description: what the run was started with.
+        first: the step that it goes on from.
+    """
+
+    def __init__(self, folder: Path, description: str, first: int = 0) -> None:
         self._folder = folder / "log"
         self._newest: dict[str, float] = {}
         try:
@@ -35,6 +41,15 @@ class RunLog:
         except OSError as error:
             raise InputError(f"cannot write {self._folder}: {error.strerror or error}") from error
         write_text(self._folder / "args.txt", description)
+        self._drop_rows_after(first)
+
+    def _drop_rows_after(self, step: int) -> None:
+        """Rows behind the step that a run goes on from were logged by steps that are taken again."""
+        path = self._folder / LOG_NAME
+        if path.exists():
+            head, *rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [row for row in rows if row.endswith("\n") and int(row.split("\t")[0]) <= step]
+            write_text(path, head + "".join(kept))
 
     def __enter__(self) -> Self:
         path = self._folder / LOG_NAME

@@ -8,10 +8,11 @@ import logging
 import math
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 from tqdm import tqdm
@@ -21,10 +22,12 @@ from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Batch, Corpus, Streams
 from mtcrnn.errors import InputError
 from mtcrnn.model import Model, ModelConfig, new_model
-from mtcrnn.nets import State, canonical_name
+from mtcrnn.nets import State
+from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.paramset import ParamManager
 from mtcrnn.runlog import RunLog
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.validation import parse
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +43,6 @@ def train(tier: Tier, net: Net, options: Train) -> Path:
         InputError: bad data or options, an output folder that holds another run, a loss that is no finite number
             (models saved before stay), a full disk.
     """
-    net = dataclasses.replace(net, net=canonical_name(net.net))
     folder = checkpoint.run_folder(options.output_dir)
     if (folder / "model").exists() and any((folder / "model").iterdir()):
         raise InputError(f"{folder} already holds a run; choose another --output_dir")
@@ -50,10 +52,52 @@ def train(tier: Tier, net: Net, options: Train) -> Path:
     return Trainer(model, corpus, options, folder).run()
 
 
+def resume(
+    model_dir: str,
+    step: int,
+    typed_model: Mapping[str, Any],
+    typed_options: Mapping[str, Any],
+    sizes: Mapping[str, int | None],
+) -> Path:
+    """Go on with a run: what it was started with, its optimiser, its place in the data; bit for bit on one CPU.
+
+    An unfinished run goes on to its planned end, a finished one for `num_steps` more. Models of later steps, where
+    an earlier one is picked, are kept aside under another name.
+
+    Args:
+        model_dir: the run's folder, or its model/ folder.
+        step: which saved step; 0 takes the newest.
+        typed_model: options of the tier and the net that the user gave all the same: they must agree.
+        typed_options: training options to change from here on.
+        sizes: `gen_size` and `cond_size` where given: they must agree.
+
+    Raises:
+        InputError: as `train`; also no such model, nothing to resume from, options that contradict the model, data
+            that lacks a parameter.
+    """
+    path = checkpoint.find(model_dir, step)
+    model = checkpoint.load(path)
+    check_agreement(model.config.tier, model.config.net, typed_model)
+    check_sizes(model.config.tier, sizes)
+    state = checkpoint.load_train_state(path)
+    options = dataclasses.replace(parse(Train, state["train"], f"{path}'s training options"), **typed_options)
+    end = int(state["end"])
+    if "num_steps" in typed_options or end <= model.config.step:
+        end = model.config.step + options.num_steps
+    data = ParamManager(Path(options.data_dir), Path(options.param_dir) if options.param_dir else None)
+    corpus = Corpus(model.config.tier, data, model.config.ranges)
+    folder = checkpoint.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
+    trainer = Trainer(model, corpus, options, folder, end)
+    trainer.restore(state)
+    return trainer.run()
+
+
 class Trainer:
     """One run: a model, its data, its optimiser and its logs."""
 
-    def __init__(self, model: Model, corpus: Corpus, options: Train, folder: Path) -> None:
+    def __init__(self, model: Model, corpus: Corpus, options: Train, folder: Path, end: int | None = None) -> None:
+        self.end = end or options.num_steps
+        self.best = math.inf  # the lowest held-out loss so far
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
         self.training, self.held_out = corpus.split(options.seq_len, options.stride, options.holdout)
         if options.holdout != "none" and not len(self.held_out):
@@ -64,13 +108,20 @@ class Trainer:
         self.streams: Streams | None = None  # where --carry reads, and the states that it carries
         self.carried: State = ()
 
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up what `_save` saved beside the model."""
+        self.optimiser.load_state_dict(state["optimiser"])
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.options.lr
+        self.carried = tuple(tensor.to(self.model.device) for tensor in state["carried"])
+        self.best = state["best"]
+
     def run(self) -> Path:
         """Train to the last step or to Ctrl-C; save; return the folder of the last model."""
-        options, first = self.options, self.model.config.step
-        last = first + options.num_steps
+        options, first, last = self.options, self.model.config.step, self.end
         saved: Path | None = None
         recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
-        with RunLog(self.folder, self._describe()) as runlog, _stop_on_interrupt() as stop:
+        with RunLog(self.folder, self._describe(), first) as runlog, _stop_on_interrupt() as stop:
             bar = tqdm(total=last, initial=first, desc="training", unit="step", mininterval=0.5)
             with bar:
                 looked_at = time.perf_counter()
@@ -86,6 +137,7 @@ class Trainer:
                         row = {"loss": sum(losses) / len(losses), "samples_per_s": rate}
                         if len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
                             row["held_out"] = self.held_out_loss()
+                            self.best = min(self.best, row["held_out"])
                         runlog.add(step, row)
                         bar.set_postfix_str(runlog.summary())
                         recent, looked_at = [], time.perf_counter()
@@ -157,7 +209,13 @@ class Trainer:
 
     def _save(self, step: int) -> Path:
         self.model.config = dataclasses.replace(self.model.config, step=step)
-        state = {"optimiser": self.optimiser.state_dict(), "train": dataclasses.asdict(self.options)}
+        state = {
+            "optimiser": self.optimiser.state_dict(),
+            "train": dataclasses.asdict(self.options),
+            "end": self.end,
+            "carried": self.carried,
+            "best": self.best,
+        }
         return checkpoint.save(self.folder / "model", self.model, state)
 
     def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,8 +12,6 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from mtcrnn.config import NET_NUMBERS
-from mtcrnn.errors import unknown
 from mtcrnn.nets.gru import GRUNet
 
 State = tuple[Tensor, ...]
@@ -36,15 +34,6 @@ NETS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
 }
 
 
-def canonical_name(name: str) -> str:
-    """A net's name, from its name or the original's number. Raises InputError listing the known ones."""
-    if name.isdecimal() and int(name) < len(NET_NUMBERS):
-        return NET_NUMBERS[int(name)]
-    if name not in NETS:
-        raise unknown("net", name, [*NETS, *(str(k) for k in range(len(NET_NUMBERS)))])
-    return name
-
-
 def make_net(name: str, in_size: int, hidden_size: int, out_size: int, n_layers: int) -> Any:
     """A net by name, with PyTorch's default initial weights (from torch's global generator)."""
-    return NETS[canonical_name(name)](in_size, hidden_size, out_size, n_layers)
+    return NETS[name](in_size, hidden_size, out_size, n_layers)
