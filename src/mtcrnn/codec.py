@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,18 +34,16 @@ class MuLaw:
 
     def encode(self, samples: ArrayLike) -> NDArray[np.int64]:
         """Codes of samples in [-1, 1] (clipped): round((f(x) + 1) / 2 * mu), f(x) = sign(x) ln(1+mu|x|) / ln(1+mu)."""
-        mu = self.channels - 1
-        x = np.clip(np.asarray(samples, dtype=np.float64), -1.0, 1.0)
-        companded = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
-        return np.floor((companded + 1.0) / 2.0 * mu + 0.5).astype(np.int64)
+        return np.floor(self._position(samples) + 0.5).astype(np.int64)
 
     def decode(self, codes: ArrayLike) -> NDArray[np.float32]:
         """Samples in [-1, 1] at the centres of the codes, float32, of the same shape."""
         return self._centres[np.asarray(codes)]
 
-    def scale(self, codes: ArrayLike) -> NDArray[np.float32]:
-        """Codes as the numbers that a network reads: code / (Q - 1), in [0, 1], float32."""
-        return (np.asarray(codes, dtype=np.float32) / np.float32(self.channels - 1)).astype(np.float32)
+    @property
+    def divisor(self) -> int:
+        """A network reads code / divisor, in [0, 1]."""
+        return self.channels - 1
 
     @property
     def silence(self) -> int:
@@ -53,6 +52,41 @@ class MuLaw:
 
     @cached_property
     def _centres(self) -> NDArray[np.float32]:
+        return self._expand(np.arange(self.channels))
+
+    def _position(self, samples: ArrayLike) -> NDArray[np.float64]:
+        """Where samples lie on the scale of codes, 0 .. mu, before rounding."""
         mu = self.channels - 1
-        y = 2.0 * np.arange(self.channels) / mu - 1.0
+        x = np.clip(np.asarray(samples, dtype=np.float64), -1.0, 1.0)
+        companded = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
+        return (companded + 1.0) / 2.0 * mu
+
+    def _expand(self, position: NDArray[Any]) -> NDArray[np.float32]:
+        """The samples at positions on the scale of codes: the inverse of `_position`."""
+        mu = self.channels - 1
+        y = 2.0 * position / mu - 1.0
         return (np.sign(y) * np.expm1(np.abs(y) * np.log1p(mu)) / mu).astype(np.float32)
+
+
+class FloorMuLaw(MuLaw):
+    """The original's codec, kept for its models: floor instead of round, and the network reads code / Q.
+
+    Decoding takes the centre of the bin that floor makes, so that `encode(decode(k)) == k` here too.
+    """
+
+    def encode(self, samples: ArrayLike) -> NDArray[np.int64]:
+        """Codes of samples in [-1, 1] (clipped): floor((f(x) + 1) / 2 * mu)."""
+        return np.floor(self._position(samples)).astype(np.int64)
+
+    @property
+    def divisor(self) -> int:
+        """A network reads code / divisor, in [0, 1)."""
+        return self.channels
+
+    @cached_property
+    def _centres(self) -> NDArray[np.float32]:
+        codes = np.arange(self.channels)
+        return self._expand(np.minimum(codes + 0.5, self.channels - 1))
+
+
+CODECS = {"mulaw": MuLaw, "mulaw-floor": FloorMuLaw}

@@ -14,8 +14,17 @@ from mtcrnn.errors import InputError, listing, unknown
 from mtcrnn.validation import strict
 
 AUDIO = "audio"  # the name in `generate` that stands for sound itself
-NET_NAMES = ("gru",)
-NET_NUMBERS = ("gru",)  # the original's --net 0, 1, ...
+NET_NUMBERS = (  # the original's --net 0, 1, ...
+    "gru",
+    "split-moments",
+    "split-moments-shared",
+    "split-variables",
+    "split-variables-shared",
+    "mixture",
+    "gru-wide",
+)
+NET_NAMES = (*NET_NUMBERS, "phased-lstm")
+PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
 
 
 def option(help: str, default: Any = MISSING) -> Any:
@@ -44,8 +53,13 @@ class Tier:
                 raise InputError(f"--{key} names {listing(twice)} twice")
         if not self.generate:
             raise InputError("--generate is empty; name audio or the parameters to generate")
-        if self.generate != (AUDIO,):
-            raise InputError(f"--generate {' '.join(self.generate)}: this version generates audio only")
+        if AUDIO in self.generate and len(self.generate) > 1:
+            raise InputError(f"--generate {' '.join(self.generate)}: audio and parameters cannot be mixed in one tier")
+        both = [name for name in self.generate if name in self.prop]
+        if both:
+            raise InputError(f"{listing(both)} cannot be both generated (--generate) and conditioning (--prop)")
+        if self.onehot and not self.is_audio:
+            raise InputError("--onehot is for audio; parameters enter the net as they are")
 
     @property
     def is_audio(self) -> bool:
@@ -71,11 +85,21 @@ class Net:
     net: str = option("architecture, by name or by the original's number", "gru")
     hidden_size: int = option("units of each recurrent layer", 128)
     n_layers: int = option("stacked recurrent layers", 2)
+    plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:
         require(self.hidden_size > 0, "hidden_size", self.hidden_size, "above 0")
         require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
-        object.__setattr__(self, "net", canonical_net(self.net))
+        net = canonical_net(self.net)
+        if self.plstm and net not in ("gru", "phased-lstm"):
+            raise InputError(f"--plstm goes with net 0 (gru) only, not with {net}")
+        object.__setattr__(self, "net", "phased-lstm" if self.plstm else net)
+        object.__setattr__(self, "plstm", self.net == "phased-lstm")
+
+    def check_for(self, tier: Tier) -> None:
+        """Raise InputError where this net cannot generate what the tier generates."""
+        if tier.is_audio and self.net in PARAMETER_NETS:
+            raise InputError(f"--net {self.net} generates parameters, not audio")
 
 
 @strict
@@ -94,7 +118,11 @@ class Train:
     lr: float = option("learning rate of Adam", 0.002)
     grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
+    ss: float | None = option("scheduled sampling: the teacher forcing rate moves linearly to this one", None)
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
+    input_noise: float = option("random noise on the inputs: its std as a share of their range", 0.0)
+    loss: Literal["nll", "mse"] = option("for parameters: likelihood, or squared error of samples", "nll")
+    loss_cutoff: float | None = option("stop once the loss is below this (nats per value)", None)
     checkpoint: int = option("save the model every so many steps (and at the end)", 250)
     holdout: str = option(
         "held out for testing: 'tail' (the last tenth of each file, 1 s at most), 'file:NAME' (one file), or 'none'",
@@ -108,6 +136,8 @@ class Train:
         require(self.lr > 0, "lr", self.lr, "above 0")
         require(self.grad_clip >= 0, "grad_clip", self.grad_clip, "0 or above")
         require(0 <= self.tfr <= 1, "tfr", self.tfr, "0 to 1")
+        require(self.ss is None or 0 <= self.ss <= 1, "ss", self.ss, "0 to 1")
+        require(self.input_noise >= 0, "input_noise", self.input_noise, "0 or above")
         require(self.temp >= 0, "temp", self.temp, "0 or above")
         require(self.rand_seed >= 0, "rand_seed", self.rand_seed, "0 or above")
         if self.holdout not in ("tail", "none") and not self.holdout.startswith("file:"):
@@ -137,7 +167,8 @@ class Generate:
     external_sr: float | None = option("values per second in the external array", None)
     set: tuple[str, ...] = option("constant or linear parameters: NAME=VALUE or NAME=FROM:TO", ())
     out: str = option("output name without ending; _0, _1, ... are added for a batch", "generated")
-    save: bool = option("also save the generated values as .npy", False)
+    save: bool = option("also save the generated sound as .npy (parameters always are)", False)
+    save_params: bool = option("also save generated parameters as param files", False)
     rand_seed: int | None = option("random seed: the same number gives the same sound", None)
 
     def __post_init__(self) -> None:

@@ -6,12 +6,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn import audio
-from mtcrnn.config import Generate
+from mtcrnn.config import AUDIO, Generate
 from mtcrnn.errors import InputError, listing
 from mtcrnn.model import ModelConfig
 from mtcrnn.params import Param, sample_array
@@ -23,10 +24,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Place:
-    """A moment in a labelled sound: the samples, the curves in the model's order, and the step to start from."""
+    """A moment in a labelled sound: its values [N, G], its curves in the model's order, and the step to start from."""
 
-    wav: Path
-    samples: NDArray[np.float32]
+    values: NDArray[np.floating[Any]]
     curves: list[Param]
     start: int
 
@@ -85,15 +85,20 @@ class Controls:
         self._array, self._array_rate = self._external()
         self._warn_out_of_range()
 
-    def priming(self) -> tuple[NDArray[np.float32], NDArray[np.float64]] | None:
+    def priming(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]] | None:
         """Values [B, P, G] and conditions [B, P, C] to prime with, or None."""
         if not self._prime:
             return None
         if self._options.rand_prime:
             rng = generator(self._seed, Purpose.PRIME)
-            values = rng.uniform(-1, 1, (self.batch, self._prime, 1)).astype(np.float32)
+            names = self._tier.generate
+            low, high = (
+                np.array([-1.0 if n == AUDIO else self._ranges[n].low for n in names]),
+                np.array([1.0 if n == AUDIO else self._ranges[n].high for n in names]),
+            )
+            values = rng.uniform(low, high, (self.batch, self._prime, len(names)))
         elif self._places:
-            values = np.stack([p.samples[p.start : p.start + self._prime] for p in self._places])[..., None]
+            values = np.stack([p.values[p.start : p.start + self._prime] for p in self._places])
         else:
             return None
         labelled = self._places and all(len(p.curves) == self._tier.cond_size for p in self._places)
@@ -136,16 +141,16 @@ class Controls:
         return [self._place(data, wavs[rng.integers(len(wavs))], None, rng) for _ in range(self.batch)]
 
     def _place(self, data: ParamManager, wav: Path, start: int | None, rng: np.random.Generator | None = None) -> Place:
-        sound = audio.read(wav, self._tier.sample_rate)
-        latest = len(sound.samples) - self._prime
+        values = self._values_of(data, wav)
+        latest = len(values) - self._prime
         if latest < 0:
-            raise InputError(f"{wav} has {len(sound.samples)} samples, too few to prime with {self._prime}")
+            raise InputError(f"{wav} has {len(values)} steps, too few to prime with {self._prime}")
         if start is None:
             assert rng is not None
             start = int(rng.integers(latest + 1))
         elif start > latest:
             raise InputError(
-                f"--seed_start {self._options.seed_start:g}: {wav} lasts {sound.duration_s:.3f} s, "
+                f"--seed_start {self._options.seed_start:g}: {wav} lasts {len(values) / self._tier.sample_rate:.3f} s, "
                 f"and {self._prime} steps of priming must fit in behind"
             )
         curves: list[Param] = []
@@ -153,7 +158,15 @@ class Controls:
         if self._tier.prop and (from_data or data.path_of(wav).is_file()):
             file = data.read(wav)
             curves = [file.get(name, data.path_of(wav)) for name in self._tier.prop]
-        return Place(wav, sound.samples, curves, start)
+        return Place(values, curves, start)
+
+    def _values_of(self, data: ParamManager, wav: Path) -> NDArray[np.floating[Any]]:
+        """What this tier generates, as it is in the data: samples [N, 1], or parameters [N, G] in the user's units."""
+        rate, names = self._tier.sample_rate, self._tier.generate
+        if self._tier.is_audio:
+            return audio.read(wav, rate).samples[:, None]
+        file, length = data.read(wav), int(audio.read(wav).duration_s * rate)
+        return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
 
     def _external(self) -> tuple[NDArray[np.float64] | None, float]:
         """The array that conditions the generated part and its rate, or None where the data does."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ from mtcrnn import audio
 from mtcrnn.codec import MuLaw
 from mtcrnn.config import Tier
 from mtcrnn.errors import InputError, listing
-from mtcrnn.params import ParamFile, Range, normalise
+from mtcrnn.params import Param, Range, normalise
 from mtcrnn.paramset import ParamManager
 from mtcrnn.rng import Purpose, generator
 
@@ -83,7 +82,7 @@ class Corpus:
     Attributes:
         names: the wavs, in the order they are stored.
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
-        values: [N, G]: codes (the smallest integer type that holds them).
+        values: [N, G]: codes (in the smallest integer type that holds them), or normalised parameters (float32).
         conditions: float32 [N, C], normalised.
         ranges: the range of every parameter, in the user's units.
     """
@@ -101,46 +100,54 @@ class Corpus:
         """
         self.tier = tier
         self.names = data.wavs()
-        files = [data.read(wav) for wav in self.names] if tier.prop else []
-        self.ranges = ranges or self._ranges_of(data, files)
+        needed = (*(() if tier.is_audio else tier.generate), *tier.prop)
+        self._data = data
+        self._files = [data.read(wav) for wav in self.names] if needed else []
+        self.ranges = ranges or {name: Range.of(self._curves(name)) for name in needed}
         codec = MuLaw(tier.mulaw_channels)
-        code_type = np.min_scalar_type(tier.mulaw_channels - 1)
-        coded: list[NDArray[Any]] = []
+        value_type = np.min_scalar_type(tier.mulaw_channels - 1) if tier.is_audio else np.dtype(np.float32)
+        per_file: list[NDArray[Any]] = []
         mixed: dict[int, int] = {}
         resampled: dict[int, int] = {}
-        for wav in tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False):
-            sound = audio.read(wav, tier.sample_rate)
-            if sound.file_channels > 1:
+        for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
+            sound = audio.read(wav, tier.sample_rate if tier.is_audio else None)
+            if tier.is_audio:
                 mixed[sound.file_channels] = mixed.get(sound.file_channels, 0) + 1
-            if sound.file_sample_rate != tier.sample_rate:
                 resampled[sound.file_sample_rate] = resampled.get(sound.file_sample_rate, 0) + 1
-            coded.append(codec.encode(sound.samples).astype(code_type)[:, None])
+                values: NDArray[Any] = codec.encode(sound.samples)[:, None]
+            else:
+                values = self._sample(i, tier.generate, int(sound.duration_s * tier.sample_rate))
+            per_file.append(values.astype(value_type))
         self._tell_once(mixed, resampled)
-        self.offsets = np.concatenate([[0], np.cumsum([len(codes) for codes in coded])]).astype(np.int64)
+        self.offsets = np.concatenate([[0], np.cumsum([len(values) for values in per_file])]).astype(np.int64)
         total = int(self.offsets[-1])
-        self.values = _allocate((total, 1), code_type)
+        self.values = _allocate((total, len(tier.generate)), value_type)
         self.conditions = _allocate((total, tier.cond_size), np.dtype(np.float32))
-        for i, codes in enumerate(coded):
+        for i, values in enumerate(per_file):
             place = slice(self.offsets[i], self.offsets[i + 1])
-            self.values[place] = codes
-            if tier.prop:
-                self.conditions[place] = self._sample_conditions(files[i], self.names[i], data, len(codes))
+            self.values[place] = values
+            self.conditions[place] = self._sample(i, tier.prop, len(values))
 
-    def _ranges_of(self, data: ParamManager, files: list[ParamFile]) -> dict[str, Range]:
-        return {
-            name: Range.of([file.get(name, data.path_of(wav)) for wav, file in zip(self.names, files, strict=True)])
-            for name in self.tier.prop
-        }
+    def _curves(self, name: str) -> list[Param]:
+        """One parameter's curve in every file."""
+        return [file.get(name, self._data.path_of(wav)) for wav, file in zip(self.names, self._files, strict=True)]
 
-    def _sample_conditions(self, file: ParamFile, wav: Path, data: ParamManager, length: int) -> NDArray[np.float32]:
-        params = [file.get(name, data.path_of(wav)) for name in self.tier.prop]
-        curves = np.stack([param.sample(self.tier.sample_rate, 0, length) for param in params], axis=-1)
-        return normalise(curves, self.ranges, self.tier.prop)
+    def _sample(self, i: int, names: tuple[str, ...], length: int) -> NDArray[np.float32]:
+        """The normalised curves of file i at this tier's rate: [length, len(names)]."""
+        if not names:
+            return np.zeros((length, 0), np.float32)
+        where = self._data.path_of(self.names[i])
+        curves = [self._files[i].get(name, where).sample(self.tier.sample_rate, 0, length) for name in names]
+        return normalise(np.stack(curves, axis=-1), self.ranges, names)
 
     def _tell_once(self, mixed: dict[int, int], resampled: dict[int, int]) -> None:
         for channels, count in sorted(mixed.items()):
+            if channels == 1:
+                continue
             log.warning("%d of %d wavs have %d channels: mixed to mono", count, len(self.names), channels)
         for rate, count in sorted(resampled.items()):
+            if rate == self.tier.sample_rate:
+                continue
             log.warning(
                 "%d of %d wavs are at %d Hz: resampled to %d Hz",
                 count,
@@ -193,7 +200,8 @@ class Corpus:
     def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
         """The windows that start at `starts`."""
         index = starts[:, None] + np.arange(seq_len + 1)
-        return Batch(self.values[index].astype(np.int64), self.conditions[index[:, 1:]])
+        values = self.values[index]
+        return Batch(values.astype(np.int64) if self.tier.is_audio else values, self.conditions[index[:, 1:]])
 
     def batch(self, windows: Windows, size: int, seed: int, step: int) -> Batch:
         """`size` windows drawn at random, with replacement: a pure function of (seed, step)."""

@@ -49,10 +49,9 @@ class Player:
         model.module.eval()
 
     def init(self, seed: int, batch: int = 1) -> PlayState:
-        """The state before the first step of `batch` sounds: silence and the net's first state."""
+        """The state before the first step of `batch` sounds: the resting value and the net's first state."""
         with torch.inference_mode():
-            last = torch.full((batch, 1, 1), self.model.resting, dtype=torch.int64, device=self.model.device)
-            return PlayState(seed, 0, last, self.model.net.init_state(batch))
+            return PlayState(seed, 0, self.model.resting(batch), self.model.net.init_state(batch))
 
     @torch.inference_mode()
     def prime(self, state: PlayState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> PlayState:

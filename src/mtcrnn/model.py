@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mtcrnn.codec import MuLaw
+from mtcrnn.codec import CODECS
 from mtcrnn.config import Net, Tier
 from mtcrnn.nets import make_net
-from mtcrnn.outputs import Categorical, Output
+from mtcrnn.outputs import Categorical, Gaussian, GaussianMixture, Output
 from mtcrnn.params import Range, normalise, restore
 from mtcrnn.rng import Purpose, generator
 from mtcrnn.validation import strict
@@ -31,6 +31,7 @@ class ModelConfig:
     net: Net
     ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditions
     step: int = 0  # training steps behind these weights
+    codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
     version: int = FORMAT_VERSION
 
 
@@ -47,8 +48,9 @@ class Model:
     def __init__(self, config: ModelConfig) -> None:
         self.config = config
         tier = config.tier
-        self.codec = MuLaw(tier.mulaw_channels)
-        self.output: Output = Categorical(tier.mulaw_channels)
+        config.net.check_for(tier)
+        self.codec = CODECS[config.codec](tier.mulaw_channels)
+        self.output = make_output(config)
         self.net: Any = make_net(
             config.net.net,
             tier.gen_size + tier.cond_size,
@@ -69,28 +71,45 @@ class Model:
 
     def features(self, past: Tensor, conditions: Tensor) -> Tensor:
         """The net's input x [B, T, in] from past values [B, T, G] and normalised conditions [B, T, C]."""
-        if self.config.tier.onehot:
+        tier = self.config.tier
+        if not tier.is_audio:
+            own = past
+        elif tier.onehot:
             own = functional.one_hot(past[..., 0].long(), self.codec.channels).to(conditions.dtype)
         else:
-            own = past.to(conditions.dtype) / (self.codec.channels - 1)
+            own = past.to(conditions.dtype) / self.codec.divisor
         return torch.cat((own, conditions), dim=-1)
 
-    def encode(self, values: ArrayLike) -> NDArray[Any]:
+    def encode(self, values: NDArray[Any]) -> NDArray[Any]:
         """User's units to what the model works on: audio samples [..., 1] to codes, parameters to network units."""
-        return self.codec.encode(values)
+        tier = self.config.tier
+        return self.codec.encode(values) if tier.is_audio else normalise(values, self.config.ranges, tier.generate)
 
     def decode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """The inverse of `encode`, float32, in the user's units."""
-        return self.codec.decode(values)
+        tier = self.config.tier
+        return self.codec.decode(values) if tier.is_audio else restore(values, self.config.ranges, tier.generate)
 
     def normalise_conditions(self, conditions: NDArray[Any]) -> NDArray[np.float32]:
         """Conditions [..., C] in the user's units to network units."""
         return normalise(conditions, self.config.ranges, self.config.tier.prop)
 
-    @property
-    def resting(self) -> int:
-        """The value that a sound starts from when nothing primes it: the code of silence."""
-        return self.codec.silence
+    def resting(self, batch: int) -> Tensor:
+        """The values [B, 1, G] that come before the first where nothing primes: silence, or mid-range parameters."""
+        tier = self.config.tier
+        shape = (batch, 1, len(tier.generate))
+        if tier.is_audio:
+            return torch.full(shape, self.codec.silence, dtype=torch.int64, device=self.device)
+        return torch.full(shape, 0.5, device=self.device)
+
+
+def make_output(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> Output:
+    """What the raw numbers of a model's net mean; `measure` is the training loss of a parameter tier."""
+    tier = config.tier
+    if tier.is_audio:
+        return Categorical(tier.mulaw_channels)
+    kind = GaussianMixture if config.net.net == "mixture" else Gaussian
+    return kind(len(tier.generate), measure)
 
 
 def new_model(config: ModelConfig, seed: int) -> Model:
@@ -98,6 +117,3 @@ def new_model(config: ModelConfig, seed: int) -> Model:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, Purpose.WEIGHTS).integers(2**62)))
         return Model(config)
-
-
-__all__ = ["FORMAT_VERSION", "Model", "ModelConfig", "new_model", "restore"]

@@ -68,6 +68,8 @@ def check_sizes(tier: Tier, typed: Mapping[str, int | None]) -> None:
 
 def check_agreement(tier: Tier, net: Net, typed: Mapping[str, Any]) -> None:
     """Raise InputError where a typed option contradicts a model's tier or net; the message shows both values."""
+    if typed.get("plstm") and canonical_net(typed.get("net", "gru")) == "gru":
+        typed = {name: value for name, value in typed.items() if name != "net"}  # --net 0 --plstm is one net
     for name, value in typed.items():
         saved = getattr(tier if hasattr(tier, name) else net, name)
         if (canonical_net(value) if name == "net" else value) != saved:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn import audio, checkpoint
@@ -16,7 +17,10 @@ from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, keep_previous, write_bytes
 from mtcrnn.generation import Player
+from mtcrnn.model import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
+from mtcrnn.params import SUFFIX, ParamFile
+from mtcrnn.paramset import make_param
 from mtcrnn.rng import fresh_seed
 
 log = logging.getLogger(__name__)
@@ -43,9 +47,11 @@ def generate(
     check_sizes(model.config.tier, sizes or {})
     rate = model.config.tier.sample_rate
     length = options.length or round(DEFAULT_SECONDS * rate)
+    if options.save_params and model.config.tier.is_audio:
+        raise InputError("--save_params is for tiers that generate parameters; this one generates audio")
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
     controls = Controls(model.config, options, length, _prime_steps(options, length, rate), seed)
-    stem = Path(options.out.removesuffix(".wav"))
+    stem = Path(options.out.removesuffix(".wav").removesuffix(".npy"))
     if not stem.name:
         raise InputError(f"--out {options.out!r} is no file name")
     player = Player(model, options.temp)
@@ -61,7 +67,7 @@ def generate(
     values = np.concatenate(blocks, axis=1)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
-    return _write(stem, values, rate, options.save)
+    return _write(stem, values, model.config, options)
 
 
 def _prime_steps(options: Generate, length: int, rate: int) -> int:
@@ -71,18 +77,36 @@ def _prime_steps(options: Generate, length: int, rate: int) -> int:
     return round(DEFAULT_PRIME_SECONDS * rate) if options.seed or options.data_dir else 1
 
 
-def _write(stem: Path, values: np.ndarray[tuple[int, ...], np.dtype[np.float32]], rate: int, save: bool) -> list[Path]:
-    """Write sounds [B, T, 1] as STEM.wav, or STEM_0.wav, STEM_1.wav, ... for several; with `save` also STEM.npy."""
-    written = []
-    for b, sound in enumerate(values):
-        name = f"{stem.name}_{b}.wav" if len(values) > 1 else f"{stem.name}.wav"
-        path = stem.with_name(name)
+def _write(stem: Path, values: NDArray[np.float32], config: ModelConfig, options: Generate) -> list[Path]:
+    """Write values [B, T, G]; what stands in the way is kept under another name. Returns the files.
+
+    Sounds go to STEM.wav, or STEM_0.wav, STEM_1.wav, ... for several, and with `save` to STEM.npy too; parameters
+    to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ...
+    """
+    tier = config.tier
+    rate = tier.sample_rate
+    files: dict[Path, bytes] = {}
+    for b, made in enumerate(values):
+        one = stem.with_name(f"{stem.name}_{b}" if len(values) > 1 else stem.name)
+        if tier.is_audio:
+            files[Path(f"{one}.wav")] = audio.wav_bytes(made[:, 0], rate)
+        elif options.save_params:
+            files[Path(f"{one}{SUFFIX}")] = _param_file(made, config).text().encode()
+    if options.save or not tier.is_audio:
+        files[Path(f"{stem}.npy")] = array_bytes(values)
+    for path, content in files.items():
         keep_previous(path)
-        audio.write(path, sound[:, 0], rate)
-        written.append(path)
-    if save:
-        path = stem.with_name(f"{stem.name}.npy")
-        keep_previous(path)
-        write_bytes(path, array_bytes(values))
-        written.append(path)
-    return written
+        write_bytes(path, content)
+    return list(files)
+
+
+def _param_file(values: NDArray[np.float32], config: ModelConfig) -> ParamFile:
+    """Generated parameters [T, G] as a param file that can be plotted, trained on or fed to another tier."""
+    times = (np.arange(len(values)) / config.tier.sample_rate).tolist()
+    params = {}
+    for g, name in enumerate(config.tier.generate):
+        known = config.ranges[name]
+        units = {"units": known.units} if known.units else {}
+        curve = values[:, g].astype(float).tolist()
+        params[name] = make_param(times, curve, minval=known.low, maxval=known.high, **units)
+    return ParamFile(params, {"generated": True})

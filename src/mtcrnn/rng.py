@@ -30,6 +30,7 @@ class Purpose(IntEnum):
     PLACE = 6
     TEXTURE = 7
     STREAMS = 8
+    NOISE = 9
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -21,10 +22,11 @@ from mtcrnn import checkpoint
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Batch, Corpus, Streams
 from mtcrnn.errors import InputError
-from mtcrnn.model import Model, ModelConfig, new_model
+from mtcrnn.model import Model, ModelConfig, make_output, new_model
 from mtcrnn.nets import State
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.paramset import ParamManager
+from mtcrnn.rng import Purpose, generator
 from mtcrnn.runlog import RunLog
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
 from mtcrnn.validation import parse
@@ -43,6 +45,7 @@ def train(tier: Tier, net: Net, options: Train) -> Path:
         InputError: bad data or options, an output folder that holds another run, a loss that is no finite number
             (models saved before stay), a full disk.
     """
+    net.check_for(tier)
     folder = checkpoint.run_folder(options.output_dir)
     if (folder / "model").exists() and any((folder / "model").iterdir()):
         raise InputError(f"{folder} already holds a run; choose another --output_dir")
@@ -97,6 +100,7 @@ class Trainer:
 
     def __init__(self, model: Model, corpus: Corpus, options: Train, folder: Path, end: int | None = None) -> None:
         self.end = end or options.num_steps
+        self.output = make_output(model.config, options.loss)
         self.best = math.inf  # the lowest held-out loss so far
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
         self.training, self.held_out = corpus.split(options.seq_len, options.stride, options.holdout)
@@ -141,6 +145,9 @@ class Trainer:
                         runlog.add(step, row)
                         bar.set_postfix_str(runlog.summary())
                         recent, looked_at = [], time.perf_counter()
+                        if options.loss_cutoff is not None and row["loss"] < options.loss_cutoff:
+                            log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
+                            saving = ending = True
                     if saving:
                         saved = self._save(step)
                     if ending:
@@ -156,11 +163,14 @@ class Trainer:
         batch, state = self._next_batch(step)
         values, conditions = self._to_device(batch)
         past = values[:, :-1]
-        if options.tfr < 1:
+        rate = self.teacher_forcing_rate(step)
+        if rate < 1:
             B, T = past.shape[:2]
-            coins = draw_coins(options.rand_seed, step, T, options.tfr)
+            coins = draw_coins(options.rand_seed, step, T, rate)
             u = torch.from_numpy(draw_uniforms(options.rand_seed, step, B, T, model.output.draws)).to(past.device)
             past = self_sampled_inputs(model, past, conditions, state, coins, u, options.temp)
+        if options.input_noise:
+            past = self._noisy(past, step)
         self.optimiser.zero_grad(set_to_none=True)
         loss, state = self._loss(past, conditions, values[:, 1:], state)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -168,6 +178,22 @@ class Trainer:
         self.optimiser.step()
         self.carried = tuple(tensor.detach() for tensor in state)
         return loss.detach(), norm
+
+    def teacher_forcing_rate(self, step: int) -> float:
+        """The share of true inputs at `step`: from `tfr` at the run's first step to `ss` at its last."""
+        options = self.options
+        if options.ss is None or self.end == 1:
+            return options.tfr
+        return options.tfr + (options.ss - options.tfr) * (step - 1) / (self.end - 1)
+
+    def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
+        """Past values [B, T, G] with normal noise: codes are moved by whole codes, within their range."""
+        rng = generator(self.options.rand_seed, Purpose.NOISE, step)
+        noise = torch.from_numpy(rng.standard_normal(past.shape, dtype=np.float32)).to(past.device)
+        if not self.model.config.tier.is_audio:
+            return past + self.options.input_noise * noise
+        top = self.model.codec.channels - 1
+        return (past + (self.options.input_noise * top * noise).round().long()).clamp(0, top)
 
     def _next_batch(self, step: int) -> tuple[Batch, State]:
         """The windows of a step and the states that they start from: carried, or the net's first."""
@@ -186,7 +212,7 @@ class Trainer:
     ) -> tuple[torch.Tensor, State]:
         """Nats per step of a batch of windows in one fused call, and the states at their ends."""
         raw, state = self.model.net(self.model.features(past, conditions), state)
-        return self.model.output.loss(raw, targets), state
+        return self.output.loss(raw, targets), state
 
     @torch.no_grad()
     def held_out_loss(self) -> float:

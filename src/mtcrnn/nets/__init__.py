@@ -8,11 +8,14 @@ only: what they mean is `outputs.py`'s matter.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
 from mtcrnn.nets.gru import GRUNet
+from mtcrnn.nets.phased_lstm import PhasedLSTMNet
+from mtcrnn.nets.split import SplitNet
 
 State = tuple[Tensor, ...]
 
@@ -31,6 +34,13 @@ class RecurrentNet(Protocol):
 
 NETS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
     "gru": GRUNet,
+    "split-moments": partial(SplitNet, by_variable=False, shared=False),
+    "split-moments-shared": partial(SplitNet, by_variable=False, shared=True),
+    "split-variables": partial(SplitNet, by_variable=True, shared=False),
+    "split-variables-shared": partial(SplitNet, by_variable=True, shared=True),
+    "mixture": partial(GRUNet, squash=True),
+    "gru-wide": partial(GRUNet, wide=True),
+    "phased-lstm": PhasedLSTMNet,
 }
 
 
