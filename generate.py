@@ -1,6 +1,6 @@
 import sys
 
-from mtcrnn.compat import generate_main
+from mtcrnn.compat.commands import generate_main
 
 if __name__ == "__main__":
     sys.exit(generate_main())

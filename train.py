@@ -1,6 +1,6 @@
 import sys
 
-from mtcrnn.compat import train_main
+from mtcrnn.compat.commands import train_main
 
 if __name__ == "__main__":
     sys.exit(train_main())

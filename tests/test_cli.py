@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from helpers import ROOT, run_cli, tiny_train, tone_set, write_params, write_wav
-from mtcrnn import compat, training
+from mtcrnn import training
+from mtcrnn.compat import commands
 from mtcrnn.config import Generate, Net, Tier, Train
 from mtcrnn.options import build
 
@@ -236,12 +237,12 @@ def test_the_original_command_lines_have_the_original_defaults():
         "data_dir": "./data/audio", "output_dir": "./output", "num_steps": 100000, "lr": 0.0005, "tfr": 1.0,
         "checkpoint": 10000,
     }  # fmt: skip
-    args = compat.train_parser().parse_args([])
+    args = commands.train_parser().parse_args([])
     assert args.original
     built = {**asdict(build(Tier, args, True)), **asdict(build(Net, args, True)), **asdict(build(Train, args, True))}
     assert {name: built[name] for name in expected} == expected
     assert built["carry"] is False
-    args = compat.generate_parser().parse_args(["--model_dir", "m"])
+    args = commands.generate_parser().parse_args(["--model_dir", "m"])
     expected = {
         "length": 16000, "batch_size": 16, "seed": None, "data_dir": None, "seed_start": 0, "paramvect": "self",
         "external_array": None, "external_sr": None, "out": "generated", "save": False, "rand_prime": False,

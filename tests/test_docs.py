@@ -37,7 +37,7 @@ def test_readme_commands(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "glide.png").exists()
 
 
-@pytest.mark.parametrize("name", ["quickstart", "texture", "params", "train", "generate", "plot"])
+@pytest.mark.parametrize("name", ["quickstart", "texture", "params", "train", "generate", "import", "plot"])
 def test_every_command_has_help(name, capsys):
     with pytest.raises(SystemExit, match="0"):
         run_cli(capsys, name, "--help")

@@ -72,6 +72,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_params(commands.add_parser("params", help="make, check and change param files", description="param files"))
     add_train(command("train", "train a model on a folder of wavs and param files", run_train))
     add_generate(command("generate", "generate sound from a trained model", run_generate))
+    _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
     _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
     return parser
 
@@ -163,6 +164,24 @@ def _add_params(parser: argparse.ArgumentParser) -> None:
     from mtcrnn import params_cli
 
     params_cli.add_commands(parser)
+
+
+def _add_import(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model_dir", help="the original's model folder")
+    parser.add_argument("--step", type=int, default=0, metavar="N", help="which step (left out: the newest)")
+    parser.add_argument("--output_dir", required=True, help="folder of the new run; a relative one lies under output/")
+    add_options(parser, Tier, "the flags it was made with (left out: from log/args.txt beside it)", original=True)
+    add_options(parser, Net, "its network", original=True)
+    add_sizes(parser)
+
+
+def _import(args: argparse.Namespace) -> None:
+    from mtcrnn.compat import import_model
+
+    given = {name: size for name, size in sizes(args).items() if size is not None}
+    made = import_model(args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args), **given}, args.output_dir)
+    print(f"made {made}")
+    print(f"next: mtcrnn generate --model_dir {made.parent}")
 
 
 def _add_plot(parser: argparse.ArgumentParser) -> None:

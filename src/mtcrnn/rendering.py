@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mtcrnn import audio, checkpoint
+from mtcrnn import audio, checkpoint, original
 from mtcrnn.config import Generate
 from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, keep_previous, write_bytes
 from mtcrnn.generation import Player
-from mtcrnn.model import ModelConfig
+from mtcrnn.model import Model, ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.paramset import make_param
@@ -42,9 +42,7 @@ def generate(
     Raises:
         InputError: no such model, conditioning or priming that does not fit; nothing is written then.
     """
-    model = checkpoint.load(checkpoint.find(options.model_dir, options.step))
-    check_agreement(model.config.tier, model.config.net, typed or {})
-    check_sizes(model.config.tier, sizes or {})
+    model = _open(options, typed or {}, sizes or {})
     rate = model.config.tier.sample_rate
     length = options.length or round(DEFAULT_SECONDS * rate)
     if options.save_params and model.config.tier.is_audio:
@@ -68,6 +66,17 @@ def generate(
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     return _write(stem, values, model.config, options)
+
+
+def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> Model:
+    """The model of ours that the options name, or of the original, whose sizes are only in `typed`."""
+    pickled = original.find(options.model_dir, options.step)
+    if pickled is not None and not checkpoint.steps(pickled.parent):
+        return original.load(pickled, {**typed, **{name: size for name, size in sizes.items() if size is not None}})
+    model = checkpoint.load(checkpoint.find(options.model_dir, options.step))
+    check_agreement(model.config.tier, model.config.net, typed)
+    check_sizes(model.config.tier, sizes)
+    return model
 
 
 def _prime_steps(options: Generate, length: int, rate: int) -> int:

@@ -1,0 +1,140 @@
+"""The original's `paramManager`, whose names existing notebooks use, over `mtcrnn.paramset`."""
+# ruff: noqa: N801, N802 (the original's names; each is told in one line below)
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+
+from mtcrnn.errors import InputError
+from mtcrnn.params import ParamFile
+from mtcrnn.paramset import ParamManager, make_param
+
+Params = dict[str, dict[str, Any]]
+
+
+class paramManager:
+    """Param files of a data set, under the original's names.
+
+    Args:
+        datapath: a folder of wavs, nested or not, or one wav.
+        parampath: where the param files lie.
+        fileExt: kept for old calls; wavs only.
+    """
+
+    def __init__(self, datapath: str, parampath: str, fileExt: str = ".wav") -> None:
+        if fileExt.lower() != ".wav":
+            raise InputError(f"fileExt is {fileExt!r}; only .wav files are read")
+        self.manager = ParamManager(Path(datapath), Path(parampath))
+
+    def initParamFiles(self, overwrite: bool = False) -> None:
+        """Make a param file for every wav that has none (or for all)."""
+        self.manager.init(overwrite)
+
+    def checkIntegrity(self) -> bool:
+        """True where all is well; raises InputError with the first of all problems otherwise."""
+        problems = self.manager.check()
+        if problems:
+            raise InputError(f"{problems[0]} ({len(problems)} problems in all)")
+        return True
+
+    def getParams(self, fname: str) -> Params:
+        """The content of a wav's param file, `meta` included, as plain dicts."""
+        file = self._read(fname)
+        return {"meta": file.meta, **{name: p.model_dump(exclude_unset=True) for name, p in file.params.items()}}
+
+    def getParamNames(self, fname: str) -> list[str]:
+        """The names of a wav's parameters."""
+        return list(self._read(fname).params)
+
+    def getParamSize(self, fname: str, prop: str) -> int:
+        """The number of knots of a parameter."""
+        return len(self._read(fname).get(prop, Path(fname)).times)
+
+    def getFullPathNames(self, dir: str) -> list[str]:
+        """The wavs under a folder, sorted."""
+        return [str(path) for path in ParamManager(Path(dir)).wavs()]
+
+    def addParam(
+        self,
+        fname: str,
+        prop: str,
+        times: list[float],
+        values: list[float],
+        units: str | None = None,
+        nvals: float = 0,
+        minval: float = 0,
+        maxval: float = 1,
+        origUnits: str | None = None,
+        origMinval: float | None = None,
+        origMaxval: float | None = None,
+    ) -> None:
+        """Add or replace a parameter of a wav."""
+        given = {"units": units, "origUnits": origUnits, "origMinval": origMinval, "origMaxval": origMaxval}
+        known = {key: value for key, value in given.items() if value is not None}
+        self.manager.add(
+            self._wav(fname), prop, make_param(times, values, nvals=nvals, minval=minval, maxval=maxval, **known)
+        )
+
+    def addMetaParam(self, fname: str, prop: str, value: Any) -> None:
+        """Add or replace an entry of `meta`."""
+        file = self._read(fname)
+        ParamFile(file.params, {**file.meta, prop: value}).write(self.manager.path_of(self._wav(fname)))
+
+    def resample(
+        self, paramvect: NDArray[Any], original_sr: float, resampling_sr: float, axis: int = 1
+    ) -> NDArray[np.float64]:
+        """Resample an array of values along an axis from one rate to another (band-limited, by soxr)."""
+        moved = np.moveaxis(np.asarray(paramvect, dtype=np.float64), axis, 0)
+        flat = soxr.resample(moved.reshape(len(moved), -1), original_sr, resampling_sr)
+        return np.moveaxis(flat.reshape(len(flat), *moved.shape[1:]), 0, axis)
+
+    def resampleParam(
+        self,
+        params: Params,
+        prop: str,
+        nsamples: int,
+        timestart: float | None = None,
+        timeend: float | None = None,
+        return_verbose: bool = False,
+    ) -> Any:
+        """`nsamples` values of a parameter, evenly spread from timestart to timeend seconds (both included)."""
+        if prop not in params:
+            raise InputError(f"no parameter {prop!r}; there are {', '.join(n for n in params if n != 'meta')}")
+        curve = make_param(params[prop]["times"], params[prop]["values"])
+        start = curve.times[0] if timestart is None else timestart
+        end = curve.times[-1] if timeend is None else timeend
+        times = np.linspace(start, end, nsamples)
+        values = np.interp(times, curve.times, curve.values)
+        return (times, values) if return_verbose else values
+
+    def resampleAllParams(
+        self,
+        params: Params,
+        nsamples: int,
+        timestart: float | None = None,
+        timeend: float | None = None,
+        prop: list[str] | None = None,
+        verbose: bool = False,
+    ) -> NDArray[np.float64]:
+        """`resampleParam` for several parameters (all, if none are named): [nsamples, parameters]."""
+        names = prop or [name for name in params if name != "meta"]
+        if verbose:
+            print("parameters:", ", ".join(names))
+        return np.stack([self.resampleParam(params, name, nsamples, timestart, timeend) for name in names], axis=1)
+
+    def _wav(self, fname: str) -> Path:
+        """The wav that a full path, or a name inside the data folder, stands for."""
+        given, root = Path(fname), self.manager.data
+        inside = root if root.is_file() else root / fname
+        for path in (given, inside):
+            if path.is_file():
+                return path
+        raise InputError(f"{fname}: no such wav in {root}")
+
+    def _read(self, fname: str) -> ParamFile:
+        return self.manager.read(self._wav(fname))
