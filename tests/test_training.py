@@ -15,7 +15,6 @@ from mtcrnn.corpus import Corpus
 from mtcrnn.errors import InputError
 from mtcrnn.paramset import ParamManager
 from mtcrnn.runlog import read_log
-from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
 
 TIER, NET = tiny_config().tier, tiny_config().net
 
@@ -103,40 +102,6 @@ def test_ctrl_c_saves_and_ends(tmp_path, caplog):
     assert "stopped by hand after step" in caplog.text
     assert checkpoint.load(saved).config.step < 100000
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def loop_reference(model, past, conditions, coins, u, temperature):
-    """The original's way: one step at a time, the net's own sample where the coin says so; the inputs it read."""
-    state, seen, own = model.net.init_state(past.shape[0]), [], None
-    for t in range(past.shape[1]):
-        value = past[:, t : t + 1] if coins[t] else own
-        seen.append(value)
-        raw, state = model.net(model.features(value, conditions[:, t : t + 1]), state)
-        if t + 1 < past.shape[1]:
-            own = model.output.sample(raw.detach(), temperature, u[:, t + 1 : t + 2])
-    return torch.cat(seen, dim=1)
-
-
-@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9, 1.0])
-def test_sampled_inputs_equal_the_step_loop(rate):
-    model = tiny_model()
-    model.module.double()
-    rng = np.random.default_rng(0)
-    past = torch.from_numpy(rng.integers(16, size=(3, 30, 1)))
-    conditions = torch.from_numpy(rng.random((3, 30, 1)))
-    coins = draw_coins(0, 1, 30, rate)
-    u = torch.from_numpy(draw_uniforms(0, 1, 3, 30, 1))
-    ours = self_sampled_inputs(model, past, conditions, model.net.init_state(3), coins, u, 1.0)
-    assert (ours == loop_reference(model, past, conditions, coins, u, 1.0)).all()
-    assert (ours[:, coins] == past[:, coins]).all()
-    assert coins[0]
-    if rate < 1:
-        assert (ours != past).any()
-
-
-def test_coins_fall_at_their_rate():
-    flips = np.concatenate([draw_coins(0, step, 101, 0.3)[1:] for step in range(50)])
-    assert abs(flips.mean() - 0.3) < 0.035  # seed 0; 5000 flips: five standard deviations
 
 
 def test_training_below_full_teacher_forcing_runs(tmp_path):

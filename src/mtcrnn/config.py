@@ -122,6 +122,7 @@ class Train:
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
     input_noise: float = option("random noise on the inputs: its std as a share of their range", 0.0)
     loss: Literal["nll", "mse"] = option("for parameters: likelihood, or squared error of samples", "nll")
+    minutes: float | None = option("stop after so many minutes, if the steps are not done by then", None)
     loss_cutoff: float | None = option("stop once the loss is below this (nats per value)", None)
     checkpoint: int = option("save the model every so many steps (and at the end)", 250)
     holdout: str = option(
@@ -137,6 +138,7 @@ class Train:
         require(self.grad_clip >= 0, "grad_clip", self.grad_clip, "0 or above")
         require(0 <= self.tfr <= 1, "tfr", self.tfr, "0 to 1")
         require(self.ss is None or 0 <= self.ss <= 1, "ss", self.ss, "0 to 1")
+        require(self.minutes is None or self.minutes > 0, "minutes", self.minutes, "above 0")
         require(self.input_noise >= 0, "input_noise", self.input_noise, "0 or above")
         require(self.temp >= 0, "temp", self.temp, "0 or above")
         require(self.rand_seed >= 0, "rand_seed", self.rand_seed, "0 or above")
@@ -177,6 +179,9 @@ class Generate:
         require(self.temp >= 0, "temp", self.temp, "0 or above")
         require(self.seed_start >= 0, "seed_start", self.seed_start, "0 or above, in seconds")
         require(self.step >= 0, "step", self.step, "0 or above")
+        if self.rand_prime and self.seed is not None and self.seed.isdecimal():  # the original's manual does this
+            object.__setattr__(self, "rand_seed", int(self.seed))
+            object.__setattr__(self, "seed", None)
         sources = [name for name in ("seed", "data_dir") if getattr(self, name)]
         if len(sources) > 1:
             raise InputError("--seed and --data_dir both say where to prime from; give one")

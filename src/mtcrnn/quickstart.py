@@ -9,6 +9,7 @@ import numpy as np
 
 from mtcrnn import audio, checkpoint, plots
 from mtcrnn.config import Generate, Net, Tier, Train
+from mtcrnn.files import array_bytes, write_bytes
 from mtcrnn.rendering import generate
 from mtcrnn.textures import write_texture
 from mtcrnn.training import train
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
-NUM_STEPS = 600
+NUM_STEPS, MINUTES = 800, 4.0  # whichever ends first
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -30,15 +31,17 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
     tier = Tier(prop=("rate",), onehot=True)
-    options = Train(data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps or NUM_STEPS, lr=0.004)
+    options = Train(
+        data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps or NUM_STEPS, lr=0.004, minutes=MINUTES
+    )
     if checkpoint.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
-        print(f"2/4 training a GRU on it: {options.num_steps} steps")
+        print(f"2/4 training a GRU on it: {options.num_steps} steps, {MINUTES:g} minutes at most")
         train(tier, Net(), options)
     print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
     glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
-    np.save(out / "glide.npy", glide[None, :, None])
+    write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))
     wav = generate(
         Generate(
             model_dir=str(out),

@@ -128,7 +128,7 @@ class Trainer:
         with RunLog(self.folder, self._describe(), first) as runlog, _stop_on_interrupt() as stop:
             bar = tqdm(total=last, initial=first, desc="training", unit="step", mininterval=0.5)
             with bar:
-                looked_at = time.perf_counter()
+                started = looked_at = time.perf_counter()
                 for step in range(first + 1, last + 1):
                     recent.append(self._step(step))
                     bar.update()
@@ -145,6 +145,9 @@ class Trainer:
                         runlog.add(step, row)
                         bar.set_postfix_str(runlog.summary())
                         recent, looked_at = [], time.perf_counter()
+                        if options.minutes is not None and now - started > 60 * options.minutes and not ending:
+                            log.warning("stopped at step %d of %d: %g minutes are over", step, last, options.minutes)
+                            saving = ending = True
                         if options.loss_cutoff is not None and row["loss"] < options.loss_cutoff:
                             log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
                             saving = ending = True

@@ -1,0 +1,81 @@
+"""Scheduled sampling against the step loop: the same inputs, the same loss, the same gradients."""
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import tiny_config
+from mtcrnn.config import PARAMETER_NETS, Net, Tier
+from mtcrnn.model import ModelConfig, new_model
+from mtcrnn.params import Range
+from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+
+B, T = 3, 30
+AUDIO = tiny_config().tier
+PARAMETERS = Tier(generate=("a", "b"), prop=("pitch",), sample_rate=50)
+
+
+def make_model(tier, net):
+    ranges = {name: Range(0.0, 1.0) for name in ("a", "b", "pitch")}
+    model = new_model(ModelConfig(tier, Net(net, hidden_size=6, n_layers=2), ranges), 0)
+    model.module.double()
+    with torch.no_grad():
+        for weight in model.module.parameters():
+            weight.mul_(2)
+    return model
+
+
+def a_batch(model):
+    rng = np.random.default_rng(0)
+    if model.config.tier.is_audio:
+        values = torch.from_numpy(rng.integers(16, size=(B, T + 1, 1)))
+    else:
+        values = torch.from_numpy(rng.random((B, T + 1, 2)))
+    return values, torch.from_numpy(rng.random((B, T, 1)))
+
+
+def step_loop(model, values, conditions, coins, u):
+    """The original's way: one step at a time, the net's own sample where the coin says so. Inputs read, and loss."""
+    state, seen, own, losses = model.net.init_state(B), [], None, []
+    for t in range(T):
+        value = values[:, t : t + 1] if coins[t] else own
+        seen.append(value)
+        raw, state = model.net(model.features(value, conditions[:, t : t + 1]), state)
+        losses.append(model.output.loss(raw, values[:, t + 1 : t + 2]))
+        if t + 1 < T:
+            own = model.output.sample(raw.detach(), 1.0, u[:, t + 1 : t + 2])
+    return torch.cat(seen, dim=1), torch.stack(losses).mean()
+
+
+CASES = [(AUDIO, net) for net in ("gru", "gru-wide", "phased-lstm")]
+CASES += [(PARAMETERS, net) for net in ("gru", "gru-wide", "phased-lstm", *PARAMETER_NETS)]
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize(("tier", "net"), CASES, ids=[f"{net}-{tier.generate[0]}" for tier, net in CASES])
+def test_inputs_loss_and_gradients_equal_the_step_loop(tier, net, rate):
+    model = make_model(tier, net)
+    values, conditions = a_batch(model)
+    coins = draw_coins(0, 1, T, rate)
+    u = torch.from_numpy(draw_uniforms(0, 1, B, T, model.output.draws))
+    weights = list(model.module.parameters())
+
+    seen, loss = step_loop(model, values, conditions, coins, u)
+    expected = torch.autograd.grad(loss, weights)
+
+    past = self_sampled_inputs(model, values[:, :-1], conditions, model.net.init_state(B), coins, u, 1.0)
+    raw, _ = model.net(model.features(past, conditions), model.net.init_state(B))
+    ours = model.output.loss(raw, values[:, 1:])
+    torch.testing.assert_close(past, seen, rtol=0, atol=1e-9)
+    torch.testing.assert_close(ours, loss, rtol=0, atol=1e-9)
+    for mine, theirs in zip(torch.autograd.grad(ours, weights), expected, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-9)
+    assert coins[0]
+    assert (past[:, coins] == values[:, :-1][:, coins]).all()
+    if rate < 1:
+        assert (past != values[:, :-1]).any()
+
+
+def test_coins_fall_at_their_rate():
+    flips = np.concatenate([draw_coins(0, step, 101, 0.3)[1:] for step in range(50)])
+    assert abs(flips.mean() - 0.3) < 0.035  # seed 0; 5000 flips: five standard deviations
