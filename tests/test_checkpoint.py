@@ -96,9 +96,12 @@ def test_a_full_disk_leaves_the_previous_model_whole(tmp_path, monkeypatch):
     def full(handle):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(InputError, match="No space left on device"):
-        saved(tmp_path, 4)
+    flush, calls = os.fsync, []
+    for fails_at in (1, 3):  # while the training state is written; while the weights are
+        calls.clear()
+        monkeypatch.setattr(os, "fsync", lambda h: (calls.append(h), full(h) if len(calls) > fails_at else flush(h)))  # noqa: B023
+        with pytest.raises(InputError, match="No space left on device"):
+            saved(tmp_path, 4)
     monkeypatch.undo()
     assert checkpoint.find(str(tmp_path)).name == "model_3"
     checkpoint.load(tmp_path / "model" / "model_3")

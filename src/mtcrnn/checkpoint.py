@@ -45,16 +45,20 @@ def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) 
     Raises:
         InputError: the disk is full or the folder cannot be written; models saved before stay as they were.
     """
-    step = model.config.step
-    if train_state is not None:
+    state_file = folder / f"train_state_{model.config.step}.pt"
+    if train_state is not None:  # first, so that every model that is there can be resumed from
         buffer = io.BytesIO()
         torch.save(train_state, buffer)
-        write_bytes(folder / f"train_state_{step}.pt", buffer.getvalue())
+        write_bytes(state_file, buffer.getvalue())
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.module.state_dict().items()}
     config = json.dumps(dataclasses.asdict(model.config), indent=2) + "\n"
-    path = folder / f"model_{step}"
+    path = folder / f"model_{model.config.step}"
     keep_previous(path)
-    write_folder(path, {CONFIG: config.encode(), WEIGHTS: save_tensors(weights)})
+    try:
+        write_folder(path, {CONFIG: config.encode(), WEIGHTS: save_tensors(weights)})
+    except InputError:
+        state_file.unlink(missing_ok=True)
+        raise
     return path
 
 

@@ -5,6 +5,8 @@ Everything here is in the user's units: audio as float32 in [-1, 1], parameters 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,10 +94,11 @@ class Player:
         u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.output.draws)).to(x.device)
         last, net = state.last, state.net
         out = torch.empty((batch, T, last.shape[2]), dtype=last.dtype, device=last.device)
-        for t in range(T):
-            raw, net = model.net(model.features(last, x[:, t : t + 1]), net)
-            last = model.output.sample(raw, self.temperature, u[:, t : t + 1])
-            out[:, t : t + 1] = last
+        with _one_thread():
+            for t in range(T):
+                raw, net = model.net(model.features(last, x[:, t : t + 1]), net)
+                last = model.output.sample(raw, self.temperature, u[:, t : t + 1])
+                out[:, t : t + 1] = last
         return model.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
 
     def _normalised(self, conditions: NDArray[Any], state: PlayState, steps: int) -> Tensor:
@@ -112,3 +115,14 @@ class Player:
         if not np.isfinite(array).all():
             raise InputError(f"{what}: there are NaN or infinite numbers")
         return array
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """A step is too little work to share: waking a second thread for each operation made it 10 times slower."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

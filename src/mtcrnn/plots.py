@@ -137,7 +137,7 @@ def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:
     rows = array.reshape(1, -1, 1) if array.ndim == 1 else array.reshape(-1, *array.shape[-2:])
     times = np.arange(rows.shape[1]) / external_sr
     return [
-        curve_panel(times, rows[b, :, c], f"{path.stem} [{b}, {c}]")
+        curve_panel(times, rows[b, :, c], path.stem if rows.size == rows.shape[1] else f"{path.stem} [{b}, {c}]")
         for b in range(rows.shape[0])
         for c in range(rows.shape[2])
     ]
