@@ -31,8 +31,13 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
     tier = Tier(prop=("rate",), onehot=True)
-    options = Train(
-        data_dir=str(data), output_dir=str(out.absolute()), num_steps=num_steps or NUM_STEPS, lr=0.004, minutes=MINUTES
+    options = Train(  # docs/log.md has the settings that were tried
+        data_dir=str(data),
+        output_dir=str(out.absolute()),
+        num_steps=num_steps or NUM_STEPS,
+        minutes=MINUTES,
+        lr=0.004,
+        input_noise=0.01,
     )
     if checkpoint.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
