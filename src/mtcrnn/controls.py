@@ -83,7 +83,8 @@ class Controls:
         self._seed = seed
         self._places = self._find_places()
         self._array, self._array_rate = self._external()
-        self._warn_out_of_range()
+        if config.codec == "mulaw":  # nobody knows the ranges that a model of the original was trained on
+            self._warn_out_of_range()
 
     def priming(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]] | None:
         """Values [B, P, G] and conditions [B, P, C] to prime with, or None."""
@@ -130,11 +131,11 @@ class Controls:
         from_data = options.paramvect == "self" and self._tier.prop and not options.set
         if not source or (options.rand_prime and not from_data):
             return []
+        if options.seed and not Path(options.seed).is_file():
+            raise InputError(f"--seed {options.seed}: no such file")
         data = ParamManager(Path(source), Path(options.param_dir) if options.param_dir else None)
         wavs = data.wavs()
         if options.seed:
-            if not Path(source).is_file():
-                raise InputError(f"--seed {source}: no such file")
             place = self._place(data, wavs[0], round(options.seed_start * self._tier.sample_rate))
             return [place] * self.batch
         rng = generator(self._seed, Purpose.PLACE)
