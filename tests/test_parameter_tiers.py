@@ -85,13 +85,16 @@ def test_primed_from_data_and_with_random_numbers(here, capsys):
     assert (np.load("random.npy") == np.load("again.npy")).all()  # the manual's --seed 14 is a random seed
 
 
-def test_scheduled_sampling_moves_from_tfr_to_ss(here):
+def test_schedules_are_linear_over_the_planned_run(here):
     tier = Tier(generate=("pitch",), prop=("gain",), sample_rate=50)
     corpus = Corpus(tier, ParamManager(here / "data"))
-    options = Train(num_steps=11, seq_len=20, batch_size=2, tfr=1.0, ss=0.5)
+    options = Train(num_steps=11, seq_len=20, batch_size=2, tfr=1.0, ss=0.5, lr=0.004, lr_final=0.002)
     trainer = Trainer(new_model(ModelConfig(tier, Net(hidden_size=4), corpus.ranges), 0), corpus, options, here / "r")
     rates = [trainer.teacher_forcing_rate(step) for step in range(1, 12)]
     assert rates == pytest.approx(np.linspace(1, 0.5, 11))
+    assert [trainer.learning_rate(step) for step in (1, 6, 11)] == pytest.approx([0.004, 0.003, 0.002])
+    trainer._step(6)
+    assert trainer.optimiser.param_groups[0]["lr"] == pytest.approx(0.003)
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,9 @@ def data(tmp_path):
     return tone_set(tmp_path / "data")
 
 
-@pytest.mark.parametrize("options", [{}, {"carry": False}, {"tfr": 0.6}], ids=["carried", "plain", "sampled"])
+@pytest.mark.parametrize(
+    "options", [{}, {"carry": False}, {"tfr": 0.6}, {"input_noise": 0.1}], ids=["carried", "plain", "sampled", "noisy"]
+)
 def test_two_halves_equal_the_whole(tmp_path, data, options):
     training.train(TIER, NET, tiny_train(data, tmp_path / "whole", num_steps=8, checkpoint=4, **options))
     training.train(TIER, NET, tiny_train(data, tmp_path / "halves", num_steps=4, checkpoint=4, **options))

@@ -116,6 +116,7 @@ class Train:
     stride: int = option("shift between neighbouring windows, in generated values", 1)
     carry: bool = option("a window starts with the state that the window before it in the file ended with", True)
     lr: float = option("learning rate of Adam", 0.002)
+    lr_final: float | None = option("learning rate at the run's last step, reached linearly (left out: constant)", None)
     grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
     ss: float | None = option("scheduled sampling: the teacher forcing rate moves linearly to this one", None)
@@ -135,6 +136,7 @@ class Train:
         for name in ("num_steps", "batch_size", "seq_len", "stride", "checkpoint"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         require(self.lr > 0, "lr", self.lr, "above 0")
+        require(self.lr_final is None or self.lr_final >= 0, "lr_final", self.lr_final, "0 or above")
         require(self.grad_clip >= 0, "grad_clip", self.grad_clip, "0 or above")
         require(0 <= self.tfr <= 1, "tfr", self.tfr, "0 to 1")
         require(self.ss is None or 0 <= self.ss <= 1, "ss", self.ss, "0 to 1")

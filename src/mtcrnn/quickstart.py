@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
-NUM_STEPS, MINUTES = 800, 4.0  # whichever ends first
+NUM_STEPS, MINUTES = 600, 5.0  # whichever ends first
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -37,7 +37,8 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
         num_steps=num_steps or NUM_STEPS,
         minutes=MINUTES,
         lr=0.004,
-        input_noise=0.01,
+        lr_final=0.0002,
+        batch_size=32,
     )
     if checkpoint.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")

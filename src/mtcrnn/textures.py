@@ -45,9 +45,10 @@ def pops(rng: np.random.Generator, curves: Curves, sample_rate: int) -> NDArray[
     """Regular pops of random pitch: 2^(2 + 3 rate) a second, so 4 a second at rate 0 and 32 at rate 1.
 
     A pop is an impulse through a resonance of quality Q = 25 at one of the 20 semitones from 415 Hz (the settings
-    of the original's quick-start data): a cosine that decays as exp(-pi f t / Q).
+    of the original's quick-start data): a cosine that decays as exp(-pi f t / Q). Under them lies a floor of white
+    noise at -66 dB, as in a recording: a net that learns exact silence stays in it for ever once it runs free.
     """
-    quality, lowest_hz, semitones, lasts_s = 25.0, 415.3, 20, 0.15
+    quality, lowest_hz, semitones, lasts_s, floor = 25.0, 415.3, 20, 0.15, 0.0005
     phase = rng.random() + np.cumsum(2.0 ** (2.0 + 3.0 * curves["rate"])) / sample_rate
     onsets = np.flatnonzero(np.diff(np.floor(phase))) + 1
     t = np.arange(round(lasts_s * sample_rate)) / sample_rate
@@ -57,7 +58,8 @@ def pops(rng: np.random.Generator, curves: Curves, sample_rate: int) -> NDArray[
         height = rng.uniform(0.05, 0.7) * rng.choice([-1.0, 1.0])
         ringing = np.exp(-np.pi * pitch_hz / quality * t) * np.cos(2 * np.pi * pitch_hz * t)
         out[onset : onset + len(t)] += height * ringing
-    return np.clip(out[: len(phase)], -1.0, 1.0)
+    noise = floor * rng.standard_normal(len(phase))
+    return np.clip(out[: len(phase)] + noise, -1.0, 1.0)
 
 
 TEXTURES: dict[str, Texture] = {

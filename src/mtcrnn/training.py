@@ -115,8 +115,6 @@ class Trainer:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `_save` saved beside the model."""
         self.optimiser.load_state_dict(state["optimiser"])
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.options.lr
         self.carried = tuple(tensor.to(self.model.device) for tensor in state["carried"])
         self.best = state["best"]
 
@@ -174,6 +172,8 @@ class Trainer:
             past = self_sampled_inputs(model, past, conditions, state, coins, u, options.temp)
         if options.input_noise:
             past = self._noisy(past, step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(step)
         self.optimiser.zero_grad(set_to_none=True)
         loss, state = self._loss(past, conditions, values[:, 1:], state)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -184,10 +184,15 @@ class Trainer:
 
     def teacher_forcing_rate(self, step: int) -> float:
         """The share of true inputs at `step`: from `tfr` at the run's first step to `ss` at its last."""
-        options = self.options
-        if options.ss is None or self.end == 1:
-            return options.tfr
-        return options.tfr + (options.ss - options.tfr) * (step - 1) / (self.end - 1)
+        return self._scheduled(self.options.tfr, self.options.ss, step)
+
+    def learning_rate(self, step: int) -> float:
+        """Adam's learning rate at `step`: from `lr` at the run's first step to `lr_final` at its last."""
+        return self._scheduled(self.options.lr, self.options.lr_final, step)
+
+    def _scheduled(self, start: float, final: float | None, step: int) -> float:
+        """Linear from `start` at step 1 to `final` at the run's planned end; constant where there is no `final`."""
+        return start if final is None else start + (final - start) * (step - 1) / max(self.end - 1, 1)
 
     def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
         """Past values [B, T, G] with normal noise: codes are moved by whole codes, within their range."""
