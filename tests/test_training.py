@@ -139,3 +139,17 @@ def test_a_carried_state_is_the_one_that_the_window_before_ended_with(tmp_path):
 
 def test_runs_without_carried_state(tmp_path):
     assert checkpoint.load(run(tmp_path, carry=False)).config.step == 4
+
+
+@pytest.mark.parametrize("net", ["gru", "phased-lstm", "mixture", "split-variables-shared"])
+def test_mixed_precision_is_close_to_float32(tmp_path, net):
+    data = tone_set(tmp_path / "data")
+    generate = ("audio",) if net in ("gru", "phased-lstm") else ("gain",)
+    tier = Tier(generate, prop=("pitch",), sample_rate=1000 if generate == ("audio",) else 200, mulaw_channels=16)
+    found = []
+    for precision in ("float32", "bf16"):
+        options = tiny_train(data, tmp_path / precision, precision=precision, tfr=0.8, num_steps=6, seq_len=20)
+        training.train(tier, Net(net, hidden_size=8, n_layers=1), options)
+        found.append([v for _, v in read_log(tmp_path / precision / "log" / "traininglog.txt")["loss"]])
+    assert found[0] != found[1]
+    np.testing.assert_allclose(found[1], found[0], atol=0.03)

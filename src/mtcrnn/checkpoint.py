@@ -39,6 +39,11 @@ def model_folder(output_dir: str) -> Path:
     return run_folder(output_dir) / "model"
 
 
+def model_path(folder: Path, step: int) -> Path:
+    """Where the model of a step lies in a folder of saved models."""
+    return folder / f"model_{step}"
+
+
 def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) -> Path:
     """Save a model as `folder/model_STEP`, and beside it what resuming needs.
 
@@ -52,7 +57,7 @@ def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) 
         write_bytes(state_file, buffer.getvalue())
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.module.state_dict().items()}
     config = json.dumps(dataclasses.asdict(model.config), indent=2) + "\n"
-    path = folder / f"model_{model.config.step}"
+    path = model_path(folder, model.config.step)
     keep_previous(path)
     try:
         write_folder(path, {CONFIG: config.encode(), WEIGHTS: save_tensors(weights)})
@@ -87,7 +92,7 @@ def find(model_dir: str, step: int = 0) -> Path:
         raise InputError(f"{folder} holds no models (folders named model_STEP); it holds {listing(inside)}")
     if step and step not in found:
         raise InputError(f"{folder} has no model of step {step}; it has steps {listing(found)}")
-    return folder / f"model_{step or found[-1]}"
+    return model_path(folder, step or found[-1])
 
 
 def steps(folder: Path) -> list[int]:

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from mtcrnn.config import Generate, Net, Tier, Train
 from mtcrnn.errors import InputError
+from mtcrnn.launch import leads
 from mtcrnn.options import add_options, add_sizes, build, check_sizes, sizes, typed
 
 Run = Callable[[argparse.Namespace], None]
@@ -34,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     """Parse, run what the options chose, and turn bad input into one line on standard error."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, force=True)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING if leads() else logging.ERROR, force=True)
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
@@ -113,6 +114,8 @@ def run_train(args: argparse.Namespace) -> None:
         tier = build(Tier, args, args.original)
         check_sizes(tier, sizes(args))
         saved = train(tier, build(Net, args, args.original), build(Train, args, args.original))
+    if not leads():
+        return
     print(f"saved {saved}")
     settings = " ".join(f"{name}=VALUE" for name in read_config(saved).tier.prop)
     print(f"next: mtcrnn generate --model_dir {saved.parent}" + (f" --set {settings}" if settings else ""))

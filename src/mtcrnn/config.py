@@ -111,13 +111,16 @@ class Train:
     param_dir: str | None = option("folder of the param files (left out: the data folder)", None)
     output_dir: str = option("folder of the run; a relative one lies under output/", "run")
     num_steps: int = option("steps of this run", 1000)
-    batch_size: int = option("windows in a step", 64)
+    batch_size: int = option("windows in a step (of each process, where there are several)", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
     stride: int = option("shift between neighbouring windows, in generated values", 1)
     carry: bool = option("a window starts with the state that the window before it in the file ended with", True)
     lr: float = option("learning rate of Adam", 0.002)
     lr_final: float | None = option("learning rate at the run's last step, reached linearly (left out: constant)", None)
     grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
+    precision: Literal["float32", "bf16"] = option(
+        "arithmetic: float32, or mixed (bf16 products, float32 weights and losses)", "float32"
+    )
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
     ss: float | None = option("scheduled sampling: the teacher forcing rate moves linearly to this one", None)
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)

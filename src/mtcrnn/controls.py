@@ -81,6 +81,7 @@ class Controls:
         self._options, self._prime = options, prime
         self.batch, self.length = options.batch_size, length
         self._seed = seed
+        self._from_data = options.paramvect == "self" and not options.set  # what conditions the generated part
         self._places = self._find_places()
         self._array, self._array_rate = self._external()
         if config.codec == "mulaw":  # nobody knows the ranges that a model of the original was trained on
@@ -128,12 +129,11 @@ class Controls:
         """One place in the data for each sound, or none where the options name no data."""
         options = self._options
         source = options.seed or options.data_dir
-        from_data = options.paramvect == "self" and self._tier.prop and not options.set
-        if not source or (options.rand_prime and not from_data):
+        if not source or (options.rand_prime and not (self._from_data and self._tier.prop)):
             return []
         if options.seed and not Path(options.seed).is_file():
             raise InputError(f"--seed {options.seed}: no such file")
-        data = ParamManager(Path(source), Path(options.param_dir) if options.param_dir else None)
+        data = ParamManager.at(source, options.param_dir)
         wavs = data.wavs()
         if options.seed:
             place = self._place(data, wavs[0], round(options.seed_start * self._tier.sample_rate))
@@ -155,8 +155,7 @@ class Controls:
                 f"and {self._prime} steps of priming must fit in behind"
             )
         curves: list[Param] = []
-        from_data = self._options.paramvect == "self" and not self._options.set
-        if self._tier.prop and (from_data or data.path_of(wav).is_file()):
+        if self._tier.prop and (self._from_data or data.path_of(wav).is_file()):
             file = data.read(wav)
             curves = [file.get(name, data.path_of(wav)) for name in self._tier.prop]
         return Place(values, curves, start)

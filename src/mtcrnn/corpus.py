@@ -203,10 +203,10 @@ class Corpus:
         values = self.values[index]
         return Batch(values.astype(np.int64) if self.tier.is_audio else values, self.conditions[index[:, 1:]])
 
-    def batch(self, windows: Windows, size: int, seed: int, step: int) -> Batch:
-        """`size` windows drawn at random, with replacement: a pure function of (seed, step)."""
+    def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
+        """`share` of `size` windows drawn at random, with replacement: a pure function of (seed, step)."""
         index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
-        return self.gather(windows.starts(index), windows.seq_len)
+        return self.gather(windows.starts(index[share]), windows.seq_len)
 
     def streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None = None) -> Streams:
         """Where `size` streams read at `step` (counted from 1): a pure function of (seed, step).

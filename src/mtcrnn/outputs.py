@@ -51,15 +51,14 @@ class Categorical:
         return self.codes
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """Cross entropy in nats per sample. Computed in float32 at least, whatever the precision of the net."""
-        logits = raw.reshape(-1, self.codes)
-        logits = logits if logits.dtype == torch.float64 else logits.float()
-        return functional.cross_entropy(logits, values.reshape(-1))
+        """Cross entropy in nats per sample."""
+        return functional.cross_entropy(_wide(raw).reshape(-1, self.codes), values.reshape(-1))
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); temperature 0 takes the likeliest."""
         if temperature == 0:
             return raw.argmax(dim=-1, keepdim=True)
+        raw = _wide(raw)
         heights = torch.exp((raw - raw.amax(dim=-1, keepdim=True)) / temperature)
         cdf = heights.cumsum(dim=-1)
         below = cdf <= u.to(cdf.dtype) * cdf[..., -1:]
@@ -104,7 +103,7 @@ class Gaussian:
         return mean + std * temperature * _normal_quantile(u, mean)
 
     def _split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        mean, std = raw.chunk(2, dim=-1)
+        mean, std = _wide(raw).chunk(2, dim=-1)
         return mean, functional.softplus(std).clamp_min(STD_FLOOR)
 
 
@@ -141,16 +140,21 @@ class GaussianMixture:
         """A component by inverse CDF of the weights, then a value of that component."""
         mean, std, log_weight = self._split(raw)
         choose, place = u.chunk(2, dim=-1)
-        below = log_weight.exp().cumsum(dim=-2) <= choose.unsqueeze(-2).to(raw.dtype)
+        below = log_weight.exp().cumsum(dim=-2) <= choose.unsqueeze(-2).to(log_weight.dtype)
         component = below.sum(dim=-2, keepdim=True).clamp_(max=self.components - 1)
         mean, std = (part.gather(-2, component).squeeze(-2) for part in (mean, std))
         return mean + std * temperature * _normal_quantile(place, mean)
 
     def _split(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means, stds and log weights, each [..., K, G]."""
-        parts = raw.reshape(*raw.shape[:-1], 3, self.components, self.generated)
+        parts = _wide(raw).reshape(*raw.shape[:-1], 3, self.components, self.generated)
         mean, std, weight = parts.unbind(dim=-3)
         return mean, functional.softplus(std).clamp_min(STD_FLOOR), functional.log_softmax(weight, dim=-2)
+
+
+def _wide(raw: Tensor) -> Tensor:
+    """Raw numbers in float32 at least, whatever the precision of the net."""
+    return raw if raw.dtype == torch.float64 else raw.float()
 
 
 def _log_normal(values: Tensor, mean: Tensor, std: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import ValidationError
 
@@ -30,6 +30,11 @@ class ParamManager:
 
     data: Path
     params: Path | None = None
+
+    @classmethod
+    def at(cls, data_dir: str, param_dir: str | None) -> Self:
+        """The data set in a folder (or one wav) and its folder of param files, as options name them."""
+        return cls(Path(data_dir), Path(param_dir) if param_dir else None)
 
     def wavs(self) -> list[Path]:
         """All wavs, sorted. Raises InputError where there is none."""

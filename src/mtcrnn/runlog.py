@@ -74,12 +74,12 @@ class RunLog:
         for name, value in row.items():
             self._events.add_scalar(name, value, step)
 
-    def summary(self) -> str:
-        """The newest numbers for people."""
+    def summary(self, best: float) -> str:
+        """The newest numbers for people, beside the best held-out loss."""
         newest = self._newest
         text = f"loss {newest['loss']:.3f} nats ({newest['bits']:.2f} bits)"
         if "held_out" in newest:
-            text += f", held-out {newest['held_out']:.3f} nats"
+            text += f", held-out {newest['held_out']:.3f} (best {best:.3f})"
         return text + f", {newest['samples_per_s']:,.0f} samples/s"
 
 

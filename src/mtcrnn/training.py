@@ -6,12 +6,10 @@ import dataclasses
 import json
 import logging
 import math
-import signal
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -21,7 +19,9 @@ from tqdm import tqdm
 from mtcrnn import checkpoint
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Batch, Corpus, Streams
+from mtcrnn.distributed import World, join
 from mtcrnn.errors import InputError
+from mtcrnn.interrupt import Stop, stop_on_interrupt
 from mtcrnn.model import Model, ModelConfig, make_output, new_model
 from mtcrnn.nets import State
 from mtcrnn.options import check_agreement, check_sizes
@@ -49,10 +49,10 @@ def train(tier: Tier, net: Net, options: Train) -> Path:
     folder = checkpoint.run_folder(options.output_dir)
     if (folder / "model").exists() and any((folder / "model").iterdir()):
         raise InputError(f"{folder} already holds a run; choose another --output_dir")
-    data = ParamManager(Path(options.data_dir), Path(options.param_dir) if options.param_dir else None)
-    corpus = Corpus(tier, data)
+    corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir))
     model = new_model(ModelConfig(tier, net, corpus.ranges), options.rand_seed)
-    return Trainer(model, corpus, options, folder).run()
+    with join() as world:
+        return Trainer(model, corpus, options, folder, world).run()
 
 
 def resume(
@@ -87,76 +87,114 @@ def resume(
     end = int(state["end"])
     if "num_steps" in typed_options or end <= model.config.step:
         end = model.config.step + options.num_steps
-    data = ParamManager(Path(options.data_dir), Path(options.param_dir) if options.param_dir else None)
+    data = ParamManager.at(options.data_dir, options.param_dir)
     corpus = Corpus(model.config.tier, data, model.config.ranges)
     folder = checkpoint.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
-    trainer = Trainer(model, corpus, options, folder, end)
-    trainer.restore(state)
-    return trainer.run()
+    with join() as world:
+        trainer = Trainer(model, corpus, options, folder, world, end)
+        trainer.restore(state)
+        return trainer.run()
 
 
 class Trainer:
-    """One run: a model, its data, its optimiser and its logs."""
+    """One run: a model, its data, its optimiser and its logs.
 
-    def __init__(self, model: Model, corpus: Corpus, options: Train, folder: Path, end: int | None = None) -> None:
+    Args:
+        model: to be trained.
+        corpus: its data.
+        options: how.
+        folder: of the run.
+        world: the processes that train it together.
+        end: the run's last step, where it is not `options.num_steps`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        corpus: Corpus,
+        options: Train,
+        folder: Path,
+        world: World | None = None,
+        end: int | None = None,
+    ) -> None:
+        self.world = world or World()
         self.end = end or options.num_steps
         self.output = make_output(model.config, options.loss)
-        self.best = math.inf  # the lowest held-out loss so far
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
+        self.batch_size = options.batch_size * self.world.size  # of all processes
+        self.share = self.world.share(options.batch_size)
         self.training, self.held_out = corpus.split(options.seq_len, options.stride, options.holdout)
         if options.holdout != "none" and not len(self.held_out):
             log.warning("no file is long enough to hold out a tail of one window: no held-out loss")
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        model.module.to(device)
+        model.module.to(self.world.device)
         self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr)
         self.streams: Streams | None = None  # where --carry reads, and the states that it carries
         self.carried: State = ()
+        self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
+        self.best = math.inf  # the lowest held-out loss so far
+        self.saved: Path | None = None
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `_save` saved beside the model."""
+        """Take up what `_save` saved beside the model, by any number of processes."""
         self.optimiser.load_state_dict(state["optimiser"])
-        self.carried = tuple(tensor.to(self.model.device) for tensor in state["carried"])
         self.best = state["best"]
+        if state["carried"] and state["carried"][0].shape[1] == self.batch_size:
+            self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state["carried"])
+        elif state["carried"]:
+            before = state["carried"][0].shape[1]
+            log.warning("the batch had %d windows and has %d now: carried states begin anew", before, self.batch_size)
 
     def run(self) -> Path:
         """Train to the last step or to Ctrl-C; save; return the folder of the last model."""
-        options, first, last = self.options, self.model.config.step, self.end
-        saved: Path | None = None
-        recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
-        with RunLog(self.folder, self._describe(), first) as runlog, _stop_on_interrupt() as stop:
-            bar = tqdm(total=last, initial=first, desc="training", unit="step", mininterval=0.5)
-            with bar:
-                started = looked_at = time.perf_counter()
-                for step in range(first + 1, last + 1):
-                    recent.append(self._step(step))
-                    bar.update()
-                    ending = step == last or stop.wanted
-                    saving = ending or step % options.checkpoint == 0
-                    if saving or step % LOOK_EVERY == 0:
-                        losses = self._check(recent, step, saved)
-                        now = time.perf_counter()
-                        rate = len(losses) * options.batch_size * options.seq_len / (now - looked_at)
-                        row = {"loss": sum(losses) / len(losses), "samples_per_s": rate}
-                        if len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
-                            row["held_out"] = self.held_out_loss()
-                            self.best = min(self.best, row["held_out"])
+        first, last = self.model.config.step, self.end
+        with ExitStack() as stack:
+            stop = stack.enter_context(stop_on_interrupt())
+            runlog = stack.enter_context(RunLog(self.folder, self._describe(), first)) if self.world.leads else None
+            bar = stack.enter_context(
+                tqdm(total=last, initial=first, desc="training", unit="step", mininterval=0.5, disable=runlog is None)
+            )
+            started = looked_at = time.perf_counter()
+            for step in range(first + 1, last + 1):
+                self.recent.append(self._step(step))
+                bar.update()
+                ending = step == last or self.world.any(self._is_over(step, started, stop))
+                saving = ending or step % self.options.checkpoint == 0
+                if saving or step % LOOK_EVERY == 0:
+                    row = self._look(step, looked_at, saving)
+                    looked_at = time.perf_counter()
+                    if runlog is not None:
                         runlog.add(step, row)
-                        bar.set_postfix_str(runlog.summary())
-                        recent, looked_at = [], time.perf_counter()
-                        if options.minutes is not None and now - started > 60 * options.minutes and not ending:
-                            log.warning("stopped at step %d of %d: %g minutes are over", step, last, options.minutes)
-                            saving = ending = True
-                        if options.loss_cutoff is not None and row["loss"] < options.loss_cutoff:
-                            log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
-                            saving = ending = True
-                    if saving:
-                        saved = self._save(step)
-                    if ending:
-                        break
+                        bar.set_postfix_str(runlog.summary(self.best))
+                    if self.options.loss_cutoff is not None and row["loss"] < self.options.loss_cutoff:
+                        log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
+                        saving = ending = True
+                if saving:
+                    self._save(step)
+                if ending:
+                    break
         if stop.wanted:
             log.warning("stopped by hand after step %d of %d", step, last)
-        assert saved is not None
-        return saved
+        assert self.saved is not None
+        return self.saved
+
+    def _is_over(self, step: int, started: float, stop: Stop) -> bool:
+        """Whether this process wants the run to end before its last step."""
+        minutes = self.options.minutes
+        overtime = minutes is not None and time.perf_counter() - started > 60 * minutes
+        if overtime:
+            log.warning("stopped at step %d of %d: %g minutes are over", step, self.end, minutes)
+        return overtime or stop.wanted
+
+    def _look(self, step: int, since: float, saving: bool) -> dict[str, float]:
+        """Check and average the losses since the last look, at time `since`; now and then also the held-out loss."""
+        losses = self._check(step)
+        values = len(losses) * self.batch_size * self.options.seq_len
+        row = {"loss": sum(losses) / len(losses), "samples_per_s": values / (time.perf_counter() - since)}
+        if self.world.leads and len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
+            row["held_out"] = self.held_out_loss()
+            self.best = min(self.best, row["held_out"])
+        self.recent.clear()
+        return row
 
     def _step(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimiser step on batch `step`; its loss and gradient norm, still on the device."""
@@ -164,12 +202,13 @@ class Trainer:
         batch, state = self._next_batch(step)
         values, conditions = self._to_device(batch)
         past = values[:, :-1]
-        rate = self.teacher_forcing_rate(step)
-        if rate < 1:
-            B, T = past.shape[:2]
-            coins = draw_coins(options.rand_seed, step, T, rate)
-            u = torch.from_numpy(draw_uniforms(options.rand_seed, step, B, T, model.output.draws)).to(past.device)
-            past = self_sampled_inputs(model, past, conditions, state, coins, u, options.temp)
+        if (rate := self.teacher_forcing_rate(step)) < 1:
+            coins = draw_coins(options.rand_seed, step, options.seq_len, rate)
+            u = draw_uniforms(options.rand_seed, step, self.batch_size, options.seq_len, model.output.draws)[self.share]
+            with self._precision():
+                past = self_sampled_inputs(
+                    model, past, conditions, state, coins, torch.from_numpy(u).to(past.device), options.temp
+                )
         if options.input_noise:
             past = self._noisy(past, step)
         for group in self.optimiser.param_groups:
@@ -177,10 +216,12 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         loss, state = self._loss(past, conditions, values[:, 1:], state)
         loss.backward()  # type: ignore[no-untyped-call]
+        loss = loss.detach()
+        self.world.average([loss, *(weight.grad for weight in model.module.parameters() if weight.grad is not None)])
         norm = torch.nn.utils.clip_grad_norm_(model.module.parameters(), options.grad_clip or math.inf)
         self.optimiser.step()
         self.carried = tuple(tensor.detach() for tensor in state)
-        return loss.detach(), norm
+        return loss, norm
 
     def teacher_forcing_rate(self, step: int) -> float:
         """The share of true inputs at `step`: from `tfr` at the run's first step to `ss` at its last."""
@@ -197,60 +238,71 @@ class Trainer:
     def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
         """Past values [B, T, G] with normal noise: codes are moved by whole codes, within their range."""
         rng = generator(self.options.rand_seed, Purpose.NOISE, step)
-        noise = torch.from_numpy(rng.standard_normal(past.shape, dtype=np.float32)).to(past.device)
+        noise = rng.standard_normal((self.batch_size, *past.shape[1:]), dtype=np.float32)[self.share]
+        moved = self.options.input_noise * torch.from_numpy(noise).to(past.device)
         if not self.model.config.tier.is_audio:
-            return past + self.options.input_noise * noise
+            return past + moved
         top = self.model.codec.channels - 1
-        return (past + (self.options.input_noise * top * noise).round().long()).clamp(0, top)
+        return (past + (top * moved).round().long()).clamp(0, top)
 
     def _next_batch(self, step: int) -> tuple[Batch, State]:
         """The windows of a step and the states that they start from: carried, or the net's first."""
         options, corpus = self.options, self.corpus
         first = self.model.net.init_state(options.batch_size)
         if not options.carry:
-            return corpus.batch(self.training, options.batch_size, options.rand_seed, step), first
-        self.streams = corpus.streams(self.training, options.batch_size, options.rand_seed, step, self.streams)
-        fresh = torch.from_numpy(self.streams.fresh).to(self.model.device)[:, None]
+            return corpus.batch(self.training, self.batch_size, options.rand_seed, step, self.share), first
+        self.streams = corpus.streams(self.training, self.batch_size, options.rand_seed, step, self.streams)
+        fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
         state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
-        return corpus.gather(self.streams.starts, options.seq_len), state
+        return corpus.gather(self.streams.starts[self.share], options.seq_len), state
 
     def _loss(
         self, past: torch.Tensor, conditions: torch.Tensor, targets: torch.Tensor, state: State
     ) -> tuple[torch.Tensor, State]:
         """Nats per step of a batch of windows in one fused call, and the states at their ends."""
-        raw, state = self.model.net(self.model.features(past, conditions), state)
+        with self._precision():
+            raw, state = self.model.net(self.model.features(past, conditions), state)
         return self.output.loss(raw, targets), state
+
+    def _precision(self) -> torch.autocast:
+        """Products in bf16 where `precision` asks for it."""
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
 
     @torch.no_grad()
     def held_out_loss(self) -> float:
         """Nats per step, teacher forced, on one batch of held-out windows: the same ones at every call."""
-        values, conditions = self._to_device(self.corpus.spread(self.held_out, self.options.batch_size))
+        values, conditions = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
         state = self.model.net.init_state(len(values))
         return float(self._loss(values[:, :-1], conditions, values[:, 1:], state)[0])
 
-    def _check(self, recent: list[tuple[torch.Tensor, torch.Tensor]], step: int, saved: Path | None) -> list[float]:
-        """The losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""
-        both = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for loss, norm in recent]).tolist()
+    def _check(self, step: int) -> list[float]:
+        """The recent losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""
+        both = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for loss, norm in self.recent]).tolist()
         for k, (loss, norm) in enumerate(both):
             if not (math.isfinite(loss) and math.isfinite(norm)):
-                kept = f"the last good model is {saved}" if saved else "no model was saved yet"
+                kept = f"the last good model is {self.saved}" if self.saved else "no model was saved yet"
                 raise InputError(
                     f"step {step - len(both) + 1 + k}: the loss is {loss} and its gradient's norm {norm}; stopped; "
                     f"{kept}; a lower --lr (now {self.options.lr:g}) usually helps"
                 )
         return [loss for loss, _ in both]
 
-    def _save(self, step: int) -> Path:
+    def _save(self, step: int) -> None:
+        """Write the model and what resuming needs: what a process of the whole batch would write."""
         self.model.config = dataclasses.replace(self.model.config, step=step)
-        state = {
-            "optimiser": self.optimiser.state_dict(),
-            "train": dataclasses.asdict(self.options),
-            "end": self.end,
-            "carried": self.carried,
-            "best": self.best,
-        }
-        return checkpoint.save(self.folder / "model", self.model, state)
+        carried = tuple(self.world.join_rows(tensor) for tensor in self.carried)
+        folder = self.folder / "model"
+        self.saved = checkpoint.model_path(folder, step)
+        if self.world.leads:
+            state = {
+                "optimiser": self.optimiser.state_dict(),
+                "train": dataclasses.asdict(self.options),
+                "end": self.end,
+                "carried": carried,
+                "best": self.best,
+            }
+            checkpoint.save(folder, self.model, state)
 
     def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.model.device
@@ -265,28 +317,3 @@ class Trainer:
             **dataclasses.asdict(self.options),
         }
         return json.dumps(everything, indent=2) + "\n"
-
-
-class _Stop:
-    wanted = False
-
-
-@contextmanager
-def _stop_on_interrupt() -> Iterator[_Stop]:
-    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one interrupts at once."""
-    stop = _Stop()
-
-    def wish(signum: int, frame: FrameType | None) -> None:
-        if stop.wanted:
-            raise KeyboardInterrupt
-        stop.wanted = True
-
-    try:
-        before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread: nobody can press Ctrl-C here
-        before = {}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

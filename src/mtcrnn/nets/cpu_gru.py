@@ -234,7 +234,8 @@ class _StackedGRU(torch.autograd.Function):
 class GRU(nn.GRU):
     """`nn.GRU(input_size, hidden_size, num_layers, batch_first=True)`: same parameters, state_dict and results.
 
-    On the CPU it runs as told above; on other devices, and for single steps, it is `nn.GRU` itself.
+    On the CPU it runs as told above, in mixed precision too (then in the precision of its weights); on other devices,
+    and for single steps, it is `nn.GRU` itself.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int) -> None:
@@ -242,9 +243,12 @@ class GRU(nn.GRU):
 
     def forward(self, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
         """Output y [B, T, H] and end state hT [L, B, H] of x [B, T, I] from h0 [L, B, H]."""
-        tensors = [x, h0, *self.parameters()]
+        weights = list(self.parameters())
+        if x.device.type == "cpu":
+            x, h0 = (tensor.to(weights[0].dtype) for tensor in (x, h0))
+        tensors = [x, h0, *weights]
         save = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
         ours = x.device.type == "cpu" and x.dtype in KERNELS and all(t.dtype == x.dtype for t in tensors)
         if not ours or not x.numel() or (x.shape[1] <= PLAIN_STEPS and not save):
             return super().forward(x, h0)
-        return _StackedGRU.apply(x, h0, save, *self.parameters())  # type: ignore[no-untyped-call]
+        return _StackedGRU.apply(x, h0, save, *weights)  # type: ignore[no-untyped-call]
