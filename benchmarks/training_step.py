@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from mtcrnn.config import Net, Tier
-from mtcrnn.model import Model, ModelConfig, new_model
+from mtcrnn.model import Model, new_model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import Range
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
 

@@ -13,7 +13,8 @@ import torch
 
 from mtcrnn import cli
 from mtcrnn.config import Net, Tier, Train
-from mtcrnn.model import Model, ModelConfig, new_model
+from mtcrnn.model import Model, new_model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import Range
 
 SHARED = Path(__file__).parents[2] / "shared"

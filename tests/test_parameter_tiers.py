@@ -6,7 +6,8 @@ import pytest
 from helpers import run_cli, tone_set, write_params, write_wav
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Corpus
-from mtcrnn.model import ModelConfig, new_model
+from mtcrnn.model import new_model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.paramset import ParamManager
 from mtcrnn.training import Trainer
 

@@ -6,7 +6,8 @@ import torch
 
 from helpers import tiny_config
 from mtcrnn.config import PARAMETER_NETS, Net, Tier
-from mtcrnn.model import ModelConfig, new_model
+from mtcrnn.model import new_model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import Range
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model, tiny_train, tone_set
-from mtcrnn import checkpoint, training
+from mtcrnn import checkpoint, runs, training
 from mtcrnn.config import Net, Tier
 from mtcrnn.corpus import Corpus
 from mtcrnn.errors import InputError
@@ -29,7 +29,7 @@ def run(tmp_path, **options):
 def test_a_run_saves_on_checkpoint_and_at_the_end_and_logs(tmp_path):
     saved = run(tmp_path, num_steps=5)
     assert saved == tmp_path / "run" / "model" / "model_5"
-    assert checkpoint.steps(saved.parent) == [2, 4, 5]
+    assert runs.steps(saved.parent) == [2, 4, 5]
     assert checkpoint.load(saved).config.step == 5
     log = read_log(tmp_path / "run" / "log" / "traininglog.txt")
     assert [step for step, _ in log["loss"]] == [2, 4, 5]
@@ -79,14 +79,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path,
     monkeypatch.setattr(training.Trainer, "_loss", poisoned)
     with pytest.raises(InputError, match=r"step 4: the loss is nan .* the last good model is .*model_2; a lower --lr"):
         run(tmp_path, num_steps=8)
-    assert checkpoint.steps(tmp_path / "run" / "model") == [2]
+    assert runs.steps(tmp_path / "run" / "model") == [2]
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_a_saved_model(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(InputError, match="norm inf; stopped; no model was saved yet"):
         run(tmp_path, num_steps=8)
-    assert checkpoint.steps(tmp_path / "run" / "model") == []
+    assert runs.steps(tmp_path / "run" / "model") == []
 
 
 def test_ctrl_c_saves_and_ends(tmp_path, caplog):
@@ -153,3 +153,11 @@ def test_mixed_precision_is_close_to_float32(tmp_path, net):
         found.append([v for _, v in read_log(tmp_path / precision / "log" / "traininglog.txt")["loss"]])
     assert found[0] != found[1]
     np.testing.assert_allclose(found[1], found[0], atol=0.03)
+
+
+def test_a_held_out_loss_that_rises_again_is_told(tmp_path, monkeypatch, caplog):
+    losses = iter([2.0, 1.5, 1.9])
+    monkeypatch.setattr(training.Trainer, "held_out_loss", lambda _: next(losses))
+    run(tmp_path, num_steps=6)
+    assert "the held-out loss was lowest at step 4 (1.500) and is 1.900 now" in caplog.text
+    assert "(saved: steps 2, 4, 6)" in caplog.text

@@ -101,7 +101,7 @@ def add_generate(parser: argparse.ArgumentParser, original: bool = False) -> Non
 
 def run_train(args: argparse.Namespace) -> None:
     """Train or go on training, and say what to do next."""
-    from mtcrnn.checkpoint import read_config
+    from mtcrnn.runs import read_config
     from mtcrnn.training import resume, train
 
     if args.model_dir:

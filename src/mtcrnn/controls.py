@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mtcrnn import audio
 from mtcrnn.config import AUDIO, Generate
 from mtcrnn.errors import InputError, listing
-from mtcrnn.model import ModelConfig
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import Param, sample_array
 from mtcrnn.paramset import ParamManager
 from mtcrnn.rng import Purpose, generator

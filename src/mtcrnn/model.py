@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -12,27 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mtcrnn.codec import CODECS
-from mtcrnn.config import Net, Tier
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.nets import make_net
 from mtcrnn.outputs import Categorical, Gaussian, GaussianMixture, Output
-from mtcrnn.params import Range, normalise, restore
+from mtcrnn.params import normalise, restore
 from mtcrnn.rng import Purpose, generator
-from mtcrnn.validation import strict
-
-FORMAT_VERSION = 1
-
-
-@strict
-@dataclass(frozen=True)
-class ModelConfig:
-    """Everything needed to rebuild, generate from and play a model; saved as `config.json` beside its weights."""
-
-    tier: Tier
-    net: Net
-    ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditions
-    step: int = 0  # training steps behind these weights
-    codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
-    version: int = FORMAT_VERSION
 
 
 class Model:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ast
 import pickle
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,30 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtcrnn.checkpoint import fit_weights, run_folder
+from mtcrnn.checkpoint import fit_weights
 from mtcrnn.config import Net, Tier
 from mtcrnn.errors import InputError, listing
-from mtcrnn.model import Model, ModelConfig
+from mtcrnn.model import Model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_sizes, defaults
 from mtcrnn.params import Range
 
 Renaming = dict[str, str | tuple[str, ...]]  # our tensor's name -> the original's, or several stacked by rows
-
-
-def steps(folder: Path) -> list[int]:
-    """The steps of the original's models in a folder, rising."""
-    found = (re.fullmatch(r"model_(\d+)\.pkl", path.name) for path in folder.glob("model_*.pkl"))
-    return sorted(int(match[1]) for match in found if match)
-
-
-def find(model_dir: str, step: int = 0) -> Path | None:
-    """The original's model that a user means (step 0: the newest), or None where there is none of that step."""
-    for base in (Path(model_dir), run_folder(model_dir)):
-        for folder in (base, base / "model"):
-            found = steps(folder) if folder.is_dir() else []
-            if found and (not step or step in found):
-                return folder / f"model_{step or found[-1]}.pkl"
-    return None
 
 
 def read_flags(path: Path) -> dict[str, Any]:

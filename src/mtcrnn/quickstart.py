@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mtcrnn import audio, checkpoint, plots
+from mtcrnn import audio, plots, runs
 from mtcrnn.config import Generate, Net, Tier, Train
 from mtcrnn.files import array_bytes, write_bytes
 from mtcrnn.rendering import generate
@@ -40,7 +40,7 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
         lr_final=0.0002,
         batch_size=32,
     )
-    if checkpoint.steps(out / "model"):
+    if runs.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
         print(f"2/4 training a GRU on it: {options.num_steps} steps, {MINUTES:g} minutes at most")

@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mtcrnn import audio, checkpoint, original
+from mtcrnn import audio, checkpoint, original, runs
 from mtcrnn.config import Generate
 from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, keep_previous, write_bytes
 from mtcrnn.generation import Player
-from mtcrnn.model import Model, ModelConfig
+from mtcrnn.model import Model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.paramset import make_param
@@ -70,10 +71,10 @@ def generate(
 
 def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> Model:
     """The model of ours that the options name, or of the original, whose sizes are only in `typed`."""
-    pickled = original.find(options.model_dir, options.step)
-    if pickled is not None and not checkpoint.steps(pickled.parent):
+    pickled = runs.find_original(options.model_dir, options.step)
+    if pickled is not None and not runs.steps(pickled.parent):
         return original.load(pickled, {**typed, **{name: size for name, size in sizes.items() if size is not None}})
-    model = checkpoint.load(checkpoint.find(options.model_dir, options.step))
+    model = checkpoint.load(runs.find(options.model_dir, options.step))
     check_agreement(model.config.tier, model.config.net, typed)
     check_sizes(model.config.tier, sizes)
     return model

@@ -16,13 +16,14 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mtcrnn import checkpoint
+from mtcrnn import checkpoint, runs
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Batch, Corpus, Streams
 from mtcrnn.distributed import World, join
-from mtcrnn.errors import InputError
+from mtcrnn.errors import InputError, listing
 from mtcrnn.interrupt import Stop, stop_on_interrupt
-from mtcrnn.model import Model, ModelConfig, make_output, new_model
+from mtcrnn.model import Model, make_output, new_model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.nets import State
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.paramset import ParamManager
@@ -33,6 +34,7 @@ from mtcrnn.validation import parse
 
 log = logging.getLogger(__name__)
 
+OVERFIT_NATS = 0.1  # a held-out loss so far above its lowest is told
 LOOK_EVERY = 10  # steps between looks at the losses (each look waits for the device), log lines and held-out tests
 
 
@@ -46,7 +48,7 @@ def train(tier: Tier, net: Net, options: Train) -> Path:
             (models saved before stay), a full disk.
     """
     net.check_for(tier)
-    folder = checkpoint.run_folder(options.output_dir)
+    folder = runs.run_folder(options.output_dir)
     if (folder / "model").exists() and any((folder / "model").iterdir()):
         raise InputError(f"{folder} already holds a run; choose another --output_dir")
     corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir))
@@ -78,7 +80,7 @@ def resume(
         InputError: as `train`; also no such model, nothing to resume from, options that contradict the model, data
             that lacks a parameter.
     """
-    path = checkpoint.find(model_dir, step)
+    path = runs.find(model_dir, step)
     model = checkpoint.load(path)
     check_agreement(model.config.tier, model.config.net, typed_model)
     check_sizes(model.config.tier, sizes)
@@ -89,7 +91,7 @@ def resume(
         end = model.config.step + options.num_steps
     data = ParamManager.at(options.data_dir, options.param_dir)
     corpus = Corpus(model.config.tier, data, model.config.ranges)
-    folder = checkpoint.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
+    folder = runs.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
     with join() as world:
         trainer = Trainer(model, corpus, options, folder, world, end)
         trainer.restore(state)
@@ -131,13 +133,14 @@ class Trainer:
         self.streams: Streams | None = None  # where --carry reads, and the states that it carries
         self.carried: State = ()
         self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
-        self.best = math.inf  # the lowest held-out loss so far
+        self.best = (math.inf, 0)  # the lowest held-out loss so far, and its step
+        self.newest_held_out = -math.inf
         self.saved: Path | None = None
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take up what `_save` saved beside the model, by any number of processes."""
         self.optimiser.load_state_dict(state["optimiser"])
-        self.best = state["best"]
+        self.best = (float(state["best"][0]), int(state["best"][1]))
         if state["carried"] and state["carried"][0].shape[1] == self.batch_size:
             self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state["carried"])
         elif state["carried"]:
@@ -164,7 +167,7 @@ class Trainer:
                     looked_at = time.perf_counter()
                     if runlog is not None:
                         runlog.add(step, row)
-                        bar.set_postfix_str(runlog.summary(self.best))
+                        bar.set_postfix_str(runlog.summary(self.best[0]))
                     if self.options.loss_cutoff is not None and row["loss"] < self.options.loss_cutoff:
                         log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
                         saving = ending = True
@@ -175,7 +178,20 @@ class Trainer:
         if stop.wanted:
             log.warning("stopped by hand after step %d of %d", step, last)
         assert self.saved is not None
+        self._tell_overfitting()
         return self.saved
+
+    def _tell_overfitting(self) -> None:
+        lowest, at = self.best
+        if self.newest_held_out > lowest + OVERFIT_NATS:
+            log.warning(
+                "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net begins to know its data by "
+                "heart; fewer steps, a smaller net, more data or --input_noise help (saved: steps %s)",
+                at,
+                lowest,
+                self.newest_held_out,
+                listing(runs.steps(self.folder / "model")),
+            )
 
     def _is_over(self, step: int, started: float, stop: Stop) -> bool:
         """Whether this process wants the run to end before its last step."""
@@ -191,8 +207,8 @@ class Trainer:
         values = len(losses) * self.batch_size * self.options.seq_len
         row = {"loss": sum(losses) / len(losses), "samples_per_s": values / (time.perf_counter() - since)}
         if self.world.leads and len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
-            row["held_out"] = self.held_out_loss()
-            self.best = min(self.best, row["held_out"])
+            row["held_out"] = self.newest_held_out = self.held_out_loss()
+            self.best = min(self.best, (row["held_out"], step))
         self.recent.clear()
         return row
 
@@ -293,7 +309,7 @@ class Trainer:
         self.model.config = dataclasses.replace(self.model.config, step=step)
         carried = tuple(self.world.join_rows(tensor) for tensor in self.carried)
         folder = self.folder / "model"
-        self.saved = checkpoint.model_path(folder, step)
+        self.saved = runs.model_path(folder, step)
         if self.world.leads:
             state = {
                 "optimiser": self.optimiser.state_dict(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mtcrnn import checkpoint, original
+from mtcrnn import checkpoint, original, runs
 from mtcrnn.cli import Parser
 from mtcrnn.config import Net, Tier
 from mtcrnn.errors import InputError, listing
@@ -40,16 +40,16 @@ def import_model(model_dir: str, step: int, flags: dict[str, Any], output_dir: s
         InputError: as `load_original`, or a folder that holds this step already.
     """
     model = original.load(_find(model_dir, step), flags)
-    folder = checkpoint.model_folder(output_dir)
-    if model.config.step in checkpoint.steps(folder):
+    folder = runs.model_folder(output_dir)
+    if model.config.step in runs.steps(folder):
         raise InputError(f"{folder} already holds a model of step {model.config.step}; choose another --output_dir")
     return checkpoint.save(folder, model)
 
 
 def _find(model_dir: str, step: int) -> Path:
-    path = original.find(model_dir, step)
+    path = runs.find_original(model_dir, step)
     if path is None:
-        found = original.steps(Path(model_dir))
+        found = runs.original_steps(Path(model_dir))
         raise InputError(
             f"{model_dir} has no model of the original (model_STEP.pkl)"
             + (f" of step {step}; it has steps {listing(found)}" if found else "")

@@ -1,0 +1,81 @@
+"""Is a parameter tier as lively as its data? Held-out likelihood against a constant Gaussian, and sampled variance.
+
+    python benchmarks/parameter_tier.py DATA PARAMS OUT --generate rmse centroid --prop fill --holdout NAME [--net gru]
+
+Trains on whole files of curves but one; prints the held-out file's nats per value beside those of the best constant
+Gaussian (fitted on that very file), and the variance of curves sampled under each file's own conditions, primed with
+its first --prime steps, over the real variance: within files (mean over files) and over all files together.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mtcrnn import checkpoint, training
+from mtcrnn.config import Net, Tier, Train
+from mtcrnn.corpus import Corpus
+from mtcrnn.generation import Player
+from mtcrnn.paramset import ParamManager
+
+TAKES = 4  # sampled curves of each file
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("data_dir", "param_dir", "out"):
+        parser.add_argument(name)
+    parser.add_argument("--generate", nargs="+", required=True)
+    parser.add_argument("--prop", nargs="+", required=True)
+    parser.add_argument("--holdout", required=True, help="stem of the wav that is held out")
+    parser.add_argument("--net", default="gru")
+    numbers = {"sample_rate": 125, "hidden_size": 48, "num_steps": 600, "seq_len": 480, "prime": 8}
+    for name, default in numbers.items():
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--tfr", type=float, default=0.8)
+    args = parser.parse_args()
+    tier = Tier(tuple(args.generate), prop=tuple(args.prop), sample_rate=args.sample_rate)
+    options = Train(
+        data_dir=args.data_dir,
+        param_dir=args.param_dir,
+        output_dir=str(Path(args.out).absolute()),
+        num_steps=args.num_steps,
+        batch_size=32,
+        seq_len=args.seq_len,
+        carry=False,
+        lr_final=0.0001,
+        tfr=args.tfr,
+        holdout=f"file:{args.holdout}",
+        checkpoint=args.num_steps,
+    )
+    net = Net(args.net, args.hidden_size, n_layers=1)
+    model = checkpoint.load(training.train(tier, net, options))
+    corpus = Corpus(tier, ParamManager.at(args.data_dir, args.param_dir), model.config.ranges)
+    player, real, sampled = Player(model), [], []
+    for i, wav in enumerate(corpus.names):
+        place = slice(corpus.offsets[i], corpus.offsets[i + 1])
+        values, conditions = torch.from_numpy(corpus.values[place]), torch.from_numpy(corpus.conditions[place])
+        if wav.stem == args.holdout:
+            with torch.no_grad():
+                x = model.features(values[None, :-1], conditions[None, 1:])
+                nats = float(model.output.loss(model.net(x, model.net.init_state(1))[0], values[None, 1:]))
+            constant = float(values[1:].std(dim=0, correction=0).log().mean() + 0.5 * np.log(2 * np.pi * np.e))
+            print(f"{wav.stem}, held out: {nats:.3f} nats a value; the best constant Gaussian: {constant:.3f}")
+        curves = [corpus._files[i].get(name, wav).sample(args.sample_rate, 0, len(values)) for name in args.prop]
+        users = np.repeat(np.stack(curves, axis=-1)[None], TAKES, axis=0)
+        primed = np.repeat(model.decode(values.numpy())[None, : args.prime], TAKES, axis=0)
+        state = player.prime(player.init(i, TAKES), primed, users[:, : args.prime])
+        made, _ = player.render(state, users[:, args.prime :])
+        real.append(values[args.prime :].numpy())
+        sampled.append(model.encode(made))
+    within = np.mean([s.var(axis=1).mean(axis=0) for s in sampled], axis=0) / np.mean([r.var(axis=0) for r in real], 0)
+    over_all = np.concatenate(sampled, 1).reshape(-1, len(args.generate)).var(0) / np.concatenate(real).var(0)
+    for name, one, other in zip(args.generate, within, over_all, strict=True):
+        print(f"{name}: sampled variance / real variance: {one:.2f} within files, {other:.2f} over all")
+
+
+if __name__ == "__main__":
+    main()

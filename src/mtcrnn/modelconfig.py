@@ -1,0 +1,25 @@
+"""Level 1: what a model is, apart from its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mtcrnn.config import Net, Tier
+from mtcrnn.params import Range
+from mtcrnn.validation import strict
+
+FORMAT_VERSION = 1
+
+
+@strict
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to rebuild, generate from and play a model; saved as `config.json` beside its weights."""
+
+    tier: Tier
+    net: Net
+    ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditions
+    step: int = 0  # training steps behind these weights
+    codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
+    version: int = FORMAT_VERSION

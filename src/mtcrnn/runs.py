@@ -1,0 +1,106 @@
+"""Level 1: where runs and their models lie, and what a model folder says of itself. Needs no torch.
+
+`OUTPUT_DIR/model/model_STEP/` holds `config.json` and `weights.safetensors`: all that generating and playing need.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from mtcrnn.errors import InputError, listing
+from mtcrnn.modelconfig import FORMAT_VERSION, ModelConfig
+from mtcrnn.validation import parse, read_json
+
+CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+OUTPUT_ROOT = Path("output")  # relative output folders lie under it, as in the original
+
+
+def run_folder(output_dir: str) -> Path:
+    """Where a run goes: as given if absolute (or under output/ already), else under output/."""
+    path = Path(output_dir)
+    inside = path.is_absolute() or path.parts[:1] == OUTPUT_ROOT.parts
+    return path if inside else OUTPUT_ROOT / path
+
+
+def model_folder(output_dir: str) -> Path:
+    """The folder of a run's saved models."""
+    return run_folder(output_dir) / "model"
+
+
+def _places(model_dir: str) -> tuple[Path, Path]:
+    """Where a folder may be that a user names: as it stands, or under output/."""
+    return Path(model_dir), run_folder(model_dir)
+
+
+def model_path(folder: Path, step: int) -> Path:
+    """Where the model of a step lies in a folder of saved models."""
+    return folder / f"model_{step}"
+
+
+def find(model_dir: str, step: int = 0) -> Path:
+    """The model_STEP folder that a user means: by run folder, model folder or itself, also under output/.
+
+    Args:
+        model_dir: what the user gave.
+        step: the step; 0 takes the newest.
+
+    Raises:
+        InputError: nothing there (lists what is), or no such step (lists those that exist).
+    """
+    given = next((path for path in _places(model_dir) if path.exists()), None)
+    if given is None:
+        raise InputError(f"{model_dir}: no such model folder")
+    if (given / CONFIG).is_file():
+        if step and step_of(given) != step:
+            raise InputError(f"{given} is one model; --step {step} does not go with it")
+        return given
+    folder = given / "model" if (given / "model").is_dir() else given
+    found = steps(folder)
+    if not found:
+        inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else [folder.name]
+        raise InputError(f"{folder} holds no models (folders named model_STEP); it holds {listing(inside)}")
+    if step and step not in found:
+        raise InputError(f"{folder} has no model of step {step}; it has steps {listing(found)}")
+    return model_path(folder, step or found[-1])
+
+
+def steps(folder: Path) -> list[int]:
+    """The steps of the models in a folder, rising."""
+    found = [step_of(path.parent) for path in folder.glob(f"model_*/{CONFIG}")]
+    return sorted(step for step in found if step is not None)
+
+
+def read_config(path: Path) -> ModelConfig:
+    """The configuration in a model_STEP folder.
+
+    Raises:
+        InputError: a missing or broken file, or a version from the future.
+    """
+    content = read_json(path / CONFIG)
+    version = content.get("version") if isinstance(content, dict) else None
+    if version != FORMAT_VERSION:
+        raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
+    return parse(ModelConfig, content, str(path / CONFIG))
+
+
+def original_steps(folder: Path) -> list[int]:
+    """The steps of the original's models in a folder, rising."""
+    found = (re.fullmatch(r"model_(\d+)\.pkl", path.name) for path in folder.glob("model_*.pkl"))
+    return sorted(int(match[1]) for match in found if match)
+
+
+def find_original(model_dir: str, step: int = 0) -> Path | None:
+    """The original's model that a user means (step 0: the newest), or None where there is none of that step."""
+    for base in _places(model_dir):
+        for folder in (base, base / "model"):
+            found = original_steps(folder) if folder.is_dir() else []
+            if found and (not step or step in found):
+                return folder / f"model_{step or found[-1]}.pkl"
+    return None
+
+
+def step_of(path: Path) -> int | None:
+    """The step in the name of a model_STEP folder."""
+    match = re.fullmatch(r"model_(\d+)", path.name)
+    return int(match[1]) if match else None
