@@ -173,6 +173,12 @@ class Generate:
     external_array: str | None = option(".npy of control values [batch, length, parameters]", None)
     external_sr: float | None = option("values per second in the external array", None)
     set: tuple[str, ...] = option("constant or linear parameters: NAME=VALUE or NAME=FROM:TO", ())
+    engine: Literal["numba", "torch"] = option(
+        "what renders: compiled loops, or the slow and readable reference", "numba"
+    )
+    precision: Literal["auto", "float32", "int8"] = option(
+        "of the weights: float32 (exact), int8 (for large nets), or auto (float32 where it can be played live)", "auto"
+    )
     out: str = option("output name without ending; _0, _1, ... are added for a batch", "generated")
     save: bool = option("also save the generated sound as .npy (parameters always are)", False)
     save_params: bool = option("also save generated parameters as param files", False)

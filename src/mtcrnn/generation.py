@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtcrnn.errors import InputError
 from mtcrnn.model import Model
 from mtcrnn.rng import play_uniforms
 
@@ -53,7 +52,11 @@ class Player:
     def init(self, seed: int, batch: int = 1) -> PlayState:
         """The state before the first step of `batch` sounds: the resting value and the net's first state."""
         with torch.inference_mode():
-            return PlayState(seed, 0, self.model.resting(batch), self.model.net.init_state(batch))
+            model = self.model
+            kind = torch.int64 if model.config.tier.is_audio else torch.float32
+            shape = (batch, 1, len(model.config.tier.generate))
+            last = torch.full(shape, model.resting, dtype=kind, device=model.device)
+            return PlayState(seed, 0, last, model.net.init_state(batch))
 
     @torch.inference_mode()
     def prime(self, state: PlayState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> PlayState:
@@ -64,10 +67,10 @@ class Player:
             values: [B, T, G] in the user's units (audio: samples, G = 1).
             conditions: [B, T, C] in the user's units; None where there is no conditioning.
         """
-        values = self._check(values, state, len(self.model.config.tier.generate), "values to prime with")
+        batch, device = len(state.last), self.model.device
+        coded = torch.from_numpy(self.model.encode_given(values, batch)).to(device)
         given = np.zeros((*values.shape[:2], 0)) if conditions is None else conditions
-        x = self._normalised(given, state, values.shape[1])
-        coded = torch.from_numpy(self.model.encode(values)).to(self.model.device)
+        x = torch.from_numpy(self.model.normalise_conditions(given, batch, values.shape[1])).to(device)
         past = torch.cat((state.last, coded[:, :-1]), dim=1)
         _, net = self.model.net(self.model.features(past, x), state.net)
         return replace(state, last=coded[:, -1:], net=net)
@@ -88,9 +91,8 @@ class Player:
         Raises:
             InputError: conditions of the wrong shape, or not finite.
         """
-        model, T = self.model, conditions.shape[1]
-        x = self._normalised(conditions, state, T)
-        batch = state.last.shape[0]
+        model, batch, T = self.model, len(state.last), conditions.shape[1]
+        x = torch.from_numpy(model.normalise_conditions(conditions, batch, T)).to(model.device)
         u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.output.draws)).to(x.device)
         last, net = state.last, state.net
         out = torch.empty((batch, T, last.shape[2]), dtype=last.dtype, device=last.device)
@@ -100,21 +102,6 @@ class Player:
                 last = model.output.sample(raw, self.temperature, u[:, t : t + 1])
                 out[:, t : t + 1] = last
         return model.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
-
-    def _normalised(self, conditions: NDArray[Any], state: PlayState, steps: int) -> Tensor:
-        names = self.model.config.tier.prop
-        conditions = self._check(conditions, state, len(names), f"conditions ({', '.join(names) or 'none'})")
-        if conditions.shape[1] != steps:
-            raise InputError(f"conditions for {conditions.shape[1]} steps, but there are {steps}")
-        return torch.from_numpy(self.model.normalise_conditions(conditions)).to(self.model.device)
-
-    def _check(self, array: NDArray[Any], state: PlayState, channels: int, what: str) -> NDArray[Any]:
-        batch = state.last.shape[0]
-        if array.ndim != 3 or array.shape[0] != batch or array.shape[2] != channels:
-            raise InputError(f"{what}: the shape is {list(array.shape)}; it must be [{batch}, steps, {channels}]")
-        if not np.isfinite(array).all():
-            raise InputError(f"{what}: there are NaN or infinite numbers")
-        return array
 
 
 @contextmanager

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mtcrnn.codec import CODECS
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.nets import make_net
 from mtcrnn.outputs import Categorical, Gaussian, GaussianMixture, Output
-from mtcrnn.params import normalise, restore
 from mtcrnn.rng import Purpose, generator
+from mtcrnn.units import Units
 
 
-class Model:
+class Model(Units):
     """A net with what its inputs and outputs mean.
 
     Attributes:
-        config: the `ModelConfig`.
         net: the network, see `nets`.
         output: the meaning of the raw numbers, see `outputs`.
-        codec: the mu-law codec of an audio tier.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        self.config = config
+        super().__init__(config)
         tier = config.tier
         config.net.check_for(tier)
-        self.codec = CODECS[config.codec](tier.mulaw_channels)
         self.output = make_output(config)
         self.net: Any = make_net(
             config.net.net,
@@ -62,28 +56,6 @@ class Model:
         else:
             own = past.to(conditions.dtype) / self.codec.divisor
         return torch.cat((own, conditions), dim=-1)
-
-    def encode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """User's units to what the model works on: audio samples [..., 1] to codes, parameters to network units."""
-        tier = self.config.tier
-        return self.codec.encode(values) if tier.is_audio else normalise(values, self.config.ranges, tier.generate)
-
-    def decode(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """The inverse of `encode`, float32, in the user's units."""
-        tier = self.config.tier
-        return self.codec.decode(values) if tier.is_audio else restore(values, self.config.ranges, tier.generate)
-
-    def normalise_conditions(self, conditions: NDArray[Any]) -> NDArray[np.float32]:
-        """Conditions [..., C] in the user's units to network units."""
-        return normalise(conditions, self.config.ranges, self.config.tier.prop)
-
-    def resting(self, batch: int) -> Tensor:
-        """The values [B, 1, G] that come before the first where nothing primes: silence, or mid-range parameters."""
-        tier = self.config.tier
-        shape = (batch, 1, len(tier.generate))
-        if tier.is_audio:
-            return torch.full(shape, self.codec.silence, dtype=torch.int64, device=self.device)
-        return torch.full(shape, 0.5, device=self.device)
 
 
 def make_output(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> Output:

@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mtcrnn.units import COMPONENTS, EDGE, STD_FLOOR
+
 
 class Output(Protocol):
     """The interface that training and generation use."""
@@ -65,10 +67,6 @@ class Categorical:
         return below.sum(dim=-1, keepdim=True).clamp_(max=self.codes - 1)
 
 
-STD_FLOOR = 1e-3  # least std of a Gaussian, in network units: a thousandth of a parameter's range
-EDGE = 2.0**-24  # uniforms are kept this far from 0 and 1, where the inverse normal CDF is infinite
-
-
 @dataclass(frozen=True)
 class Gaussian:
     """Independent normals: raw numbers are G means then G raw stds, values [..., G]; std = softplus(raw).
@@ -116,7 +114,7 @@ class GaussianMixture:
 
     generated: int
     measure: Literal["nll", "mse"] = "nll"
-    components: int = 3
+    components: int = COMPONENTS
 
     @property
     def size(self) -> int:

@@ -5,24 +5,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mtcrnn import audio, checkpoint, original, runs
+from mtcrnn import audio, runs
 from mtcrnn.config import Generate
 from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, keep_previous, write_bytes
-from mtcrnn.generation import Player
-from mtcrnn.model import Model
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.paramset import make_param
 from mtcrnn.rng import fresh_seed
+
+if TYPE_CHECKING:
+    from mtcrnn.engine import Engine
+    from mtcrnn.generation import Player
+    from mtcrnn.model import Model
 
 log = logging.getLogger(__name__)
 
@@ -43,18 +46,17 @@ def generate(
     Raises:
         InputError: no such model, conditioning or priming that does not fit; nothing is written then.
     """
-    model = _open(options, typed or {}, sizes or {})
-    rate = model.config.tier.sample_rate
+    config, player = _open(options, typed or {}, sizes or {})
+    rate = config.tier.sample_rate
     length = options.length or round(DEFAULT_SECONDS * rate)
-    if options.save_params and model.config.tier.is_audio:
+    if options.save_params and config.tier.is_audio:
         raise InputError("--save_params is for tiers that generate parameters; this one generates audio")
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
-    controls = Controls(model.config, options, length, _prime_steps(options, length, rate), seed)
+    controls = Controls(config, options, length, _prime_steps(options, length, rate), seed)
     stem = Path(options.out.removesuffix(".wav").removesuffix(".npy"))
     if not stem.name:
         raise InputError(f"--out {options.out!r} is no file name")
-    player = Player(model, options.temp)
-    state = player.init(seed, controls.batch)
+    state: Any = player.init(seed, controls.batch)
     if (priming := controls.priming()) is not None:
         state = player.prime(state, *priming)
     blocks = []
@@ -66,18 +68,43 @@ def generate(
     values = np.concatenate(blocks, axis=1)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
-    return _write(stem, values, model.config, options)
+    return _write(stem, values, config, options)
 
 
-def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> Model:
-    """The model of ours that the options name, or of the original, whose sizes are only in `typed`."""
+def _open(
+    options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]
+) -> tuple[ModelConfig, Player | Engine]:
+    """The model of ours that the options name, or of the original, whose sizes are only in `typed`, and its player."""
     pickled = runs.find_original(options.model_dir, options.step)
     if pickled is not None and not runs.steps(pickled.parent):
-        return original.load(pickled, {**typed, **{name: size for name, size in sizes.items() if size is not None}})
-    model = checkpoint.load(runs.find(options.model_dir, options.step))
-    check_agreement(model.config.tier, model.config.net, typed)
-    check_sizes(model.config.tier, sizes)
-    return model
+        from mtcrnn import original
+
+        model = original.load(pickled, {**typed, **{name: size for name, size in sizes.items() if size is not None}})
+        return model.config, _player(options, model.config, model)
+    path = runs.find(options.model_dir, options.step)
+    config = runs.read_config(path)
+    check_agreement(config.tier, config.net, typed)
+    check_sizes(config.tier, sizes)
+    return config, _player(options, config, path)
+
+
+def _player(options: Generate, config: ModelConfig, source: Path | Model) -> Player | Engine:
+    """What renders a model in a folder, or one of the original. Only the reference and the latter need torch."""
+    if options.engine == "torch":
+        from mtcrnn import checkpoint
+        from mtcrnn.generation import Player
+
+        return Player(checkpoint.load(source) if isinstance(source, Path) else source, options.temp)
+    from mtcrnn.engine import Engine, read_weights
+
+    if isinstance(source, Path):
+        weights = read_weights(source)
+    else:
+        weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
+    engine = Engine(config, weights, options.temp, options.precision)
+    if options.precision == "auto" and engine.precision == "int8":
+        log.warning("the net is large: its weights are taken as int8 (--precision float32 is exact, and slower)")
+    return engine
 
 
 def _prime_steps(options: Generate, length: int, rate: int) -> int:

@@ -7,7 +7,6 @@ Shapes: b rows, m steps of a chunk, H hidden size; gates ordered r, z, n, hn.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,29 +14,9 @@ import numba
 import numpy as np
 import torch
 
-_f = np.float32
+from mtcrnn.compiled import expm1_f32, expm1_f64
+
 _jit = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True, cache=True)
-_LOG2E, _LN2_HI, _LN2_LO = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
-_ROUND, _ONE, _CLAMP = _f(1.5 * 2**23), _f(1), _f(80)
-_C2, _C3, _C4, _C5, _C6, _C7 = (_f(1 / math.factorial(i)) for i in range(2, 8))
-
-
-@_jit
-def _expm1_f32(x: Any) -> Any:
-    """exp(x) - 1 to about 1.5 ulp (clamped to |x| <= 80, NaN stays NaN), in a form LLVM vectorises."""
-    x = min(x, _CLAMP)
-    x = max(x, -_CLAMP)
-    t = x * _LOG2E + _ROUND  # the low mantissa bits of t are k = round(x / ln 2)
-    k = t - _ROUND
-    r = (x - k * _LN2_HI) - k * _LN2_LO
-    p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
-    s = np.int32((np.int32(np.float32(t).view(np.int32)) << 23) + 0x3F800000).view(np.float32)  # 2**k
-    return s * p + (s - _ONE)
-
-
-@_jit
-def _expm1_f64(x: Any) -> Any:
-    return math.expm1(min(x, 700.0))  # finite: tanh divides it by itself
 
 
 def _make_kernels(expm1: Callable[[Any], Any], ftype: type) -> tuple[Callable[..., None], Callable[..., None]]:
@@ -90,6 +69,6 @@ def _make_kernels(expm1: Callable[[Any], Any], ftype: type) -> tuple[Callable[..
 
 
 KERNELS = {
-    torch.float32: _make_kernels(_expm1_f32, np.float32),
-    torch.float64: _make_kernels(_expm1_f64, np.float64),
+    torch.float32: _make_kernels(expm1_f32, np.float32),
+    torch.float64: _make_kernels(expm1_f64, np.float64),
 }

@@ -1,0 +1,227 @@
+"""Level 2: matrix times vector for one or several sounds, as explicit vector code.
+
+Numba's own loops leave the sums in memory and vectorise at 256 bits; here the code is built in LLVM's vector types
+instead, so that sums stay in registers and a weight that was loaded serves all sounds of a tile. LLVM splits the
+16-wide vectors for machines with narrower ones.
+
+Weights are packed in blocks of 16 rows (see `pack`): float32 as [block][k][16 rows], int8 as [block][k/4][16 rows]
+[4 columns]. A tile is R blocks times S sounds; each float32 sum runs over the even and the odd columns apart, whatever
+the tile, so that a sound's numbers do not depend on its neighbours.
+
+int8 products are sums of u8 (activations) times s8 (weights) in int32, exact in any order: on x86 with VNNI one
+instruction adds 64 of them (Intel, vpdpbusd); elsewhere pairs of 16-bit products, with the same result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+WIDTH = 16  # rows of a block
+SPLIT = 2  # interleaved partial sums of a row; k is padded to a multiple of it
+
+_I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
+_F32X16, _I32X16, _I16X32 = ir.VectorType(_F32, 16), ir.VectorType(_I32, 16), ir.VectorType(_I16, 32)
+_I32X32, _I8X64 = ir.VectorType(_I32, 32), ir.VectorType(_I8, 64)
+
+
+def has_vnni() -> bool:
+    """Whether this CPU has the 512-bit VNNI instruction."""
+    features = llvm.get_host_cpu_features()
+    return bool(features.get("avx512vnni")) and bool(features.get("avx512bw"))
+
+
+def _pointer(builder: Any, base: Any, offset: Any, element: Any, vector: Any) -> Any:
+    """A pointer to `vector`, `offset` elements behind `base`."""
+    return builder.bitcast(builder.gep(builder.bitcast(base, element.as_pointer()), [offset]), vector.as_pointer())
+
+
+def _load(builder: Any, base: Any, offset: Any, element: Any, vector: Any) -> Any:
+    loaded = builder.load(_pointer(builder, base, offset, element, vector))
+    loaded.align = 4
+    return loaded
+
+
+def _splat(builder: Any, scalar: Any, vector: Any) -> Any:
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(_I32, 0))
+    return builder.shuffle_vector(
+        one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(_I32, vector.count), [0] * vector.count)
+    )
+
+
+def _multiply_add_f32(builder: Any, total: Any, weights: Any, x: Any) -> Any:
+    kind = ir.FunctionType(_F32X16, [_F32X16] * 3)
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fmuladd.v16f32")
+    return builder.call(function, [weights, x, total])
+
+
+def _multiply_add_vnni(builder: Any, total: Any, weights: Any, x: Any) -> Any:
+    kind = ir.FunctionType(_I32X16, [_I32X16, _VNNI_OPERAND, _VNNI_OPERAND])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.vpdpbusd.512")
+    return builder.call(function, [total, builder.bitcast(x, _VNNI_OPERAND), builder.bitcast(weights, _VNNI_OPERAND)])
+
+
+def _multiply_add_pairs(builder: Any, total: Any, weights: Any, x: Any) -> Any:
+    """The same sum from 16-bit halves: bytes 0 and 2, then 1 and 3, of each group of four."""
+    eight = _splat(builder, ir.Constant(_I16, 8), _I16X32)
+    low_byte = _splat(builder, ir.Constant(_I16, 255), _I16X32)
+    w, a = builder.bitcast(weights, _I16X32), builder.bitcast(x, _I16X32)
+    none = ir.Constant(_I32X32, ir.Undefined)
+    for signed, unsigned in (
+        (builder.ashr(builder.shl(w, eight), eight), builder.and_(a, low_byte)),
+        (builder.ashr(w, eight), builder.lshr(a, eight)),
+    ):
+        products = builder.mul(builder.sext(signed, _I32X32), builder.sext(unsigned, _I32X32))
+        for first in (0, 1):
+            lanes = ir.Constant(_I32X16, [2 * lane + first for lane in range(16)])
+            total = builder.add(total, builder.shuffle_vector(products, none, lanes))
+    return total
+
+
+def _fold(kind: str) -> Any:
+    """An intrinsic that makes one number of x[at : at + 16]: the 'sum', the 'top', or the 'reach' (of magnitudes)."""
+
+    @intrinsic
+    def fold(typingctx, x, at):  # type: ignore[no-untyped-def]
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            array = context.make_array(signature.args[0])(context, builder, arguments[0])
+            vector = _load(builder, array.data, arguments[1], _F32, _F32X16)
+            if kind == "reach":
+                absolute = cgutils.get_or_insert_function(
+                    builder.module, ir.FunctionType(_F32X16, [_F32X16]), "llvm.fabs.v16f32"
+                )
+                vector = builder.call(absolute, [vector])
+            none = ir.Constant(_F32X16, ir.Undefined)
+            for half in (8, 4, 2, 1):  # the upper half of what is left onto the lower
+                lanes = ir.Constant(_I32X16, [(lane + half) % 16 for lane in range(16)])
+                other = builder.shuffle_vector(vector, none, lanes)
+                if kind == "sum":
+                    vector = builder.fadd(vector, other)
+                else:
+                    vector = builder.select(builder.fcmp_ordered(">", vector, other), vector, other)
+            return builder.extract_element(vector, ir.Constant(_I32, 0))
+
+        return types.float32(x, at), generate
+
+    return fold
+
+
+fold_sum, fold_top, fold_reach = _fold("sum"), _fold("top"), _fold("reach")
+_VNNI_OPERAND = _I8X64 if llvm.llvm_version_info >= (21,) else _I32X16
+
+
+def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
+    """An intrinsic that multiplies `blocks` blocks of 16 rows by `sounds` vectors and stores the sums."""
+    vector, element = (_I32X16, _I32) if quantised else (_F32X16, _F32)
+    add = (_multiply_add_vnni if has_vnni() else _multiply_add_pairs) if quantised else _multiply_add_f32
+
+    @intrinsic
+    def multiply(typingctx, w, w0, x, x_row, x0, k, y, y_row, y0):  # type: ignore[no-untyped-def]
+        """y[y_row + s, y0:] = W x[x_row + s, x0 : x0 + k], W from w[w0] on; offsets count numbers of 4 bytes."""
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            w_, w0_, x_, x_row_, x0_, k_, y_, y_row_, y0_ = arguments
+            arrays = [
+                context.make_array(kind)(context, builder, value)
+                for kind, value in ((signature.args[0], w_), (signature.args[2], x_), (signature.args[6], y_))
+            ]
+            w_data, x_data, y_data = (array.data for array in arrays)
+            four = ir.Constant(_I64, 4)
+
+            def row(array: Any, first: Any, s: int, offset: Any) -> Any:
+                stride = builder.sdiv(cgutils.unpack_tuple(builder, array.strides)[0], four)
+                return builder.add(builder.mul(builder.add(first, ir.Constant(_I64, s)), stride), offset)
+
+            x_rows = [row(arrays[1], x_row_, s, x0_) for s in range(sounds)]
+            zero = ir.Constant(vector, None)
+            totals = {
+                (b, s, u): cgutils.alloca_once_value(builder, zero)
+                for b in range(blocks)
+                for s in range(sounds)
+                for u in range(split)
+            }
+            sixteen = ir.Constant(_I64, WIDTH)
+            block_size = builder.mul(k_, sixteen)
+            starts = [builder.add(w0_, builder.mul(block_size, ir.Constant(_I64, b))) for b in range(blocks)]
+            with cgutils.for_range_slice(builder, ir.Constant(_I64, 0), k_, ir.Constant(_I64, split), intp=_I64) as (
+                index,
+                _,
+            ):
+                for u in range(split):
+                    at = builder.add(index, ir.Constant(_I64, u))
+                    places = [builder.add(start, builder.mul(at, sixteen)) for start in starts]
+                    weights = [_load(builder, w_data, place, element, vector) for place in places]
+                    for s in range(sounds):
+                        given = _splat(
+                            builder, _load(builder, x_data, builder.add(x_rows[s], at), element, element), vector
+                        )
+                        for b in range(blocks):
+                            place = totals[b, s, u]
+                            builder.store(add(builder, builder.load(place), weights[b], given), place)
+            for s in range(sounds):
+                y_start = row(arrays[2], y_row_, s, y0_)
+                for b in range(blocks):
+                    parts = [builder.load(totals[b, s, u]) for u in range(split)]
+                    while len(parts) > 1:
+                        plus = builder.add if quantised else builder.fadd
+                        parts = [plus(parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
+                    target = _pointer(
+                        builder, y_data, builder.add(y_start, ir.Constant(_I64, WIDTH * b)), element, vector
+                    )
+                    builder.store(parts[0], target).align = 4
+            return context.get_dummy_value()
+
+        return types.void(w, w0, x, x_row, x0, k, y, y_row, y0), generate
+
+    return multiply
+
+
+_jit = njit(cache=True, nogil=True, error_model="numpy")
+_F32_1, _F32_2, _F32_3, _F32_4 = (_tile(blocks, 1, SPLIT, False) for blocks in (1, 2, 3, 4))
+_F32_FOUR_SOUNDS = _tile(2, 4, SPLIT, False), _tile(1, 4, SPLIT, False)
+_I8_1, _I8_2, _I8_3, _I8_4 = (_tile(blocks, 1, SPLIT, True) for blocks in (1, 2, 3, 4))
+_I8_EIGHT_SOUNDS = _tile(2, 8, 1, True), _tile(1, 8, 1, True)
+
+
+def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_many: Any, many: int) -> Any:
+    """Compiled loops over tiles: `many` sounds at a time, and those left over singly in wider tiles of rows."""
+
+    @_jit
+    def multiply(w: Any, w0: int, k: int, blocks: int, x: Any, x0: int, y: Any, y0: int) -> None:
+        """y[s, y0 : y0 + 16 blocks] = W x[s, x0 : x0 + k] for all sounds s; W from w[w0] on."""
+        block = k * WIDTH
+        s = 0
+        while s + many <= x.shape[0]:
+            b = 0
+            while b + 2 <= blocks:
+                pair_many(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                b += 2
+            if b < blocks:
+                one_many(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+            s += many
+        tiles = (blocks + 3) // 4  # of nearly the same size: a narrow one takes as long as a wide one
+        while s < x.shape[0]:
+            b = 0
+            for t in range(tiles):
+                width = (blocks - b) // (tiles - t)
+                if width == 4:
+                    four(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                elif width == 3:
+                    three(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                elif width == 2:
+                    two(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                else:
+                    one(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                b += width
+            s += 1
+
+    return multiply
+
+
+multiply_f32 = _multiplier(_F32_1, _F32_2, _F32_3, _F32_4, *_F32_FOUR_SOUNDS, 4)
+multiply_int8 = _multiplier(_I8_1, _I8_2, _I8_3, _I8_4, *_I8_EIGHT_SOUNDS, 8)

@@ -1,0 +1,225 @@
+"""Level 2: the compiled loop over steps. Plain loops over arrays whose rows are sounds; see `program` for the layout.
+
+Reading the weights is what a step costs, so a GRU layer's recurrent product (its input is known as soon as the layer
+has stepped) is made at the end of a step as well as in the next: in two neighbouring steps a layer does both, then
+neither, and its matrix is read once for two steps, from the nearest cache. Layers take turns in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from mtcrnn.compiled import sigmoid, tanh
+from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8
+from mtcrnn.engine.program import Op, When
+from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
+
+_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
+_ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
+_ZERO, _ONE, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 1, 2, 127, 128.5))
+_LEAK = np.float32(0.001)
+
+
+class Scratch(NamedTuple):
+    """What the loop writes, for the sounds of one thread; owned by the caller.
+
+    Attributes:
+        memory: float32 [sounds, size].
+        levels: uint8 [sounds, width]: quantised activations.
+        level_words: the same memory as int32.
+        sums: int32 [sounds, rows]: int8 products.
+        scales: float32 [sounds]: value of one level.
+        ready: bool [GRU layers]: whether a layer's recurrent product is that of the step to come.
+    """
+
+    memory: NDArray[np.float32]
+    levels: NDArray[np.uint8]
+    level_words: NDArray[np.int32]
+    sums: NDArray[np.int32]
+    scales: NDArray[np.float32]
+    ready: NDArray[np.bool_]
+
+
+@_jit
+def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
+    """memory[:, y0:] = matrix m times memory[:, x0:]."""
+    place, memory = program.matrices[m], scratch.memory
+    start, k, blocks = place[0], place[1], place[2]
+    if place[3] == 0:
+        multiply_f32(program.floats, start, k, blocks, memory, x0, memory, y0)
+        return
+    for s in range(memory.shape[0]):
+        x, levels = memory[s, x0 : x0 + 4 * k], scratch.levels[s]
+        top = _ZERO
+        for j in range(0, x.shape[0], WIDTH):
+            top = max(top, fold_reach(memory, s * memory.shape[1] + x0 + j))
+        scratch.scales[s] = top / _LEVELS
+        up = _LEVELS / top if top > _ZERO else _ZERO
+        for j in range(x.shape[0]):
+            levels[j] = np.uint8(np.int32(x[j] * up + _MIDDLE))
+    multiply_int8(program.words, start, k, blocks, scratch.level_words, 0, scratch.sums, 0)
+    rows = blocks * WIDTH
+    scale, correction = program.floats[place[4] : place[4] + rows], program.words[place[5] : place[5] + rows]
+    for s in range(memory.shape[0]):
+        y, sums, one = memory[s, y0 : y0 + rows], scratch.sums[s], scratch.scales[s]
+        for j in range(rows):
+            y[j] = np.float32(sums[j] - correction[j]) * (scale[j] * one)
+
+
+@_jit
+def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
+    """ReLU(W (past, condition) + b): past values `last` [G] and `condition` [C] of one sound, into its memory."""
+    table, bias, size, own, onehot, x = program.entry
+    w, y = program.floats, row[x : x + size]
+    b = w[bias : bias + size]
+    for j in range(size):
+        y[j] = b[j]
+    if onehot:
+        column = w[table + int(last[0]) * size :][:size]
+        for j in range(size):
+            y[j] += column[j]
+    else:
+        for g in range(own):
+            value, column = last[g] / np.float32(program.divisor), w[table + g * size :][:size]
+            for j in range(size):
+                y[j] += column[j] * value
+    for c in range(condition.shape[0]):
+        value, column = condition[c], w[table + (own + c) * size :][:size]
+        for j in range(size):
+            y[j] += column[j] * value
+    for j in range(size):
+        y[j] = max(y[j], _ZERO)
+
+
+@_jit
+def _gru_gates(row: Any, w: Any, gx0: int, gh0: int, bias: int, h0: int, H: int) -> None:
+    """One sound's new h from its two products; order r, z, n as in PyTorch."""
+    rz, uz, bz = row[gx0 : gx0 + 2 * H], row[gh0 : gh0 + 2 * H], w[bias : bias + 2 * H]
+    for j in range(2 * H):
+        rz[j] = sigmoid(rz[j] + uz[j] + bz[j])
+    n, u, h = row[gx0 + 2 * H : gx0 + 3 * H], row[gh0 + 2 * H : gh0 + 3 * H], row[h0 : h0 + H]
+    bn, bh = w[bias + 2 * H : bias + 3 * H], w[bias + 3 * H : bias + 4 * H]
+    r, z = rz[:H], rz[H:]
+    for j in range(H):
+        n[j] = tanh(n[j] + bn[j] + r[j] * (u[j] + bh[j]))
+    for j in range(H):
+        h[j] = n[j] + z[j] * (h[j] - n[j])
+
+
+@_jit
+def _phased_gates(row: Any, w: Any, op: Any) -> None:
+    """One sound's new h and c, let through as far as the time gate is open; gates ordered i, f, o, c."""
+    gx, gh, vectors, h0, H, c0, time = op[0], op[1], op[2], op[3], op[4], op[5], row[op[6]]
+    a, u, b = row[gx : gx + 4 * H], row[gh : gh + 4 * H], w[vectors : vectors + 4 * H]
+    h, c, rest = row[h0 : h0 + H], row[c0 : c0 + H], w[vectors + 4 * H : vectors + 7 * H]
+    for j in range(3 * H):
+        a[j] = sigmoid(a[j] + u[j] + b[j])
+    for j in range(3 * H, 4 * H):
+        a[j] = tanh(a[j] + u[j] + b[j])
+    for j in range(H):
+        period, on = rest[H + j], rest[2 * H + j]
+        cycle = ((time - rest[j]) % period) / period
+        if cycle < on / _TWO:
+            openness = _TWO * cycle / on
+        elif cycle < on:
+            openness = _TWO - _TWO * cycle / on
+        else:
+            openness = _LEAK * cycle
+        c_new = a[H + j] * c[j] + a[j] * a[3 * H + j]
+        h_new = a[2 * H + j] * tanh(c_new)
+        h[j] += openness * (h_new - h[j])
+        c[j] += openness * (c_new - c[j])
+
+
+@_jit
+def _due(op: Any, ready: Any, step: int) -> bool:
+    """Whether a product is to be made now: always, or in its turn before or behind a GRU layer's gates."""
+    when, layer = op[4], op[5]
+    if when == _ALWAYS:
+        return True
+    if when == _BEFORE:
+        return not ready[layer]
+    ready[layer] = not ready[layer] and (step + layer) % 2 == 0
+    return ready[layer]
+
+
+@_jit
+def _step(program: Any, scratch: Any, step: int) -> None:
+    """All operations once, from the entered input to the raw numbers."""
+    memory, w = scratch.memory, program.floats
+    for i in range(program.ops.shape[0]):
+        op = program.ops[i]
+        kind = op[0]
+        if kind == _PRODUCT:
+            if _due(op, scratch.ready, step):
+                _multiply(program, op[1], scratch, op[2], op[3])
+            continue
+        for s in range(memory.shape[0]):
+            row = memory[s]
+            if kind == _GRU:
+                _gru_gates(row, w, op[1], op[2], op[3], op[4], op[5])
+            elif kind == _PHASED:
+                _phased_gates(row, w, op[1:])
+                row[op[7]] += np.float32(op[8])
+            elif kind == _BIAS:
+                x, b = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]]
+                for j in range(x.shape[0]):
+                    x[j] += b[j]
+            else:
+                x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
+                for j in range(x.shape[0]):
+                    y[j] = tanh(x[j])
+
+
+@_jit
+def run(
+    program: Any,
+    scratch: Any,
+    sampler: Any,
+    temperature: Any,
+    last: Any,
+    conditions: Any,
+    u: Any,
+    given: Any,
+    out: Any,
+    raw: Any,
+) -> None:
+    """Step through a block of all sounds.
+
+    Args:
+        program: a `Program`.
+        scratch: a `Scratch`; the kept part of its memory is the state before, and then behind, the block.
+        sampler: int64 [4]: kind (0 codes, 1 normal, 2 mixture), start of the raw numbers, their count, G.
+        temperature: of the samples.
+        last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
+        conditions: float32 [B, T, C].
+        u: float32 [B, T, draws].
+        given: float32 [B, T, G] to read instead of own samples, or [B, 0, G].
+        out: float32 [B, T, G]: the samples.
+        raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
+    """
+    memory = scratch.memory
+    kind, start, size = sampler[0], sampler[1], sampler[2]
+    scratch.ready[:] = False
+    for t in range(conditions.shape[1]):
+        for s in range(memory.shape[0]):
+            _enter(program, last[s], conditions[s, t], memory[s])
+        _step(program, scratch, t)
+        for s in range(memory.shape[0]):
+            numbers = memory[s, start : start + size]
+            if raw.shape[1] > 0:
+                raw[s, t] = numbers
+            if given.shape[1] > 0:
+                last[s] = given[s, t]
+            elif kind == 0:
+                last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
+            elif kind == 1:
+                sample_normal(numbers, temperature, u[s, t], last[s])
+            else:
+                sample_mixture(numbers, temperature, u[s, t], last[s])
+            out[s, t] = last[s]

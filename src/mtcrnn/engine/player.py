@@ -1,0 +1,253 @@
+"""Level 2: the engine behind the playable interface: init, prime, render. All in the user's units."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+
+from mtcrnn.engine.kernels import Scratch, run
+from mtcrnn.engine.program import build
+from mtcrnn.errors import InputError
+from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.rng import play_uniforms
+from mtcrnn.runs import WEIGHTS
+from mtcrnn.units import COMPONENTS, EDGE, Units
+
+log = logging.getLogger(__name__)
+
+Precision = Literal["auto", "float32", "int8"]
+
+CACHE_BYTES = 1 << 20  # of weights that stay in a core's own cache
+CACHED_RATE, MEMORY_RATE = 4e10, 1e10  # bytes a second that any core of the last ten years reads, from there or beyond
+
+
+@dataclass(frozen=True)
+class EngineState:
+    """Where a rendering stands. Immutable: keep it to go back, pass it on to go on.
+
+    Attributes:
+        seed: decides, with `position`, all randomness.
+        position: steps generated so far.
+        last: the newest value of each sound [B, G], as the net reads it.
+        net: the recurrent states [B, kept].
+    """
+
+    seed: int
+    position: int
+    last: NDArray[np.float32]
+    net: NDArray[np.float32]
+
+
+class Engine(Units):
+    """One tier, played by compiled loops.
+
+    Args:
+        config: the model's configuration.
+        weights: its tensors by name.
+        temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest value.
+        precision: float32, int8 matrices, or auto, see `choose_precision`.
+        threads: most cores for a batch; a sound alone takes one.
+
+    Attributes:
+        precision: float32 or int8.
+
+    Raises:
+        InputError: a net that the engine does not know, weights that are not finite.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: Mapping[str, NDArray[np.float32]],
+        temperature: float = 1.0,
+        precision: Precision = "auto",
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(config)
+        self.temperature = temperature
+        self.precision = choose_precision(config, weights) if precision == "auto" else precision
+        self.threads = threads or _cores()
+        tier = config.tier
+        kind = 0 if tier.is_audio else 2 if config.net.net == "mixture" else 1
+        G = len(tier.generate)
+        size = tier.mulaw_channels if tier.is_audio else 3 * COMPONENTS * G if kind == 2 else 2 * G
+        self.draws = 1 if tier.is_audio else 2 * G if kind == 2 else G
+        self._program, self._layout = build(self, weights, size, self.precision == "int8")
+        self._sampler = np.array([kind, self._layout.raw, size, G], np.int64)
+        self._scratch: dict[int, Scratch] = {}
+        with _told_if_long("compiling the engine for this CPU (once; some 20 seconds)"):
+            self._advance(self.init(0), np.zeros((1, 0, tier.cond_size), np.float32), np.zeros((1, 0, 1), np.float32))
+
+    def init(self, seed: int, batch: int = 1) -> EngineState:
+        """The state before the first step of `batch` sounds: the resting value and zeros."""
+        last = np.full((batch, len(self.config.tier.generate)), self.resting, np.float32)
+        return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32))
+
+    def prime(self, state: EngineState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> EngineState:
+        """Run over given sound so that what is rendered next continues it.
+
+        Args:
+            state: where the rendering stands.
+            values: [B, T, G] in the user's units (audio: samples, G = 1).
+            conditions: [B, T, C] in the user's units; None where there is no conditioning.
+        """
+        batch = len(state.last)
+        given = self.encode_given(values, batch).astype(np.float32)
+        x = self.normalise_conditions(
+            np.zeros((*values.shape[:2], 0)) if conditions is None else conditions, batch, given.shape[1]
+        )
+        draws = np.zeros((batch, given.shape[1], self.draws), np.float32)
+        return self._advance(state, x, draws, given)[2]
+
+    def render(self, state: EngineState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], EngineState]:
+        """Generate as many steps as there are conditions.
+
+        Rendering in blocks of any size gives the same values, bit for bit.
+
+        Args:
+            state: where the rendering stands.
+            conditions: [B, T, C] in the user's units; C is 0 for a tier without conditioning.
+
+        Returns:
+            The values [B, T, G] in the user's units, and the state after them.
+
+        Raises:
+            InputError: conditions of the wrong shape, or not finite.
+        """
+        batch, T = len(state.last), conditions.shape[1]
+        x = self.normalise_conditions(conditions, batch, T)
+        u = play_uniforms(state.seed, batch, state.position, T, self.draws)
+        out, _, after = self._advance(state, x, self._draws(u))
+        values = out.astype(np.int64) if self.config.tier.is_audio else out
+        return self.decode(values), replace(after, position=state.position + T)
+
+    def raw(
+        self, state: EngineState, values: NDArray[Any], conditions: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], EngineState]:
+        """The raw numbers [B, T, size] while the net reads `values` [B, T, G], in network units like `conditions`."""
+        given = np.asarray(values, np.float32)
+        draws = np.zeros((*given.shape[:2], self.draws), np.float32)
+        _, raw, after = self._advance(state, conditions, draws, given, want_raw=True)
+        return raw, after
+
+    def _draws(self, u: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Uniforms as the samplers take them: those that decide a normal value as standard normal numbers."""
+        kind, G = self._sampler[0], self._sampler[3]
+        if kind == 0:
+            return u
+        inverse, clipped = NormalDist().inv_cdf, np.clip(u[..., -G:].astype(np.float64), EDGE, 1 - EDGE)
+        z = np.array([inverse(p) for p in clipped.ravel().tolist()], np.float32).reshape(clipped.shape)
+        return np.concatenate([u[..., :-G], z], axis=-1)
+
+    def _advance(
+        self,
+        state: EngineState,
+        conditions: NDArray[np.float32],
+        draws: NDArray[np.float32],
+        given: NDArray[np.float32] | None = None,
+        want_raw: bool = False,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], EngineState]:
+        """The loop over all sounds, each thread with its share of them; values, raw numbers, state behind the block."""
+        (B, G), T, kept = state.last.shape, conditions.shape[1], self._layout.kept
+        out = np.empty((B, T, G), np.float32)
+        raw = np.empty((B, T if want_raw else 0, int(self._sampler[2])), np.float32)
+        given = np.empty((B, 0, G), np.float32) if given is None else given
+        last, net = state.last.copy(), np.empty_like(state.net)
+        shares = min(B, self.threads)
+
+        def part(i: int) -> None:
+            rows = slice(B * i // shares, B * (i + 1) // shares)
+            scratch = self._memory(i, rows.stop - rows.start)
+            scratch.memory[:, :kept] = state.net[rows]
+            run(
+                self._program,
+                scratch,
+                self._sampler,
+                np.float32(self.temperature),
+                last[rows],
+                conditions[rows],
+                draws[rows],
+                given[rows],
+                out[rows],
+                raw[rows],
+            )
+            net[rows] = scratch.memory[:, :kept]
+
+        if shares == 1:
+            part(0)
+        else:
+            with ThreadPoolExecutor(shares) as pool:
+                list(pool.map(part, range(shares)))
+        return out, raw, replace(state, last=last, net=net)
+
+    def _memory(self, share: int, sounds: int) -> Scratch:
+        """What thread number `share` writes."""
+        found = self._scratch.get(share)
+        if found is None or len(found.memory) != sounds:
+            layout = self._layout
+            words = _aligned(sounds, layout.width // 4, np.int32)
+            found = self._scratch[share] = Scratch(
+                _aligned(sounds, layout.size, np.float32),
+                words.view(np.uint8),
+                words,
+                _aligned(sounds, layout.rows, np.int32),
+                np.zeros(sounds, np.float32),
+                np.zeros(len(self._program.ops), np.bool_),
+            )
+        return found
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _told_if_long(what: str) -> Iterator[None]:
+    """Say what is going on where it takes more than a second."""
+    timer = threading.Timer(1.0, lambda: log.warning(what))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _aligned(rows: int, columns: int, dtype: type) -> NDArray[Any]:
+    """Zeros [rows, columns] of 4-byte numbers that begin a cache line."""
+    spare: NDArray[Any] = np.zeros(rows * columns + 16, dtype)
+    first = (-spare.ctypes.data % 64) // 4
+    return spare[first : first + rows * columns].reshape(rows, columns)
+
+
+def choose_precision(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]]) -> Literal["float32", "int8"]:
+    """float32 where a core reads the weights fast enough for the model's rate, else int8."""
+    size = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("inward"))
+    fast_enough = CACHED_RATE if size <= CACHE_BYTES else MEMORY_RATE
+    return "float32" if size * config.tier.sample_rate <= fast_enough else "int8"
+
+
+def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The tensors in a model_STEP folder by name.
+
+    Raises:
+        InputError: missing or broken weights.
+    """
+    try:
+        return load_tensors((path / WEIGHTS).read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path / WEIGHTS} cannot be read as model weights: {error}") from error
