@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 
+from mtcrnn.engine.dots import has_vnni
 from mtcrnn.engine.kernels import Scratch, run
 from mtcrnn.engine.program import build
 from mtcrnn.errors import InputError
@@ -79,6 +80,8 @@ class Engine(Units):
         super().__init__(config)
         self.temperature = temperature
         self.precision = choose_precision(config, weights) if precision == "auto" else precision
+        if self.precision == "int8" and not has_vnni():
+            log.warning("this CPU has no 512-bit VNNI instruction: int8 works, in a slower form")
         self.threads = threads or _cores()
         tier = config.tier
         kind = 0 if tier.is_audio else 2 if config.net.net == "mixture" else 1

@@ -1,0 +1,255 @@
+"""The engine against the torch reference."""
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numba import njit
+
+from helpers import SHARED, needs_real_data, run_cli, tiny_model, tiny_train, tone_set
+from mtcrnn import checkpoint, runs, training
+from mtcrnn.config import NET_NAMES, PARAMETER_NETS, Net, Tier
+from mtcrnn.corpus import Corpus
+from mtcrnn.engine import Engine, choose_precision, dots, player, program, read_weights
+from mtcrnn.errors import InputError
+from mtcrnn.generation import Player
+from mtcrnn.model import new_model
+from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.params import Range
+from mtcrnn.paramset import ParamManager
+
+PARAMETERS = Tier(("p", "q"), prop=("a",), sample_rate=100)
+AUDIO = {
+    "scaled": Tier(prop=("a",), mulaw_channels=64),
+    "onehot": Tier(prop=("a", "b"), mulaw_channels=40, onehot=True),
+    "unconditioned": Tier(mulaw_channels=100),
+}
+CASES = [(net, name) for net in NET_NAMES if net not in PARAMETER_NETS for name in AUDIO]
+CASES += [(net, "parameters") for net in NET_NAMES]
+
+
+def make(net, tier, hidden=20, layers=2, gain=2.0, seed=0):
+    """A model with lively weights."""
+    tier = AUDIO.get(tier, PARAMETERS) if isinstance(tier, str) else tier
+    ranges = {name: Range(-1.0, 3.0) for name in (*tier.generate, *tier.prop) if name != "audio"}
+    model = new_model(ModelConfig(tier, Net(net, hidden, layers), ranges), seed)
+    with torch.no_grad():
+        for name, weight in model.module.named_parameters():
+            if name.rsplit(".")[-1] not in ("period", "phase", "ratio_on"):
+                weight.mul_(gain)
+    return model
+
+
+def weights_of(model):
+    return {name: tensor.numpy() for name, tensor in model.module.state_dict().items()}
+
+
+def inputs_of(model, batch, steps, seed=0):
+    """Values to read and normalised conditions."""
+    tier, rng = model.config.tier, np.random.default_rng(seed)
+    shape = (batch, steps, len(tier.generate))
+    values = rng.integers(tier.mulaw_channels, size=shape) if tier.is_audio else rng.random(shape, dtype=np.float32)
+    return values, rng.random((batch, steps, tier.cond_size), dtype=np.float32)
+
+
+def reference_raw(model, values, conditions):
+    """What the reference says to inputs that begin with the resting value."""
+    first = np.full_like(values[:, :1], model.resting)
+    past = torch.from_numpy(np.concatenate([first, values[:, :-1]], axis=1))
+    with torch.no_grad():
+        x = model.features(past, torch.from_numpy(conditions))
+        return model.net(x, model.net.init_state(len(values)))[0].numpy()
+
+
+@pytest.mark.parametrize(("net", "tier"), CASES)
+def test_raw_numbers_are_those_of_the_reference(net, tier):
+    model = make(net, tier)
+    values, conditions = inputs_of(model, 3, 2000)
+    expected = reference_raw(model, values, conditions)
+    for precision, tolerance in (("float32", 1e-4), ("int8", 0.1)):
+        engine = Engine(model.config, weights_of(model), precision=precision)
+        raw, _ = engine.raw(engine.init(0, 3), values, conditions)
+        np.testing.assert_allclose(raw, expected, atol=tolerance, err_msg=precision)
+
+
+@pytest.mark.parametrize(("net", "tier"), CASES)
+@pytest.mark.parametrize("temperature", [1.0, 0.6, 0.0])
+def test_same_uniforms_same_values(net, tier, temperature):
+    model = make(net, tier)
+    reference, engine = Player(model, temperature), Engine(model.config, weights_of(model), temperature, "float32")
+    _, conditions = inputs_of(model, 2, 300)
+    expected, _ = reference.render(reference.init(7, 2), conditions)
+    found, _ = engine.render(engine.init(7, 2), conditions)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("hidden", [8, 33, 48, 130])
+def test_odd_sizes(hidden):
+    model = make("gru", "scaled", hidden=hidden, layers=3, gain=1.0)
+    values, conditions = inputs_of(model, 9, 50)
+    expected = reference_raw(model, values, conditions)
+    for precision, tolerance in (("float32", 1e-5), ("int8", 0.05)):
+        engine = Engine(model.config, weights_of(model), precision=precision)
+        np.testing.assert_allclose(engine.raw(engine.init(0, 9), values, conditions)[0], expected, atol=tolerance)
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("net", ["gru", "phased-lstm"])
+def test_blocks_states_and_neighbours_change_nothing(net, precision):
+    model = make(net, "onehot", hidden=24)
+    engine = Engine(model.config, weights_of(model), precision=precision, threads=2)
+    _, conditions = inputs_of(model, 11, 200)
+    conditions[:] = conditions[:1]
+    whole, end = engine.render(engine.init(3, 11), conditions)
+    for size in (1, 7, 64):
+        state, blocks = engine.init(3, 11), []
+        for first in range(0, 200, size):
+            block, state = engine.render(state, conditions[:, first : first + size])
+            blocks.append(block)
+        assert (np.concatenate(blocks, axis=1) == whole).all(), size
+        assert (state.net == end.net).all()
+    kept = engine.render(engine.init(3, 11), conditions[:, :50])[1]
+    again = [engine.render(kept, conditions[:, 50:])[0] for _ in range(2)]
+    assert (again[0] == whole[:, 50:]).all()
+    assert (again[1] == again[0]).all()
+    alone, _ = engine.render(engine.init(3, 1), conditions[:1])
+    assert (alone == whole[:1]).all()
+
+
+def test_priming_continues_as_the_reference_does():
+    model = make("gru", "scaled")
+    reference, engine = Player(model), Engine(model.config, weights_of(model), precision="float32")
+    sound = np.sin(np.arange(100) / 7)[None, :, None]
+    labels = np.zeros((1, 100, 1))
+    expected = reference.render(reference.prime(reference.init(1), sound, labels), labels)[0]
+    assert (engine.render(engine.prime(engine.init(1), sound, labels), labels)[0] == expected).all()
+
+
+@pytest.mark.parametrize(("rows", "columns", "sounds"), [(16, 8, 1), (144, 48, 5), (80, 24, 9), (112, 40, 17)])
+def test_products_against_numpy(rows, columns, sounds):
+    seed = 5
+    rng = np.random.default_rng(seed)
+    weight, x = rng.standard_normal((rows, columns), np.float32), rng.standard_normal((sounds, columns), np.float32)
+    b = program.Builder({}, quantised=False, kept=0)
+    b.matrix(weight)
+    y = np.zeros((sounds, rows), np.float32)
+    dots.multiply_f32(b.memory().view(np.float32), 0, columns, rows // 16, x, 0, y, 0)
+    np.testing.assert_allclose(y, x @ weight.T, atol=1e-4, err_msg=f"seed {seed}")
+
+
+def test_both_forms_of_the_int8_product_are_exact(monkeypatch):
+    seed = 6
+    rng = np.random.default_rng(seed)
+    weight = rng.integers(-127, 128, (32, 24)).astype(np.int8)
+    levels = rng.integers(0, 256, (8, 24)).astype(np.uint8)
+    levels[0], weight[0] = 255, -127
+    words = weight.reshape(2, 16, 6, 4).transpose(0, 2, 1, 3).copy().view(np.int32).ravel()
+    expected = levels.astype(int) @ weight.T.astype(int)
+    for vnni in (dots.has_vnni(), False):
+        monkeypatch.setattr(dots, "has_vnni", lambda vnni=vnni: vnni)
+        tile = dots._tile(2, 8, 1, True)
+
+        @njit
+        def product(w, x, y, tile=tile):
+            tile(w, 0, x, 0, 0, 6, y, 0, 0)
+
+        y = np.zeros((8, 32), np.int32)
+        product(words, levels.view(np.int32), y)
+        assert (y == expected).all(), (seed, vnni)
+
+
+def bits(engine, corpus, held_out):
+    """Bits a sample on held-out windows, by the engine's raw numbers."""
+    batch = corpus.spread(held_out, 16)
+    state = replace(engine.init(0, len(batch.values)), last=batch.values[:, 0].astype(np.float32))
+    raw = engine.raw(state, batch.values[:, 1:], batch.conditions)[0]
+    loss = torch.nn.functional.cross_entropy(
+        torch.from_numpy(raw).flatten(0, 1), torch.from_numpy(batch.values[:, 1:]).flatten()
+    )
+    return float(loss) / np.log(2)
+
+
+@needs_real_data
+def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(SHARED / "data" / "RegularPopsRandomPitch_16k.zip") as archive:
+        archive.extractall(tmp_path / "pops")
+    tier, net = Tier(prop=("rate",), onehot=True), Net("gru", 64, 2)
+    options = tiny_train(
+        tmp_path / "pops", tmp_path / "run", num_steps=120, batch_size=32, seq_len=128, checkpoint=120, lr=0.004
+    )
+    path = training.train(tier, net, options)
+    config, weights = runs.read_config(path), read_weights(path)
+    corpus = Corpus(tier, ParamManager(tmp_path / "pops"), config.ranges)
+    _, held_out = corpus.split(2000, 1, "tail")
+    exact, quantised = (bits(Engine(config, weights, precision=p), corpus, held_out) for p in ("float32", "int8"))
+    assert exact < 5.5  # of 8: it has learned something that int8 could spoil
+    assert abs(quantised - exact) < 0.02
+
+
+def test_auto_takes_float32_where_it_is_fast_enough():
+    def chosen(hidden, layers, rate=16000):
+        sizes = {f"gru.{k}": np.zeros((6 * hidden, hidden), np.float32) for k in range(layers)}
+        tier = Tier(prop=("a",), sample_rate=rate)
+        return choose_precision(ModelConfig(tier, Net("gru", hidden, layers), {"a": Range(0, 1)}), sizes)
+
+    assert chosen(48, 4) == chosen(128, 2) == "float32"
+    assert chosen(256, 4) == chosen(800, 3) == "int8"
+    assert chosen(256, 4, rate=500) == "float32"
+
+
+def test_bad_weights_and_unknown_nets(monkeypatch):
+    model = tiny_model()
+    good = weights_of(model)
+    broken = {**good, "gru.weight_hh_l1": np.full_like(good["gru.weight_hh_l1"], np.nan)}
+    lacking = {name: tensor for name, tensor in good.items() if name != "head.bias"}
+    for weights, message in (
+        (broken, "the model's weights are broken: gru.weight_hh_l1 holds NaN or infinite numbers"),
+        (lacking, "the model's weights lack head.bias; there are "),
+        ({**good, "head.bias": np.zeros(3, np.float32)}, r"head.bias is \[3\], not \[16\]"),
+    ):
+        with pytest.raises(InputError, match=message):
+            Engine(model.config, weights)
+    monkeypatch.setattr(program, "_BODIES", {})
+    with pytest.raises(InputError, match="the engine does not know the net gru; --engine torch does"):
+        Engine(model.config, good)
+
+
+def test_a_cpu_without_the_instruction_says_so(monkeypatch, caplog):
+    monkeypatch.setattr(player, "has_vnni", lambda: False)
+    model = tiny_model()
+    Engine(model.config, weights_of(model), precision="int8")
+    assert "this CPU has no 512-bit VNNI instruction" in caplog.text
+
+
+def test_generate_uses_it_and_the_reference_agrees(tmp_path, capsys):
+    data = tone_set(tmp_path / "data")
+    saved = training.train(
+        Tier(prop=("pitch",), sample_rate=1000, mulaw_channels=16),
+        Net(hidden_size=8),
+        tiny_train(data, tmp_path / "run"),
+    )
+    words = ["generate", "--model_dir", saved, "--set", "pitch=60:70", "--length", 500, "--rand_seed", 3]
+    for name, extra in {"numba": [], "torch": ["--engine", "torch"], "int8": ["--precision", "int8"]}.items():
+        code, _, err = run_cli(capsys, *words, "--out", tmp_path / name, *extra)
+        assert code == 0, err
+    wavs = {name: (tmp_path / f"{name}.wav").read_bytes() for name in ("numba", "torch", "int8")}
+    assert wavs["numba"] == wavs["torch"]
+    assert len(wavs["int8"]) == len(wavs["numba"])
+
+
+def test_generating_needs_no_torch(tmp_path):
+    checkpoint.save(tmp_path / "model", tiny_model())
+    code = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from mtcrnn import cli\n"
+        f"sys.exit(cli.main(['generate', '--model_dir', {str(tmp_path)!r}, '--set', 'pitch=60', '--length', '50',"
+        f" '--out', {str(tmp_path / 'x')!r}]))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "x.wav").is_file()
