@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
@@ -74,6 +75,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_train(command("train", "train a model on a folder of wavs and param files", run_train))
     add_generate(command("generate", "generate sound from a trained model", run_generate))
     _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
+    _add_bench(command("bench", "how fast models play on this machine", _bench))
     _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
     return parser
 
@@ -185,6 +187,24 @@ def _import(args: argparse.Namespace) -> None:
     made = import_model(args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args), **given}, args.output_dir)
     print(f"made {made}")
     print(f"next: mtcrnn generate --model_dir {made.parent}")
+
+
+def _add_bench(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("models", nargs="*", metavar="MODEL", help="run or model folders (left out: standard sizes)")
+    parser.add_argument("--batch_size", type=int, nargs="+", default=[1, 16], help="sounds made at once [1 16]")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _bench(args: argparse.Namespace) -> None:
+    from mtcrnn import bench
+
+    if min(args.batch_size) < 1:
+        raise InputError(f"--batch_size is {min(args.batch_size)}; it must be above 0")
+    rows = bench.bench(args.models, args.batch_size)
+    if args.json:
+        print(json.dumps(bench.as_json(rows), indent=2))
+    else:
+        bench.table(rows, print)
 
 
 def _add_plot(parser: argparse.ArgumentParser) -> None:

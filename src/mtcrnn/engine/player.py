@@ -168,6 +168,7 @@ class Engine(Units):
         out = np.empty((B, T, G), np.float32)
         raw = np.empty((B, T if want_raw else 0, int(self._sampler[2])), np.float32)
         given = np.empty((B, 0, G), np.float32) if given is None else given
+        conditions, draws, given = (np.ascontiguousarray(a, np.float32) for a in (conditions, draws, given))  # one type
         last, net = state.last.copy(), np.empty_like(state.net)
         shares = min(B, self.threads)
 
