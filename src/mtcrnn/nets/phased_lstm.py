@@ -34,13 +34,13 @@ class PhasedCell(nn.Module):
 
     def forward(self, x: Tensor, times: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """X [B, T, in], h and c [B, H] -> outputs [B, T, H], h, c. What needs no recurrence runs in one call."""
-        k, pushed, out = self.openness(times), self.inward(x), []
-        for t in range(x.shape[1]):
-            gates = pushed[:, t] + self.recurrent(h)
-            i, f, o, g = gates.chunk(4, dim=-1)
-            c_new = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
-            h_new = torch.sigmoid(o) * torch.tanh(c_new)
-            h, c = torch.lerp(h, h_new, k[:, t]), torch.lerp(c, c_new, k[:, t])
+        size, out, w = h.shape[-1], [], self.recurrent.weight.t()
+        # unbound at once: the gradient of a slice is a whole array of zeros, for each step
+        for k, pushed in zip(self.openness(times).unbind(1), self.inward(x).unbind(1), strict=True):
+            gates = torch.addmm(pushed, h, w)
+            i, f, o = torch.sigmoid(gates[:, : 3 * size]).chunk(3, dim=-1)
+            c_new = torch.addcmul(f * c, i, torch.tanh(gates[:, 3 * size :]))
+            h, c = torch.lerp(h, o * torch.tanh(c_new), k), torch.lerp(c, c_new, k)
             out.append(h)
         return torch.stack(out, dim=1), h, c
 
