@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mtcrnn.compiled import sigmoid, tanh
-from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8
+from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 
@@ -48,6 +48,7 @@ class Scratch(NamedTuple):
 @_jit
 def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
     """memory[:, y0:] = matrix m times memory[:, x0:]."""
+    wide_vectors()
     place, memory = program.matrices[m], scratch.memory
     start, k, blocks = place[0], place[1], place[2]
     if place[3] == 0:
@@ -74,6 +75,7 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
 @_jit
 def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
     """ReLU(W (past, condition) + b): past values `last` [G] and `condition` [C] of one sound, into its memory."""
+    wide_vectors()
     table, bias, size, own, onehot, x = program.entry
     w, y = program.floats, row[x : x + size]
     b = w[bias : bias + size]
@@ -99,6 +101,7 @@ def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
 @_jit
 def _gru_gates(row: Any, w: Any, gx0: int, gh0: int, bias: int, h0: int, H: int) -> None:
     """One sound's new h from its two products; order r, z, n as in PyTorch."""
+    wide_vectors()
     rz, uz, bz = row[gx0 : gx0 + 2 * H], row[gh0 : gh0 + 2 * H], w[bias : bias + 2 * H]
     for j in range(2 * H):
         rz[j] = sigmoid(rz[j] + uz[j] + bz[j])
@@ -114,6 +117,7 @@ def _gru_gates(row: Any, w: Any, gx0: int, gh0: int, bias: int, h0: int, H: int)
 @_jit
 def _phased_gates(row: Any, w: Any, op: Any) -> None:
     """One sound's new h and c, let through as far as the time gate is open; gates ordered i, f, o, c."""
+    wide_vectors()
     gx, gh, vectors, h0, H, c0, time = op[0], op[1], op[2], op[3], op[4], op[5], row[op[6]]
     a, u, b = row[gx : gx + 4 * H], row[gh : gh + 4 * H], w[vectors : vectors + 4 * H]
     h, c, rest = row[h0 : h0 + H], row[c0 : c0 + H], w[vectors + 4 * H : vectors + 7 * H]
@@ -151,6 +155,7 @@ def _due(op: Any, ready: Any, step: int) -> bool:
 @_jit
 def _step(program: Any, scratch: Any, step: int) -> None:
     """All operations once, from the entered input to the raw numbers."""
+    wide_vectors()
     memory, w = scratch.memory, program.floats
     for i in range(program.ops.shape[0]):
         op = program.ops[i]
@@ -203,6 +208,7 @@ def run(
         out: float32 [B, T, G]: the samples.
         raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
     """
+    wide_vectors()
     memory = scratch.memory
     kind, start, size = sampler[0], sampler[1], sampler[2]
     scratch.ready[:] = False

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from mtcrnn.compiled import expm1_f32
-from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top
+from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
 from mtcrnn.units import STD_FLOOR
 
 _jit = njit(cache=True, nogil=True, error_model="numpy")
@@ -44,6 +44,7 @@ def _sum(x: Any, start: int) -> Any:
 @_jit
 def sample_codes(raw: Any, temperature: Any, u: Any) -> Any:
     """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); 0 takes the likeliest. Overwrites raw."""
+    wide_vectors()
     codes = raw.shape[0]
     top = _highest(raw)
     if temperature == 0:
