@@ -146,7 +146,7 @@ def test_both_forms_of_the_int8_product_are_exact(monkeypatch):
     weight = rng.integers(-127, 128, (32, 24)).astype(np.int8)
     levels = rng.integers(0, 256, (8, 24)).astype(np.uint8)
     levels[0], weight[0] = 255, -127
-    words = weight.reshape(2, 16, 6, 4).transpose(0, 2, 1, 3).copy().view(np.int32).ravel()
+    words = weight.reshape(32, 6, 4).transpose(1, 0, 2).copy().view(np.int32).ravel()
     expected = levels.astype(int) @ weight.T.astype(int)
     for vnni in (dots.has_vnni(), False):
         monkeypatch.setattr(dots, "has_vnni", lambda vnni=vnni: vnni)
@@ -154,7 +154,7 @@ def test_both_forms_of_the_int8_product_are_exact(monkeypatch):
 
         @njit
         def product(w, x, y, tile=tile):
-            tile(w, 0, x, 0, 0, 6, y, 0, 0)
+            tile(w, 0, 32, x, 0, 0, 6, y, 0, 0)
 
         y = np.zeros((8, 32), np.int32)
         product(words, levels.view(np.int32), y)

@@ -4,8 +4,8 @@ Numba's own loops leave the sums in memory and vectorise at 256 bits; here the c
 instead, so that sums stay in registers and a weight that was loaded serves all sounds of a tile. LLVM splits the
 16-wide vectors for machines with narrower ones.
 
-Weights are packed in blocks of 16 rows (see `pack`): float32 as [block][k][16 rows], int8 as [block][k/4][16 rows]
-[4 columns]. A tile is R blocks times S sounds; each float32 sum runs over the even and the odd columns apart, whatever
+Weights stand in tiles of one to four blocks of 16 rows, column after column, so that they are read from one end to
+the other: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns]. A product takes R blocks times S sounds; each float32 sum runs over the even and the odd columns apart, whatever
 the tile, so that a sound's numbers do not depend on its neighbours.
 
 int8 products are sums of u8 (activations) times s8 (weights) in int32, exact in any order: on x86 with VNNI one
@@ -133,14 +133,14 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
     add = (_multiply_add_vnni if has_vnni() else _multiply_add_pairs) if quantised else _multiply_add_f32
 
     @intrinsic
-    def multiply(typingctx, w, w0, x, x_row, x0, k, y, y_row, y0):  # type: ignore[no-untyped-def]
-        """y[y_row + s, y0:] = W x[x_row + s, x0 : x0 + k], W from w[w0] on; offsets count numbers of 4 bytes."""
+    def multiply(typingctx, w, w0, stride, x, x_row, x0, k, y, y_row, y0):  # type: ignore[no-untyped-def]
+        """y[y_row + s, y0:] = W x[x_row + s, x0 : x0 + k]; column j of W from w[w0 + j * stride] on, all in words."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            w_, w0_, x_, x_row_, x0_, k_, y_, y_row_, y0_ = arguments
+            w_, w0_, stride_, x_, x_row_, x0_, k_, y_, y_row_, y0_ = arguments
             arrays = [
                 context.make_array(kind)(context, builder, value)
-                for kind, value in ((signature.args[0], w_), (signature.args[2], x_), (signature.args[6], y_))
+                for kind, value in ((signature.args[0], w_), (signature.args[3], x_), (signature.args[7], y_))
             ]
             w_data, x_data, y_data = (array.data for array in arrays)
             four = ir.Constant(_I64, 4)
@@ -157,16 +157,14 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
                 for s in range(sounds)
                 for u in range(split)
             }
-            sixteen = ir.Constant(_I64, WIDTH)
-            block_size = builder.mul(k_, sixteen)
-            starts = [builder.add(w0_, builder.mul(block_size, ir.Constant(_I64, b))) for b in range(blocks)]
+            starts = [builder.add(w0_, ir.Constant(_I64, WIDTH * b)) for b in range(blocks)]
             with cgutils.for_range_slice(builder, ir.Constant(_I64, 0), k_, ir.Constant(_I64, split), intp=_I64) as (
                 index,
                 _,
             ):
                 for u in range(split):
                     at = builder.add(index, ir.Constant(_I64, u))
-                    places = [builder.add(start, builder.mul(at, sixteen)) for start in starts]
+                    places = [builder.add(start, builder.mul(at, stride_)) for start in starts]
                     weights = [_load(builder, w_data, place, element, vector) for place in places]
                     for s in range(sounds):
                         given = _splat(
@@ -188,7 +186,7 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
                     builder.store(parts[0], target).align = 4
             return context.get_dummy_value()
 
-        return types.void(w, w0, x, x_row, x0, k, y, y_row, y0), generate
+        return types.void(w, w0, stride, x, x_row, x0, k, y, y_row, y0), generate
 
     return multiply
 
@@ -200,37 +198,41 @@ _I8_1, _I8_2, _I8_3, _I8_4 = (_tile(blocks, 1, SPLIT, True) for blocks in (1, 2,
 _I8_EIGHT_SOUNDS = _tile(2, 8, 1, True), _tile(1, 8, 1, True)
 
 
+@_jit
+def tiles_of(blocks: int) -> int:
+    """Number of tiles of a matrix, of nearly the same size: a narrow one takes as long as a wide one."""
+    return (blocks + 3) // 4
+
+
 def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_many: Any, many: int) -> Any:
     """Compiled loops over tiles: `many` sounds at a time, and those left over singly in wider tiles of rows."""
 
     @_jit
     def multiply(w: Any, w0: int, k: int, blocks: int, x: Any, x0: int, y: Any, y0: int) -> None:
         """y[s, y0 : y0 + 16 blocks] = W x[s, x0 : x0 + k] for all sounds s; W from w[w0] on."""
-        block = k * WIDTH
+        tiles = tiles_of(blocks)
         s = 0
-        while s + many <= x.shape[0]:
-            b = 0
-            while b + 2 <= blocks:
-                pair_many(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
-                b += 2
-            if b < blocks:
-                one_many(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
-            s += many
-        tiles = (blocks + 3) // 4  # of nearly the same size: a narrow one takes as long as a wide one
         while s < x.shape[0]:
-            b = 0
+            together = s + many <= x.shape[0]
+            first = 0
             for t in range(tiles):
-                width = (blocks - b) // (tiles - t)
-                if width == 4:
-                    four(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                width = (blocks - first) // (tiles - t)
+                start, stride, row = w0 + first * k * WIDTH, width * WIDTH, y0 + first * WIDTH
+                first += width
+                if together:
+                    for b in range(0, width - 1, 2):
+                        pair_many(w, start + b * WIDTH, stride, x, s, x0, k, y, s, row + b * WIDTH)
+                    if width % 2:
+                        one_many(w, start + stride - WIDTH, stride, x, s, x0, k, y, s, row + stride - WIDTH)
+                elif width == 4:
+                    four(w, start, stride, x, s, x0, k, y, s, row)
                 elif width == 3:
-                    three(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                    three(w, start, stride, x, s, x0, k, y, s, row)
                 elif width == 2:
-                    two(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
+                    two(w, start, stride, x, s, x0, k, y, s, row)
                 else:
-                    one(w, w0 + b * block, x, s, x0, k, y, s, y0 + b * WIDTH)
-                b += width
-            s += 1
+                    one(w, start, stride, x, s, x0, k, y, s, row)
+            s += many if together else 1
 
     return multiply
 

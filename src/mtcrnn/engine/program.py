@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.config import Net
-from mtcrnn.engine.dots import WIDTH
+from mtcrnn.engine.dots import WIDTH, tiles_of
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.units import Units
@@ -139,15 +139,12 @@ class Builder:
         whole[:rows, :columns] = weight
         self.width, self.rows = max(self.width, padded(columns)), max(self.rows, len(whole))
         if not self.quantised:
-            packed = whole.reshape(blocks, WIDTH, -1).transpose(0, 2, 1)
-            self.matrices.append((self.store(packed), whole.shape[1], blocks, 0, 0, 0))
+            self.matrices.append((self.store(_tiled(whole, 1)), whole.shape[1], blocks, 0, 0, 0))
         else:
             scale = np.maximum(np.abs(whole).max(axis=1), 1e-30) / 127
             levels = np.rint(whole / scale[:, None]).astype(np.int8)
-            packed = levels.reshape(blocks, WIDTH, -1, 4).transpose(0, 2, 1, 3)
             correction = 128 * levels.sum(axis=1, dtype=np.int32)  # activations are stored 128 too high
-            words = np.ascontiguousarray(packed).view(np.int32)
-            place = (self.store(words), whole.shape[1] // 4, blocks, 1, self.store(scale), self.store(correction))
+            place = (self.store(_tiled(levels, 4)), whole.shape[1] // 4, blocks, 1, self.store(scale), self.store(correction))
             self.matrices.append(place)
         return len(self.matrices) - 1
 
@@ -212,6 +209,23 @@ class Builder:
         out = whole[first : first + self.words]
         np.concatenate(self.parts, out=out)
         return out
+
+
+def _tiled(matrix: NDArray[Any], group: int) -> NDArray[Any]:
+    """The numbers of a matrix [rows, columns] in the order of `dots`, `group` columns of a row in one word."""
+    blocks = len(matrix) // WIDTH
+    tiles = np.array_split(matrix, np.cumsum(_tile_widths(blocks))[:-1] * WIDTH)
+    return np.concatenate([t.reshape(len(t), -1, group).transpose(1, 0, 2).ravel() for t in tiles]).view(
+        np.float32 if group == 1 else np.int32
+    )
+
+
+def _tile_widths(blocks: int) -> list[int]:
+    """Blocks of each tile, in order."""
+    widths: list[int] = []
+    for left in range(tiles_of(blocks), 0, -1):
+        widths.append((blocks - sum(widths)) // left)
+    return widths
 
 
 def build(
