@@ -128,15 +128,18 @@ def test_priming_continues_as_the_reference_does():
     assert (engine.render(engine.prime(engine.init(1), sound, labels), labels)[0] == expected).all()
 
 
-@pytest.mark.parametrize(("rows", "columns", "sounds"), [(16, 8, 1), (144, 48, 5), (80, 24, 9), (112, 40, 17)])
-def test_products_against_numpy(rows, columns, sounds):
+@pytest.mark.parametrize(
+    ("rows", "columns", "sounds", "parts"), [(16, 8, 1, 2), (144, 48, 5, 1), (80, 24, 9, 2), (304, 40, 17, 3)]
+)
+def test_products_against_numpy(rows, columns, sounds, parts):
     seed = 5
     rng = np.random.default_rng(seed)
     weight, x = rng.standard_normal((rows, columns), np.float32), rng.standard_normal((sounds, columns), np.float32)
     b = program.Builder({}, quantised=False, kept=0)
     b.matrix(weight)
     y = np.zeros((sounds, rows), np.float32)
-    dots.multiply_f32(b.memory().view(np.float32), 0, columns, rows // 16, x, 0, y, 0)
+    for part in range(parts):
+        dots.multiply_f32(b.memory().view(np.float32), np.array(b.matrices[0]), x, 0, y, 0, part, parts)
     np.testing.assert_allclose(y, x @ weight.T, atol=1e-4, err_msg=f"seed {seed}")
 
 
@@ -253,3 +256,23 @@ def test_generating_needs_no_torch(tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "x.wav").is_file()
+
+
+@pytest.mark.skipif(not player.CAN_MEET, reason="this system has no sched_yield")
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_team_makes_the_same_sound_as_one_thread(monkeypatch, precision):
+    monkeypatch.setattr(player, "TEAM_BYTES", 0)
+    for net, tier in (("gru", "onehot"), ("phased-lstm", "scaled"), ("split-variables-shared", "parameters")):
+        model = make(net, tier, hidden=40)
+        _, conditions = inputs_of(model, 1, 300)
+        made = []
+        for threads in (1, 2, 3):
+            engine = Engine(model.config, weights_of(model), precision=precision, threads=threads)
+            state = engine.init(4)
+            blocks = []
+            for first in range(0, 300, 100):
+                block, state = engine.render(state, conditions[:, first : first + 100])
+                blocks.append(block)
+            made.append(np.concatenate(blocks, axis=1))
+        assert (made[0] == made[1]).all(), net
+        assert (made[0] == made[2]).all(), net

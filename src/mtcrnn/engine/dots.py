@@ -4,9 +4,10 @@ Numba's own loops leave the sums in memory and vectorise at 256 bits; here the c
 instead, so that sums stay in registers and a weight that was loaded serves all sounds of a tile. LLVM splits the
 16-wide vectors for machines with narrower ones.
 
-Weights stand in tiles of one to four blocks of 16 rows, column after column, so that they are read from one end to
-the other: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns]. A product takes R blocks times S sounds; each float32 sum runs over the even and the odd columns apart, whatever
-the tile, so that a sound's numbers do not depend on its neighbours.
+Weights stand in tiles of up to four blocks of 16 rows, column after column, so that they are read from one end to
+the other: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns]. A product takes R blocks times S sounds.
+Each float32 sum runs over the even and the odd columns apart, whatever R and S are, so that a sound's numbers do not
+depend on its neighbours.
 
 int8 products are sums of u8 (activations) times s8 (weights) in int32, exact in any order: on x86 with VNNI one
 instruction adds 64 of them (Intel, vpdpbusd); elsewhere pairs of 16-bit products, with the same result.
@@ -23,6 +24,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 WIDTH = 16  # rows of a block
+TILE = 4  # most blocks of a tile
 SPLIT = 2  # interleaved partial sums of a row; k is padded to a multiple of it
 
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -85,8 +87,10 @@ def _multiply_add_pairs(builder: Any, total: Any, weights: Any, x: Any) -> Any:
 
 @intrinsic
 def wide_vectors(typingctx):  # type: ignore[no-untyped-def]
-    """Called in a compiled function: lets LLVM vectorise its loops at 512 bits, which it avoids on the first CPUs that
-    had them; the loops here are a quarter faster for it (docs/log.md)."""
+    """Called in a compiled function: lets LLVM vectorise its loops at 512 bits.
+
+    It avoids that on the first CPUs that had them; the loops here are a quarter faster for it (docs/log.md).
+    """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite knows no such attributes
@@ -198,27 +202,28 @@ _I8_1, _I8_2, _I8_3, _I8_4 = (_tile(blocks, 1, SPLIT, True) for blocks in (1, 2,
 _I8_EIGHT_SOUNDS = _tile(2, 8, 1, True), _tile(1, 8, 1, True)
 
 
-@_jit
-def tiles_of(blocks: int) -> int:
-    """Number of tiles of a matrix, of nearly the same size: a narrow one takes as long as a wide one."""
-    return (blocks + 3) // 4
-
-
 def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_many: Any, many: int) -> Any:
     """Compiled loops over tiles: `many` sounds at a time, and those left over singly in wider tiles of rows."""
 
     @_jit
-    def multiply(w: Any, w0: int, k: int, blocks: int, x: Any, x0: int, y: Any, y0: int) -> None:
-        """y[s, y0 : y0 + 16 blocks] = W x[s, x0 : x0 + k] for all sounds s; W from w[w0] on."""
-        tiles = tiles_of(blocks)
+    def multiply(w: Any, matrix: Any, x: Any, x0: int, y: Any, y0: int, part: int, parts: int) -> tuple[int, int]:
+        """y[s, y0:] = W x[s, x0:] for all sounds s; `matrix` says where in w and how W stands, see `program`.
+
+        Makes only part number `part` of `parts`; returns the first row of it, and the row behind.
+        """
+        w0, k, tiles, width0, narrow = matrix[0], matrix[1], matrix[2], matrix[3], matrix[4]
+        begin, end = 0, tiles
+        if parts > 1:  # divisions take long
+            begin, end = tiles * part // parts, tiles * (part + 1) // parts
+        low = high = begin * width0 + max(begin - narrow, 0)
         s = 0
         while s < x.shape[0]:
             together = s + many <= x.shape[0]
-            first = 0
-            for t in range(tiles):
-                width = (blocks - first) // (tiles - t)
-                start, stride, row = w0 + first * k * WIDTH, width * WIDTH, y0 + first * WIDTH
-                first += width
+            high = low
+            for t in range(begin, end):
+                width = width0 if t < narrow else width0 + 1
+                start, stride, row = w0 + high * k * WIDTH, width * WIDTH, y0 + high * WIDTH
+                high += width
                 if together:
                     for b in range(0, width - 1, 2):
                         pair_many(w, start + b * WIDTH, stride, x, s, x0, k, y, s, row + b * WIDTH)
@@ -233,6 +238,7 @@ def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_m
                 else:
                     one(w, start, stride, x, s, x0, k, y, s, row)
             s += many if together else 1
+        return low * WIDTH, high * WIDTH
 
     return multiply
 

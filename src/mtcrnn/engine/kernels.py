@@ -17,6 +17,7 @@ from mtcrnn.compiled import sigmoid, tanh
 from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
+from mtcrnn.engine.team import Team, meet
 
 _jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
@@ -35,6 +36,7 @@ class Scratch(NamedTuple):
         sums: int32 [sounds, rows]: int8 products.
         scales: float32 [sounds]: value of one level.
         ready: bool [GRU layers]: whether a layer's recurrent product is that of the step to come.
+        team: see `team`; `memory` is common to a team, all else each member's own.
     """
 
     memory: NDArray[np.float32]
@@ -43,17 +45,19 @@ class Scratch(NamedTuple):
     sums: NDArray[np.int32]
     scales: NDArray[np.float32]
     ready: NDArray[np.bool_]
+    team: Team
 
 
 @_jit
 def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
     """memory[:, y0:] = matrix m times memory[:, x0:]."""
     wide_vectors()
-    place, memory = program.matrices[m], scratch.memory
-    start, k, blocks = place[0], place[1], place[2]
-    if place[3] == 0:
-        multiply_f32(program.floats, start, k, blocks, memory, x0, memory, y0)
+    matrix, memory = program.matrices[m], scratch.memory
+    part, parts = scratch.team.place[0], scratch.team.place[1]
+    if matrix[5] == 0:
+        multiply_f32(program.floats, matrix, memory, x0, memory, y0, part, parts)
         return
+    k, scales, corrections = matrix[1], matrix[6], matrix[7]
     for s in range(memory.shape[0]):
         x, levels = memory[s, x0 : x0 + 4 * k], scratch.levels[s]
         top = _ZERO
@@ -63,12 +67,11 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
         up = _LEVELS / top if top > _ZERO else _ZERO
         for j in range(x.shape[0]):
             levels[j] = np.uint8(np.int32(x[j] * up + _MIDDLE))
-    multiply_int8(program.words, start, k, blocks, scratch.level_words, 0, scratch.sums, 0)
-    rows = blocks * WIDTH
-    scale, correction = program.floats[place[4] : place[4] + rows], program.words[place[5] : place[5] + rows]
+    low, high = multiply_int8(program.words, matrix, scratch.level_words, 0, scratch.sums, 0, part, parts)
+    scale, correction = program.floats[scales + low : scales + high], program.words[corrections + low :]
     for s in range(memory.shape[0]):
-        y, sums, one = memory[s, y0 : y0 + rows], scratch.sums[s], scratch.scales[s]
-        for j in range(rows):
+        y, sums, one = memory[s, y0 + low : y0 + high], scratch.sums[s, low:high], scratch.scales[s]
+        for j in range(high - low):
             y[j] = np.float32(sums[j] - correction[j]) * (scale[j] * one)
 
 
@@ -99,18 +102,20 @@ def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
 
 
 @_jit
-def _gru_gates(row: Any, w: Any, gx0: int, gh0: int, bias: int, h0: int, H: int) -> None:
-    """One sound's new h from its two products; order r, z, n as in PyTorch."""
+def _gru_gates(row: Any, w: Any, op: Any, low: int, high: int) -> None:
+    """Units low .. high-1 of one sound's new h, from its two products; order r, z, n as in PyTorch."""
     wide_vectors()
-    rz, uz, bz = row[gx0 : gx0 + 2 * H], row[gh0 : gh0 + 2 * H], w[bias : bias + 2 * H]
-    for j in range(2 * H):
-        rz[j] = sigmoid(rz[j] + uz[j] + bz[j])
-    n, u, h = row[gx0 + 2 * H : gx0 + 3 * H], row[gh0 + 2 * H : gh0 + 3 * H], row[h0 : h0 + H]
-    bn, bh = w[bias + 2 * H : bias + 3 * H], w[bias + 3 * H : bias + 4 * H]
-    r, z = rz[:H], rz[H:]
-    for j in range(H):
+    gx, gh, bias, h0, H = op[1], op[2], op[3], op[4], op[5]
+    for first in (low, H + low):
+        gate, u, b = row[gx + first :][: high - low], row[gh + first :], w[bias + first :]
+        for j in range(gate.shape[0]):
+            gate[j] = sigmoid(gate[j] + u[j] + b[j])
+    r, z, n = row[gx + low :], row[gx + H + low :], row[gx + 2 * H + low :][: high - low]
+    u, h = row[gh + 2 * H + low :], row[h0 + low : h0 + high]
+    bn, bh = w[bias + 2 * H + low :], w[bias + 3 * H + low :]
+    for j in range(n.shape[0]):
         n[j] = tanh(n[j] + bn[j] + r[j] * (u[j] + bh[j]))
-    for j in range(H):
+    for j in range(h.shape[0]):
         h[j] = n[j] + z[j] * (h[j] - n[j])
 
 
@@ -153,32 +158,46 @@ def _due(op: Any, ready: Any, step: int) -> bool:
 
 
 @_jit
+def _elementwise(program: Any, op: Any, row: Any) -> None:
+    """Any operation but products and GRU gates, for one sound."""
+    kind, w = op[0], program.floats
+    if kind == _PHASED:
+        _phased_gates(row, w, op[1:])
+        row[op[7]] += np.float32(op[8])
+    elif kind == _BIAS:
+        x, b = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]]
+        for j in range(x.shape[0]):
+            x[j] += b[j]
+    else:
+        x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
+        for j in range(x.shape[0]):
+            y[j] = tanh(x[j])
+
+
+@_jit
 def _step(program: Any, scratch: Any, step: int) -> None:
-    """All operations once, from the entered input to the raw numbers."""
+    """All operations once, from the entered input to the raw numbers. Products may overlap, gates wait for them."""
     wide_vectors()
-    memory, w = scratch.memory, program.floats
+    memory, team = scratch.memory, scratch.team
+    part, parts = team.place[0], team.place[1]
     for i in range(program.ops.shape[0]):
         op = program.ops[i]
-        kind = op[0]
-        if kind == _PRODUCT:
+        if op[0] == _PRODUCT:
             if _due(op, scratch.ready, step):
                 _multiply(program, op[1], scratch, op[2], op[3])
             continue
-        for s in range(memory.shape[0]):
-            row = memory[s]
-            if kind == _GRU:
-                _gru_gates(row, w, op[1], op[2], op[3], op[4], op[5])
-            elif kind == _PHASED:
-                _phased_gates(row, w, op[1:])
-                row[op[7]] += np.float32(op[8])
-            elif kind == _BIAS:
-                x, b = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]]
-                for j in range(x.shape[0]):
-                    x[j] += b[j]
-            else:
-                x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
-                for j in range(x.shape[0]):
-                    y[j] = tanh(x[j])
+        meet(team)
+        if op[0] == _GRU:
+            low, high = 0, op[5]
+            if parts > 1:
+                groups = (op[5] + WIDTH - 1) // WIDTH
+                low, high = groups * part // parts * WIDTH, min(groups * (part + 1) // parts * WIDTH, op[5])
+            for s in range(memory.shape[0]):
+                _gru_gates(memory[s], program.floats, op, low, high)
+        elif part == 0:
+            for s in range(memory.shape[0]):
+                _elementwise(program, op, memory[s])
+        meet(team)
 
 
 @_jit
@@ -209,13 +228,17 @@ def run(
         raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
     """
     wide_vectors()
-    memory = scratch.memory
+    memory, team = scratch.memory, scratch.team
     kind, start, size = sampler[0], sampler[1], sampler[2]
     scratch.ready[:] = False
     for t in range(conditions.shape[1]):
-        for s in range(memory.shape[0]):
-            _enter(program, last[s], conditions[s, t], memory[s])
+        if team.place[0] == 0:
+            for s in range(memory.shape[0]):
+                _enter(program, last[s], conditions[s, t], memory[s])
+        meet(team)
         _step(program, scratch, t)
+        if team.place[0] != 0:
+            continue
         for s in range(memory.shape[0]):
             numbers = memory[s, start : start + size]
             if raw.shape[1] > 0:

@@ -21,6 +21,7 @@ from safetensors.numpy import load as load_tensors
 from mtcrnn.engine.dots import has_vnni
 from mtcrnn.engine.kernels import Scratch, run
 from mtcrnn.engine.program import build
+from mtcrnn.engine.team import CAN_MEET, make_teams
 from mtcrnn.errors import InputError
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.rng import play_uniforms
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 Precision = Literal["auto", "float32", "int8"]
 
 CACHE_BYTES = 1 << 20  # of weights that stay in a core's own cache
+TEAM_BYTES = CACHE_BYTES // 2  # of weights from which several cores make a sound faster than one
 CACHED_RATE, MEMORY_RATE = 4e10, 1e10  # bytes a second that any core of the last ten years reads, from there or beyond
 
 
@@ -60,7 +62,7 @@ class Engine(Units):
         weights: its tensors by name.
         temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest value.
         precision: float32, int8 matrices, or auto, see `choose_precision`.
-        threads: most cores for a batch; a sound alone takes one.
+        threads: most cores to take, for the sounds of a batch or for one sound of a large net.
 
     Attributes:
         precision: float32 or int8.
@@ -90,7 +92,9 @@ class Engine(Units):
         self.draws = 1 if tier.is_audio else 2 * G if kind == 2 else G
         self._program, self._layout = build(self, weights, size, self.precision == "int8")
         self._sampler = np.array([kind, self._layout.raw, size, G], np.int64)
-        self._scratch: dict[int, Scratch] = {}
+        self._pool: ThreadPoolExecutor | None = None
+        self._views: tuple[tuple[int, int], list[tuple[Scratch, slice]]] = ((0, 0), [])
+        self._teamwork = self.threads > 1 and CAN_MEET and self._program.words.nbytes > TEAM_BYTES
         with _told_if_long("compiling the engine for this CPU (once; some 20 seconds)"):
             self._advance(self.init(0), np.zeros((1, 0, tier.cond_size), np.float32), np.zeros((1, 0, 1), np.float32))
 
@@ -170,12 +174,13 @@ class Engine(Units):
         given = np.empty((B, 0, G), np.float32) if given is None else given
         conditions, draws, given = (np.ascontiguousarray(a, np.float32) for a in (conditions, draws, given))  # one type
         last, net = state.last.copy(), np.empty_like(state.net)
-        shares = min(B, self.threads)
-
-        def part(i: int) -> None:
-            rows = slice(B * i // shares, B * (i + 1) // shares)
-            scratch = self._memory(i, rows.stop - rows.start)
+        team = B == 1 and self._teamwork
+        shares = self.threads if team else min(B, self.threads)
+        views = self._memory(shares, B, team)
+        for scratch, rows in views:
             scratch.memory[:, :kept] = state.net[rows]
+
+        def part(scratch: Scratch, rows: slice) -> None:
             run(
                 self._program,
                 scratch,
@@ -188,30 +193,39 @@ class Engine(Units):
                 out[rows],
                 raw[rows],
             )
-            net[rows] = scratch.memory[:, :kept]
 
         if shares == 1:
-            part(0)
+            part(*views[0])
         else:
-            with ThreadPoolExecutor(shares) as pool:
-                list(pool.map(part, range(shares)))
+            self._pool = self._pool or ThreadPoolExecutor(self.threads, "engine")
+            list(self._pool.map(part, *zip(*views, strict=True)))
+        for scratch, rows in views:
+            net[rows] = scratch.memory[:, :kept]
         return out, raw, replace(state, last=last, net=net)
 
-    def _memory(self, share: int, sounds: int) -> Scratch:
-        """What thread number `share` writes."""
-        found = self._scratch.get(share)
-        if found is None or len(found.memory) != sounds:
-            layout = self._layout
+    def _memory(self, shares: int, batch: int, team: bool) -> list[tuple[Scratch, slice]]:
+        """What each thread writes, and its sounds; in a team all work on the same one. Kept for the next block."""
+        if self._views[0] == (shares, batch):
+            return self._views[1]
+        layout, views = self._layout, []
+        teams = make_teams(shares) if team else [make_teams(1)[0] for _ in range(shares)]
+        common = _aligned(1, layout.size, np.float32)
+        for i, member in enumerate(teams):
+            rows = slice(0, 1) if team else slice(batch * i // shares, batch * (i + 1) // shares)
+            sounds = rows.stop - rows.start
             words = _aligned(sounds, layout.width // 4, np.int32)
-            found = self._scratch[share] = Scratch(
-                _aligned(sounds, layout.size, np.float32),
+            scratch = Scratch(
+                common if team else _aligned(sounds, layout.size, np.float32),
                 words.view(np.uint8),
                 words,
                 _aligned(sounds, layout.rows, np.int32),
                 np.zeros(sounds, np.float32),
                 np.zeros(len(self._program.ops), np.bool_),
+                member,
             )
-        return found
+            views.append((scratch, rows))
+        self._views = ((shares, batch), views)
+        return views
 
 
 def _cores() -> int:

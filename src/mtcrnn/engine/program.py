@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.config import Net
-from mtcrnn.engine.dots import WIDTH, tiles_of
+from mtcrnn.engine.dots import TILE, WIDTH
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.units import Units
@@ -49,8 +49,9 @@ class Program(NamedTuple):
 
     Attributes:
         ops: int64 [operations, COLUMNS].
-        matrices: int64 [matrices, 6]: start in words, k (float32 columns, or words of 4 int8 columns), blocks of 16
-            rows, 1 where int8, start of the scales and of the corrections.
+        matrices: int64 [matrices, 8]: start in words, k (float32 columns, or words of 4 int8 columns), number of tiles,
+            blocks of 16 rows in the narrower ones, number of those (the others have one more); 1 where int8, start of
+            the scales and of the corrections.
         floats: all float32 weights, and biases, scales and tables.
         words: the same memory as int32.
         entry: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, 1 where one-hot, conditions.
@@ -138,14 +139,16 @@ class Builder:
         whole = np.zeros((blocks * WIDTH, padded(columns, 8)), np.float32)
         whole[:rows, :columns] = weight
         self.width, self.rows = max(self.width, padded(columns)), max(self.rows, len(whole))
+        tiles = -(-blocks // TILE)  # of nearly the same size: a narrow one takes as long as a wide one
+        shape = (tiles, blocks // tiles, tiles - blocks % tiles)
         if not self.quantised:
-            self.matrices.append((self.store(_tiled(whole, 1)), whole.shape[1], blocks, 0, 0, 0))
+            self.matrices.append((self.store(_tiled(whole, 1, shape)), whole.shape[1], *shape, 0, 0, 0))
         else:
             scale = np.maximum(np.abs(whole).max(axis=1), 1e-30) / 127
             levels = np.rint(whole / scale[:, None]).astype(np.int8)
             correction = 128 * levels.sum(axis=1, dtype=np.int32)  # activations are stored 128 too high
-            place = (self.store(_tiled(levels, 4)), whole.shape[1] // 4, blocks, 1, self.store(scale), self.store(correction))
-            self.matrices.append(place)
+            start = self.store(_tiled(levels, 4, shape))
+            self.matrices.append((start, whole.shape[1] // 4, *shape, 1, self.store(scale), self.store(correction)))
         return len(self.matrices) - 1
 
     def add(self, kind: Op, *columns: int) -> None:
@@ -211,21 +214,12 @@ class Builder:
         return out
 
 
-def _tiled(matrix: NDArray[Any], group: int) -> NDArray[Any]:
+def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDArray[Any]:
     """The numbers of a matrix [rows, columns] in the order of `dots`, `group` columns of a row in one word."""
-    blocks = len(matrix) // WIDTH
-    tiles = np.array_split(matrix, np.cumsum(_tile_widths(blocks))[:-1] * WIDTH)
-    return np.concatenate([t.reshape(len(t), -1, group).transpose(1, 0, 2).ravel() for t in tiles]).view(
-        np.float32 if group == 1 else np.int32
-    )
-
-
-def _tile_widths(blocks: int) -> list[int]:
-    """Blocks of each tile, in order."""
-    widths: list[int] = []
-    for left in range(tiles_of(blocks), 0, -1):
-        widths.append((blocks - sum(widths)) // left)
-    return widths
+    tiles, width, narrow = shape
+    ends = np.cumsum([width] * narrow + [width + 1] * (tiles - narrow)) * WIDTH
+    parts = [t.reshape(len(t), -1, group).transpose(1, 0, 2).ravel() for t in np.split(matrix, ends[:-1])]
+    return np.concatenate(parts).view(np.float32 if group == 1 else np.int32)
 
 
 def build(
