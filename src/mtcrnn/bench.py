@@ -87,12 +87,15 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
     what = (name, config.net.net, config.net.hidden_size, config.net.n_layers)
     rate = config.tier.sample_rate
     for precision in ("float32", "int8"):
-        engine = Engine(config, weights, precision=precision)
         first = _first_sound(path, precision)
+        engine = Engine(config, weights, precision=precision)
+        most = engine.threads
         for batch in batches:
-            speed = _speed(engine, batch, len(config.tier.prop))
-            threads = min(batch, engine.threads)
-            yield Row(*what, "engine", precision, batch, threads, speed, speed / batch / rate, first)
+            engine.threads = most
+            for threads in sorted({1 if batch == 1 else engine.cores(batch), engine.cores(batch)}):
+                engine.threads = threads
+                speed = _speed(engine, batch, len(config.tier.prop))
+                yield Row(*what, "engine", precision, batch, threads, speed, speed / batch / rate, first)
     player = Player(checkpoint.load(path))
     for batch in batches:
         speed = _speed(player, batch, len(config.tier.prop))

@@ -7,12 +7,15 @@ neither, and its matrix is read once for two steps, from the nearest cache. Laye
 
 from __future__ import annotations
 
+import zlib
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from mtcrnn import compiled
 from mtcrnn.compiled import sigmoid, tanh
 from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
 from mtcrnn.engine.program import Op, When
@@ -200,55 +203,74 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
-@_jit
-def run(
-    program: Any,
-    scratch: Any,
-    sampler: Any,
-    temperature: Any,
-    last: Any,
-    conditions: Any,
-    u: Any,
-    given: Any,
-    out: Any,
-    raw: Any,
-) -> None:
-    """Step through a block of all sounds.
+def _make_run(sources: int) -> Any:
+    """The compiled `run`.
 
-    Args:
-        program: a `Program`.
-        scratch: a `Scratch`; the kept part of its memory is the state before, and then behind, the block.
-        sampler: int64 [4]: kind (0 codes, 1 normal, 2 mixture), start of the raw numbers, their count, G.
-        temperature: of the samples.
-        last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
-        conditions: float32 [B, T, C].
-        u: float32 [B, T, draws].
-        given: float32 [B, T, G] to read instead of own samples, or [B, 0, G].
-        out: float32 [B, T, G]: the samples.
-        raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
+    Numba's cache on disk does not look at what a function calls; `sources`, a number that stands for all sources,
+    becomes part of its key, so that a changed package compiles anew.
     """
-    wide_vectors()
-    memory, team = scratch.memory, scratch.team
-    kind, start, size = sampler[0], sampler[1], sampler[2]
-    scratch.ready[:] = False
-    for t in range(conditions.shape[1]):
-        if team.place[0] == 0:
+
+    @_jit
+    def run(
+        program: Any,
+        scratch: Any,
+        sampler: Any,
+        temperature: Any,
+        last: Any,
+        conditions: Any,
+        u: Any,
+        given: Any,
+        out: Any,
+        raw: Any,
+    ) -> None:
+        """Step through a block of all sounds.
+
+        Args:
+            program: a `Program`.
+            scratch: a `Scratch`; the kept part of its memory is the state before, and then behind, the block.
+            sampler: int64 [4]: kind (0 codes, 1 normal, 2 mixture), start of the raw numbers, their count, G.
+            temperature: of the samples.
+            last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
+            conditions: float32 [B, T, C].
+            u: float32 [B, T, draws].
+            given: float32 [B, T, G] to read instead of own samples, or [B, 0, G].
+            out: float32 [B, T, G]: the samples.
+            raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
+        """
+        wide_vectors()
+        memory, team = scratch.memory, scratch.team
+        kind, start, size = sampler[0], sampler[1], sampler[2]
+        scratch.ready[:] = False
+        if sources == 0:
+            return
+        for t in range(conditions.shape[1]):
+            if team.place[0] == 0:
+                for s in range(memory.shape[0]):
+                    _enter(program, last[s], conditions[s, t], memory[s])
+            meet(team)
+            _step(program, scratch, t)
+            if team.place[0] != 0:
+                continue
             for s in range(memory.shape[0]):
-                _enter(program, last[s], conditions[s, t], memory[s])
-        meet(team)
-        _step(program, scratch, t)
-        if team.place[0] != 0:
-            continue
-        for s in range(memory.shape[0]):
-            numbers = memory[s, start : start + size]
-            if raw.shape[1] > 0:
-                raw[s, t] = numbers
-            if given.shape[1] > 0:
-                last[s] = given[s, t]
-            elif kind == 0:
-                last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
-            elif kind == 1:
-                sample_normal(numbers, temperature, u[s, t], last[s])
-            else:
-                sample_mixture(numbers, temperature, u[s, t], last[s])
-            out[s, t] = last[s]
+                numbers = memory[s, start : start + size]
+                if raw.shape[1] > 0:
+                    raw[s, t] = numbers
+                if given.shape[1] > 0:
+                    last[s] = given[s, t]
+                elif kind == 0:
+                    last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
+                elif kind == 1:
+                    sample_normal(numbers, temperature, u[s, t], last[s])
+                else:
+                    sample_mixture(numbers, temperature, u[s, t], last[s])
+                out[s, t] = last[s]
+
+    return run
+
+
+def _sources() -> int:
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(compiled.__file__)]
+    return zlib.crc32(b"".join(file.read_bytes() for file in files)) | 1
+
+
+run = _make_run(_sources())

@@ -103,6 +103,10 @@ class Engine(Units):
         last = np.full((batch, len(self.config.tier.generate)), self.resting, np.float32)
         return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32))
 
+    def cores(self, batch: int) -> int:
+        """How many cores work on a block of so many sounds: several for one sound only where its net is large."""
+        return self.threads if batch == 1 and self._teamwork else min(batch, self.threads)
+
     def prime(self, state: EngineState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> EngineState:
         """Run over given sound so that what is rendered next continues it.
 
@@ -174,9 +178,8 @@ class Engine(Units):
         given = np.empty((B, 0, G), np.float32) if given is None else given
         conditions, draws, given = (np.ascontiguousarray(a, np.float32) for a in (conditions, draws, given))  # one type
         last, net = state.last.copy(), np.empty_like(state.net)
-        team = B == 1 and self._teamwork
-        shares = self.threads if team else min(B, self.threads)
-        views = self._memory(shares, B, team)
+        shares = self.cores(B)
+        views = self._memory(shares, B, team=shares > B)
         for scratch, rows in views:
             scratch.memory[:, :kept] = state.net[rows]
 
