@@ -9,7 +9,7 @@ import numba
 import numpy as np
 
 _f = np.float32
-_jit = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True, cache=True)
+_jit = numba.njit(error_model="numpy", fastmath={"contract"}, nogil=True)
 _LOG2E, _LN2_HI, _LN2_LO = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
 _ROUND, _ONE, _TWO, _CLAMP = _f(1.5 * 2**23), _f(1), _f(2), _f(80)
 _C2, _C3, _C4, _C5, _C6, _C7 = (_f(1 / math.factorial(i)) for i in range(2, 8))

@@ -22,7 +22,7 @@ from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
 
-_jit = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = njit(nogil=True, error_model="numpy", fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _ZERO, _ONE, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 1, 2, 127, 128.5))
@@ -203,14 +203,17 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
+_cached = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+
 def _make_run(sources: int) -> Any:
     """The compiled `run`.
 
-    Numba's cache on disk does not look at what a function calls; `sources`, a number that stands for all sources,
-    becomes part of its key, so that a changed package compiles anew.
+    It alone is kept on disk, with all that it calls. Numba looks only at this file to see whether that is still valid;
+    `sources`, a number that stands for all files, becomes part of the key.
     """
 
-    @_jit
+    @_cached
     def run(
         program: Any,
         scratch: Any,
