@@ -262,6 +262,7 @@ def test_generating_needs_no_torch(tmp_path):
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_team_makes_the_same_sound_as_one_thread(monkeypatch, precision):
     monkeypatch.setattr(player, "TEAM_BYTES", 0)
+    monkeypatch.setattr(Engine, "_shares", lambda self, batch: self.cores(batch))
     for net, tier in (("gru", "onehot"), ("phased-lstm", "scaled"), ("split-variables-shared", "parameters")):
         model = make(net, tier, hidden=40)
         _, conditions = inputs_of(model, 1, 300)
@@ -276,3 +277,16 @@ def test_a_team_makes_the_same_sound_as_one_thread(monkeypatch, precision):
             made.append(np.concatenate(blocks, axis=1))
         assert (made[0] == made[1]).all(), net
         assert (made[0] == made[2]).all(), net
+
+
+def test_the_number_of_cores_follows_what_is_faster(monkeypatch):
+    monkeypatch.setattr(player, "TEAM_BYTES", 0)
+    model = make("gru", "scaled")
+    engine = Engine(model.config, weights_of(model), precision="float32", threads=2)
+    assert [engine._shares(3), engine._shares(1)] == [2, 2]
+    for pace, wanted in (({1: 2.0, 2: 1.0}, 2), ({1: 1.0, 2: 2.0}, 1)):
+        engine._pace = pace
+        taken = [engine._shares(1) for _ in range(player.RETRY_BLOCKS)]
+        assert taken.count(wanted) == player.RETRY_BLOCKS - 1
+    engine._pace = {2: 1.0}
+    assert engine._shares(1) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ Precision = Literal["auto", "float32", "int8"]
 
 CACHE_BYTES = 1 << 20  # of weights that stay in a core's own cache
 TEAM_BYTES = CACHE_BYTES // 2  # of weights from which several cores make a sound faster than one
+RETRY_BLOCKS = 64  # after so many blocks the slower number of cores is tried again
 CACHED_RATE, MEMORY_RATE = 4e10, 1e10  # bytes a second that any core of the last ten years reads, from there or beyond
 
 
@@ -92,6 +94,8 @@ class Engine(Units):
         self.draws = 1 if tier.is_audio else 2 * G if kind == 2 else G
         self._program, self._layout = build(self, weights, size, self.precision == "int8")
         self._sampler = np.array([kind, self._layout.raw, size, G], np.int64)
+        self._pace: dict[int, float] = {}  # seconds a step took lately, by number of cores
+        self._blocks = 0
         self._pool: ThreadPoolExecutor | None = None
         self._views: tuple[tuple[int, int], list[tuple[Scratch, slice]]] = ((0, 0), [])
         self._teamwork = self.threads > 1 and CAN_MEET and self._program.words.nbytes > TEAM_BYTES
@@ -104,8 +108,23 @@ class Engine(Units):
         return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32))
 
     def cores(self, batch: int) -> int:
-        """How many cores work on a block of so many sounds: several for one sound only where its net is large."""
+        """Most cores that work on a block of so many sounds: several for one sound only where its net is large."""
         return self.threads if batch == 1 and self._teamwork else min(batch, self.threads)
+
+    def _shares(self, batch: int) -> int:
+        """Cores for the next block. The sound is the same with any number, so the faster one of late is taken.
+
+        A team is slow where other programs hold one of its cores; the other way is tried now and then.
+        """
+        most = self.cores(batch)
+        if most <= batch:
+            return most
+        self._blocks += 1
+        unknown = [n for n in (most, 1) if n not in self._pace]
+        if unknown:
+            return unknown[0]
+        slower, faster = sorted((most, 1), key=lambda n: -self._pace[n])
+        return slower if self._blocks % RETRY_BLOCKS == 0 else faster
 
     def prime(self, state: EngineState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> EngineState:
         """Run over given sound so that what is rendered next continues it.
@@ -178,8 +197,9 @@ class Engine(Units):
         given = np.empty((B, 0, G), np.float32) if given is None else given
         conditions, draws, given = (np.ascontiguousarray(a, np.float32) for a in (conditions, draws, given))  # one type
         last, net = state.last.copy(), np.empty_like(state.net)
-        shares = self.cores(B)
+        shares = self._shares(B)
         views = self._memory(shares, B, team=shares > B)
+        started = time.perf_counter()
         for scratch, rows in views:
             scratch.memory[:, :kept] = state.net[rows]
 
@@ -204,6 +224,8 @@ class Engine(Units):
             list(self._pool.map(part, *zip(*views, strict=True)))
         for scratch, rows in views:
             net[rows] = scratch.memory[:, :kept]
+        if T:
+            self._pace[shares] = (time.perf_counter() - started) / T
         return out, raw, replace(state, last=last, net=net)
 
     def _memory(self, shares: int, batch: int, team: bool) -> list[tuple[Scratch, slice]]:
