@@ -285,7 +285,7 @@ def test_the_number_of_cores_follows_what_is_faster(monkeypatch):
     engine = Engine(model.config, weights_of(model), precision="float32", threads=2)
     assert [engine._shares(3), engine._shares(1)] == [2, 2]
     for pace, wanted in (({1: 2.0, 2: 1.0}, 2), ({1: 1.0, 2: 2.0}, 1)):
-        engine._pace = pace
+        engine._pace, engine._blocks = pace, player.RETRY_BLOCKS
         taken = [engine._shares(1) for _ in range(player.RETRY_BLOCKS)]
         assert taken.count(wanted) == player.RETRY_BLOCKS - 1
     engine._pace = {2: 1.0}

@@ -35,7 +35,8 @@ Precision = Literal["auto", "float32", "int8"]
 
 CACHE_BYTES = 1 << 20  # of weights that stay in a core's own cache
 TEAM_BYTES = CACHE_BYTES // 2  # of weights from which several cores make a sound faster than one
-RETRY_BLOCKS = 64  # after so many blocks the slower number of cores is tried again
+RETRY_BLOCKS = 32  # after so many blocks the slower number of cores is tried again
+TELLING_STEPS = 100  # a shorter block does not tell how fast a step is
 CACHED_RATE, MEMORY_RATE = 4e10, 1e10  # bytes a second that any core of the last ten years reads, from there or beyond
 
 
@@ -124,7 +125,8 @@ class Engine(Units):
         if unknown:
             return unknown[0]
         slower, faster = sorted((most, 1), key=lambda n: -self._pace[n])
-        return slower if self._blocks % RETRY_BLOCKS == 0 else faster
+        again = self._blocks % RETRY_BLOCKS == 0 or self._blocks in (3, 5, 9)  # a first impression can be wrong
+        return slower if again else faster
 
     def prime(self, state: EngineState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> EngineState:
         """Run over given sound so that what is rendered next continues it.
@@ -224,7 +226,7 @@ class Engine(Units):
             list(self._pool.map(part, *zip(*views, strict=True)))
         for scratch, rows in views:
             net[rows] = scratch.memory[:, :kept]
-        if T:
+        if T >= TELLING_STEPS:
             self._pace[shares] = (time.perf_counter() - started) / T
         return out, raw, replace(state, last=last, net=net)
 
