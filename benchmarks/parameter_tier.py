@@ -19,6 +19,7 @@ from mtcrnn import checkpoint, training
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Corpus
 from mtcrnn.generation import Player
+from mtcrnn.params import restore
 from mtcrnn.paramset import ParamManager
 
 TAKES = 4  # sampled curves of each file
@@ -64,8 +65,7 @@ def main() -> None:
                 nats = float(model.output.loss(model.net(x, model.net.init_state(1))[0], values[None, 1:]))
             constant = float(values[1:].std(dim=0, correction=0).log().mean() + 0.5 * np.log(2 * np.pi * np.e))
             print(f"{wav.stem}, held out: {nats:.3f} nats a value; the best constant Gaussian: {constant:.3f}")
-        curves = [corpus._files[i].get(name, wav).sample(args.sample_rate, 0, len(values)) for name in args.prop]
-        users = np.repeat(np.stack(curves, axis=-1)[None], TAKES, axis=0)
+        users = np.repeat(restore(conditions.numpy(), corpus.ranges, tier.prop)[None], TAKES, axis=0)
         primed = np.repeat(model.decode(values.numpy())[None, : args.prime], TAKES, axis=0)
         state = player.prime(player.init(i, TAKES), primed, users[:, : args.prime])
         made, _ = player.render(state, users[:, args.prime :])

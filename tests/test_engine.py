@@ -13,7 +13,7 @@ from helpers import SHARED, needs_real_data, run_cli, tiny_model, tiny_train, to
 from mtcrnn import checkpoint, runs, training
 from mtcrnn.config import NET_NAMES, PARAMETER_NETS, Net, Tier
 from mtcrnn.corpus import Corpus
-from mtcrnn.engine import Engine, choose_precision, dots, player, program, read_weights
+from mtcrnn.engine import Engine, choose_precision, dots, player, program
 from mtcrnn.errors import InputError
 from mtcrnn.generation import Player
 from mtcrnn.model import new_model
@@ -186,7 +186,7 @@ def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
         tmp_path / "pops", tmp_path / "run", num_steps=120, batch_size=32, seq_len=128, checkpoint=120, lr=0.004
     )
     path = training.train(tier, net, options)
-    config, weights = runs.read_config(path), read_weights(path)
+    config, weights = runs.read_config(path), runs.read_weights(path)
     corpus = Corpus(tier, ParamManager(tmp_path / "pops"), config.ranges)
     _, held_out = corpus.split(2000, 1, "tail")
     exact, quantised = (bits(Engine(config, weights, precision=p), corpus, held_out) for p in ("float32", "int8"))

@@ -19,7 +19,7 @@ import torch
 
 from mtcrnn import checkpoint, runs
 from mtcrnn.config import Net, Tier
-from mtcrnn.engine import Engine, read_weights
+from mtcrnn.engine import Engine
 from mtcrnn.engine.dots import has_vnni
 from mtcrnn.generation import Player
 from mtcrnn.model import new_model
@@ -33,9 +33,9 @@ TRIAL_STEPS = 16  # rendered to see how fast it goes
 _FIRST_SOUND = """
 import numpy as np, pathlib, sys
 from mtcrnn import runs
-from mtcrnn.engine import Engine, read_weights
+from mtcrnn.engine import Engine
 path = pathlib.Path(sys.argv[1])
-engine = Engine(runs.read_config(path), read_weights(path), precision=sys.argv[2])
+engine = Engine(runs.read_config(path), runs.read_weights(path), precision=sys.argv[2])
 engine.render(engine.init(0), np.zeros((1, 1, len(engine.config.tier.prop))))
 """
 
@@ -83,7 +83,7 @@ def bench(models: Sequence[str], batches: Sequence[int]) -> Iterator[Row]:
 
 
 def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
-    config, weights = runs.read_config(path), read_weights(path)
+    config, weights = runs.read_config(path), runs.read_weights(path)
     what = (name, config.net.net, config.net.hidden_size, config.net.n_layers)
     rate = config.tier.sample_rate
     for precision in ("float32", "int8"):

@@ -13,14 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from mtcrnn.errors import InputError, listing
 from mtcrnn.files import keep_previous, write_bytes, write_folder
 from mtcrnn.model import Model
-from mtcrnn.runs import CONFIG, WEIGHTS, model_path, read_config, step_of
+from mtcrnn.runs import CONFIG, WEIGHTS, model_path, read_config, read_weights, step_of
 
 
 def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) -> Path:
@@ -53,10 +51,7 @@ def load(path: Path) -> Model:
         InputError: as `read_config`, or weights that are missing, broken or do not fit the config.
     """
     model = Model(read_config(path))
-    try:
-        weights = load_tensors((path / WEIGHTS).read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path / WEIGHTS} cannot be read as model weights: {error}") from error
+    weights = {name: torch.tensor(array) for name, array in read_weights(path).items()}
     fit_weights(model.module, weights, str(path / WEIGHTS))
     return model
 

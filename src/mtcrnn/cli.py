@@ -183,8 +183,9 @@ def _add_import(parser: argparse.ArgumentParser) -> None:
 def _import(args: argparse.Namespace) -> None:
     from mtcrnn.compat import import_model
 
-    given = {name: size for name, size in sizes(args).items() if size is not None}
-    made = import_model(args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args), **given}, args.output_dir)
+    made = import_model(
+        args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args), **sizes(args)}, args.output_dir
+    )
     print(f"made {made}")
     print(f"next: mtcrnn generate --model_dir {made.parent}")
 

@@ -69,8 +69,7 @@ class Player:
         """
         batch, device = len(state.last), self.model.device
         coded = torch.from_numpy(self.model.encode_given(values, batch)).to(device)
-        given = np.zeros((*values.shape[:2], 0)) if conditions is None else conditions
-        x = torch.from_numpy(self.model.normalise_conditions(given, batch, values.shape[1])).to(device)
+        x = torch.from_numpy(self.model.normalise_conditions(conditions, batch, values.shape[1])).to(device)
         past = torch.cat((state.last, coded[:, :-1]), dim=1)
         _, net = self.model.net(self.model.features(past, x), state.net)
         return replace(state, last=coded[:, -1:], net=net)

@@ -44,12 +44,13 @@ def load(path: Path, flags: Mapping[str, Any]) -> Model:
 
     Args:
         path: the model_STEP.pkl.
-        flags: the original's flags by name; those left out come from log/args.txt, then from its defaults.
+        flags: the original's flags by name; those left out, or None, come from log/args.txt, then from its defaults.
 
     Raises:
         InputError: a file that is no bare state dict of tensors, or tensors that do not fit the flags.
     """
-    known = {**defaults(Tier, original=True), **defaults(Net, original=True), **read_flags(path), **flags}
+    given = {name: value for name, value in flags.items() if value is not None}
+    known = {**defaults(Tier, original=True), **defaults(Net, original=True), **read_flags(path), **given}
     tier = Tier(**{name: _as_tuple(known[name]) for name in defaults(Tier)})
     net = Net(str(known["net"]), **{name: known[name] for name in defaults(Net) if name != "net"})
     check_sizes(tier, {name: known.get(name) for name in ("gen_size", "cond_size")})

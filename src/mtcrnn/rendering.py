@@ -79,7 +79,7 @@ def _open(
     if pickled is not None and not runs.steps(pickled.parent):
         from mtcrnn import original
 
-        model = original.load(pickled, {**typed, **{name: size for name, size in sizes.items() if size is not None}})
+        model = original.load(pickled, {**typed, **sizes})
         return model.config, _player(options, model.config, model)
     path = runs.find(options.model_dir, options.step)
     config = runs.read_config(path)
@@ -95,10 +95,10 @@ def _player(options: Generate, config: ModelConfig, source: Path | Model) -> Pla
         from mtcrnn.generation import Player
 
         return Player(checkpoint.load(source) if isinstance(source, Path) else source, options.temp)
-    from mtcrnn.engine import Engine, read_weights
+    from mtcrnn.engine import Engine
 
     if isinstance(source, Path):
-        weights = read_weights(source)
+        weights = runs.read_weights(source)
     else:
         weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
     engine = Engine(config, weights, options.temp, options.precision)

@@ -8,6 +8,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import FORMAT_VERSION, ModelConfig
 from mtcrnn.validation import parse, read_json
@@ -82,6 +87,18 @@ def read_config(path: Path) -> ModelConfig:
     if version != FORMAT_VERSION:
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
     return parse(ModelConfig, content, str(path / CONFIG))
+
+
+def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The tensors in a model_STEP folder by name.
+
+    Raises:
+        InputError: missing or broken weights.
+    """
+    try:
+        return load_tensors((path / WEIGHTS).read_bytes())
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path / WEIGHTS} cannot be read as model weights: {error}") from error
 
 
 def original_steps(folder: Path) -> list[int]:

@@ -18,6 +18,7 @@ from mtcrnn.params import normalise, restore
 
 STD_FLOOR = 1e-3  # least std of a generated parameter, in network units: a thousandth of its range
 COMPONENTS = 3  # normals that a generated parameter's mixture is made of
+PHASED_LEAK = 0.001  # openness of a closed unit of a Phased LSTM at the end of its cycle
 EDGE = 2.0**-24  # uniforms are kept this far from 0 and 1, where the inverse normal CDF is infinite
 
 
@@ -48,13 +49,14 @@ class Units:
         """The value that comes before the first where nothing primes: silence, or mid-range parameters."""
         return self.codec.silence if self.config.tier.is_audio else 0.5
 
-    def normalise_conditions(self, conditions: NDArray[Any], batch: int, steps: int) -> NDArray[np.float32]:
-        """Conditions [batch, steps, C] in the user's units to network units.
+    def normalise_conditions(self, conditions: NDArray[Any] | None, batch: int, steps: int) -> NDArray[np.float32]:
+        """Conditions [batch, steps, C] in the user's units to network units; None where there is no conditioning.
 
         Raises:
             InputError: another shape, or numbers that are not finite.
         """
         names = self.config.tier.prop
+        conditions = np.zeros((batch, steps, 0)) if conditions is None else conditions
         check_block(conditions, batch, len(names), f"conditions ({', '.join(names) or 'none'})")
         if conditions.shape[1] != steps:
             raise InputError(f"conditions for {conditions.shape[1]} steps, but there are {steps}")

@@ -29,8 +29,7 @@ def load_original(model_dir: str | Path, step: int, flags: list[str]) -> Any:
     add_options(parser, Net, "net", original=True)
     add_sizes(parser)
     args, _ = parser.parse_known_args(flags)
-    given = {name: size for name, size in sizes(args).items() if size is not None}
-    return original.load(_find(str(model_dir), step), {**typed(Tier, args), **typed(Net, args), **given}).net
+    return original.load(_find(str(model_dir), step), {**typed(Tier, args), **typed(Net, args), **sizes(args)}).net
 
 
 def import_model(model_dir: str, step: int, flags: dict[str, Any], output_dir: str) -> Path:

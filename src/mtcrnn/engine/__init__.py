@@ -6,6 +6,6 @@
 - `player`: `Engine`: states, blocks, threads.
 """
 
-from mtcrnn.engine.player import Engine, EngineState, choose_precision, read_weights
+from mtcrnn.engine.player import Engine, EngineState, choose_precision
 
-__all__ = ["Engine", "EngineState", "choose_precision", "read_weights"]
+__all__ = ["Engine", "EngineState", "choose_precision"]

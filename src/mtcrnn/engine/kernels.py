@@ -21,12 +21,13 @@ from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, w
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
+from mtcrnn.units import PHASED_LEAK
 
 _jit = njit(nogil=True, error_model="numpy", fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
-_ZERO, _ONE, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 1, 2, 127, 128.5))
-_LEAK = np.float32(0.001)
+_ZERO, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 2, 127, 128.5))
+_LEAK = np.float32(PHASED_LEAK)
 
 
 class Scratch(NamedTuple):
@@ -126,7 +127,7 @@ def _gru_gates(row: Any, w: Any, op: Any, low: int, high: int) -> None:
 def _phased_gates(row: Any, w: Any, op: Any) -> None:
     """One sound's new h and c, let through as far as the time gate is open; gates ordered i, f, o, c."""
     wide_vectors()
-    gx, gh, vectors, h0, H, c0, time = op[0], op[1], op[2], op[3], op[4], op[5], row[op[6]]
+    gx, gh, vectors, h0, H, c0, time = op[1], op[2], op[3], op[4], op[5], op[6], row[op[7]]
     a, u, b = row[gx : gx + 4 * H], row[gh : gh + 4 * H], w[vectors : vectors + 4 * H]
     h, c, rest = row[h0 : h0 + H], row[c0 : c0 + H], w[vectors + 4 * H : vectors + 7 * H]
     for j in range(3 * H):
@@ -165,7 +166,7 @@ def _elementwise(program: Any, op: Any, row: Any) -> None:
     """Any operation but products and GRU gates, for one sound."""
     kind, w = op[0], program.floats
     if kind == _PHASED:
-        _phased_gates(row, w, op[1:])
+        _phased_gates(row, w, op)
         row[op[7]] += np.float32(op[8])
     elif kind == _BIAS:
         x, b = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]]

@@ -10,23 +10,18 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import NormalDist
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
 
 from mtcrnn.engine.dots import has_vnni
 from mtcrnn.engine.kernels import Scratch, run
 from mtcrnn.engine.program import build
 from mtcrnn.engine.team import CAN_MEET, make_teams
-from mtcrnn.errors import InputError
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.rng import play_uniforms
-from mtcrnn.runs import WEIGHTS
 from mtcrnn.units import COMPONENTS, EDGE, Units
 
 log = logging.getLogger(__name__)
@@ -129,36 +124,15 @@ class Engine(Units):
         return slower if again else faster
 
     def prime(self, state: EngineState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> EngineState:
-        """Run over given sound so that what is rendered next continues it.
-
-        Args:
-            state: where the rendering stands.
-            values: [B, T, G] in the user's units (audio: samples, G = 1).
-            conditions: [B, T, C] in the user's units; None where there is no conditioning.
-        """
+        """As `generation.Player.prime`."""
         batch = len(state.last)
         given = self.encode_given(values, batch).astype(np.float32)
-        x = self.normalise_conditions(
-            np.zeros((*values.shape[:2], 0)) if conditions is None else conditions, batch, given.shape[1]
-        )
+        x = self.normalise_conditions(conditions, batch, given.shape[1])
         draws = np.zeros((batch, given.shape[1], self.draws), np.float32)
         return self._advance(state, x, draws, given)[2]
 
     def render(self, state: EngineState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], EngineState]:
-        """Generate as many steps as there are conditions.
-
-        Rendering in blocks of any size gives the same values, bit for bit.
-
-        Args:
-            state: where the rendering stands.
-            conditions: [B, T, C] in the user's units; C is 0 for a tier without conditioning.
-
-        Returns:
-            The values [B, T, G] in the user's units, and the state after them.
-
-        Raises:
-            InputError: conditions of the wrong shape, or not finite.
-        """
+        """As `generation.Player.render`; in float32 with the same values, but for ties."""
         batch, T = len(state.last), conditions.shape[1]
         x = self.normalise_conditions(conditions, batch, T)
         u = play_uniforms(state.seed, batch, state.position, T, self.draws)
@@ -200,7 +174,7 @@ class Engine(Units):
         conditions, draws, given = (np.ascontiguousarray(a, np.float32) for a in (conditions, draws, given))  # one type
         last, net = state.last.copy(), np.empty_like(state.net)
         shares = self._shares(B)
-        views = self._memory(shares, B, team=shares > B)
+        views = self._memory(shares, B)
         started = time.perf_counter()
         for scratch, rows in views:
             scratch.memory[:, :kept] = state.net[rows]
@@ -226,15 +200,15 @@ class Engine(Units):
             list(self._pool.map(part, *zip(*views, strict=True)))
         for scratch, rows in views:
             net[rows] = scratch.memory[:, :kept]
-        if T >= TELLING_STEPS:
+        if self.cores(B) > B and T >= TELLING_STEPS:  # there was a choice
             self._pace[shares] = (time.perf_counter() - started) / T
         return out, raw, replace(state, last=last, net=net)
 
-    def _memory(self, shares: int, batch: int, team: bool) -> list[tuple[Scratch, slice]]:
+    def _memory(self, shares: int, batch: int) -> list[tuple[Scratch, slice]]:
         """What each thread writes, and its sounds; in a team all work on the same one. Kept for the next block."""
         if self._views[0] == (shares, batch):
             return self._views[1]
-        layout, views = self._layout, []
+        layout, views, team = self._layout, [], shares > batch
         teams = make_teams(shares) if team else [make_teams(1)[0] for _ in range(shares)]
         common = _aligned(1, layout.size, np.float32)
         for i, member in enumerate(teams):
@@ -284,15 +258,3 @@ def choose_precision(config: ModelConfig, weights: Mapping[str, NDArray[np.float
     size = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("inward"))
     fast_enough = CACHED_RATE if size <= CACHE_BYTES else MEMORY_RATE
     return "float32" if size * config.tier.sample_rate <= fast_enough else "int8"
-
-
-def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The tensors in a model_STEP folder by name.
-
-    Raises:
-        InputError: missing or broken weights.
-    """
-    try:
-        return load_tensors((path / WEIGHTS).read_bytes())
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path / WEIGHTS} cannot be read as model weights: {error}") from error

@@ -54,7 +54,8 @@ class Program(NamedTuple):
             the scales and of the corrections.
         floats: all float32 weights, and biases, scales and tables.
         words: the same memory as int32.
-        entry: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, 1 where one-hot, conditions.
+        entry: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, 1 where one-hot, and where
+            in `memory` the first layer's output begins.
         divisor: a code is divided by it before it enters as a number (1 for parameters).
     """
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtcrnn.units import PHASED_LEAK
+
 RATIO_ON = 0.2  # share of its period in which a unit is open, at the start of training
 LOG_PERIOD = (1.0, 3.0)  # periods in steps are exp(U(1, 3)) at the start, as in the original
-LEAK = 0.001  # openness of a closed unit at the end of its cycle
 
 
 class PhasedCell(nn.Module):
@@ -29,7 +30,7 @@ class PhasedCell(nn.Module):
         """
         cycle = torch.remainder(times - self.phase, self.period) / self.period
         rising = 2 * cycle / self.ratio_on
-        open_or_closed = torch.where(cycle < self.ratio_on, 2 - rising, LEAK * cycle)
+        open_or_closed = torch.where(cycle < self.ratio_on, 2 - rising, PHASED_LEAK * cycle)
         return torch.where(cycle < self.ratio_on / 2, rising, open_or_closed)
 
     def forward(self, x: Tensor, times: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
