@@ -11,7 +11,7 @@ import torch
 from helpers import tone_set
 from mtcrnn import checkpoint, training
 from mtcrnn.config import Net, Tier, Train
-from mtcrnn.distributed import World
+from mtcrnn.distributed import World, choose_device
 from mtcrnn.errors import InputError
 from mtcrnn.launch import Place, place
 from mtcrnn.runlog import read_log
@@ -112,3 +112,13 @@ def test_a_lost_process_ends_the_others_with_one_line(monkeypatch):
     monkeypatch.setattr(torch.distributed, "all_reduce", broken)
     with pytest.raises(InputError, match="another process of this run has ended"):
         World(0, 2).any(False)
+
+
+def test_devices_that_are_not_there(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(InputError, match="--device cuda: torch finds no GPU here; leave it out, or install a CUDA"):
+        choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
+    assert choose_device("cpu") == torch.device("cpu")

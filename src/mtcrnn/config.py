@@ -121,6 +121,9 @@ class Train:
     precision: Literal["float32", "bf16"] = option(
         "arithmetic: float32, or mixed (bf16 products, float32 weights and losses)", "float32"
     )
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "cpu, cuda (a GPU of NVIDIA or AMD), or auto (a GPU where there is one)", "auto"
+    )
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
     ss: float | None = option("scheduled sampling: the teacher forcing rate moves linearly to this one", None)
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
@@ -178,6 +181,9 @@ class Generate:
     )
     precision: Literal["auto", "float32", "int8"] = option(
         "of the weights: float32 (exact), int8 (for large nets), or auto (float32 where it can be played live)", "auto"
+    )
+    device: Literal["auto", "cpu", "cuda"] = option(
+        "cuda takes a GPU (by torch: for large batches); auto does so for --engine torch where there is one", "auto"
     )
     out: str = option("output name without ending; _0, _1, ... are added for a batch", "generated")
     save: bool = option("also save the generated sound as .npy (parameters always are)", False)

@@ -71,16 +71,27 @@ class World:
         return tensor
 
 
+def choose_device(kind: str) -> torch.device:
+    """cpu, cuda, or for auto a GPU where there is one. Raises InputError where cuda is asked for and there is none."""
+    there = kind != "cpu" and torch.cuda.is_available()
+    if kind == "cuda" and not there:
+        raise InputError("--device cuda: torch finds no GPU here; leave it out, or install a CUDA build of torch")
+    return torch.device("cuda" if there else "cpu")
+
+
 @contextmanager
-def join() -> Iterator[World]:
+def join(kind: str = "auto") -> Iterator[World]:
     """Meet the other processes, if this one was started beside others; leave them at the end.
+
+    Args:
+        kind: of device, see `choose_device`.
 
     Raises:
         InputError: more processes on a machine than it has GPUs, or the others cannot be reached.
     """
     where = place()
-    device = torch.device("cpu")
-    if torch.cuda.is_available():
+    device = choose_device(kind)
+    if device.type == "cuda":
         if where.local_rank >= torch.cuda.device_count():
             raise InputError(
                 f"process {where.local_rank} of this machine has no GPU of its own: there are "

@@ -1,11 +1,11 @@
-"""Level 3: the readable torch reference behind the playable interface: init, prime, render.
+"""Level 3: the readable torch reference (and the player for GPUs) behind the playable interface: init, prime, render.
 
 Everything here is in the user's units: audio as float32 in [-1, 1], parameters as the user labelled them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +47,7 @@ class Player:
     def __init__(self, model: Model, temperature: float = 1.0) -> None:
         self.model = model
         self.temperature = temperature
+        self._step: _Step | None = None
         model.module.eval()
 
     def init(self, seed: int, batch: int = 1) -> PlayState:
@@ -93,14 +94,76 @@ class Player:
         model, batch, T = self.model, len(state.last), conditions.shape[1]
         x = torch.from_numpy(model.normalise_conditions(conditions, batch, T)).to(model.device)
         u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.output.draws)).to(x.device)
-        last, net = state.last, state.net
-        out = torch.empty((batch, T, last.shape[2]), dtype=last.dtype, device=last.device)
+        out = torch.empty((batch, T, state.last.shape[2]), dtype=state.last.dtype, device=x.device)
+        step = self._step_for(state)
         with _one_thread():
             for t in range(T):
-                raw, net = model.net(model.features(last, x[:, t : t + 1]), net)
-                last = model.output.sample(raw, self.temperature, u[:, t : t + 1])
-                out[:, t : t + 1] = last
+                out[:, t : t + 1] = step(x[:, t : t + 1], u[:, t : t + 1])
+        last, net = step.state()
         return model.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
+
+    def _step_for(self, state: PlayState) -> _Step:
+        """The step of the last block again if it fits, from this state on."""
+        key = len(state.last), self.temperature
+        if self._step is None or self._step.key != key:
+            self._step = _Step(key, self.model, state)
+        self._step.start(state)
+        return self._step
+
+
+class _Step:
+    """One step over tensors that stay in their place, so that a GPU can replay it as one CUDA graph.
+
+    Else a GPU, where a step is a dozen small kernels, waits for their launches most of the time.
+    """
+
+    def __init__(self, key: tuple[int, float], model: Model, state: PlayState) -> None:
+        self.key, self.model = key, model
+        batch, temperature = key
+        tier, device = model.config.tier, model.device
+        self.temperature = temperature
+        self.last, self.net = torch.empty_like(state.last), tuple(torch.empty_like(part) for part in state.net)
+        self.x = torch.zeros((batch, 1, tier.cond_size), device=device)
+        self.u = torch.zeros((batch, 1, model.output.draws), device=device)
+        self.replay = self._compute
+        if device.type == "cuda":
+            self.start(state)
+            self.replay = self._captured()
+
+    def start(self, state: PlayState) -> None:
+        """Go on from this state."""
+        for mine, given in zip((self.last, *self.net), (state.last, *state.net), strict=True):
+            mine.copy_(given)
+
+    def state(self) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Copies of the newest value and the net's state."""
+        return self.last.clone(), tuple(part.clone() for part in self.net)
+
+    def __call__(self, x: Tensor, u: Tensor) -> Tensor:
+        """The next value [B, 1, G] from conditions [B, 1, C] and uniforms [B, 1, draws]; overwritten by the next."""
+        self.x.copy_(x)
+        self.u.copy_(u)
+        self.replay()
+        return self.last
+
+    def _compute(self) -> None:
+        raw, net = self.model.net(self.model.features(self.last, self.x), self.net)
+        self.last.copy_(self.model.output.sample(raw, self.temperature, self.u))
+        for mine, new in zip(self.net, net, strict=True):
+            mine.copy_(new)
+
+    def _captured(self) -> Callable[[], None]:
+        """`_compute` as a CUDA graph, after three runs on a stream of its own, as torch's notes on CUDA graphs ask."""
+        stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for _ in range(3):
+                self._compute()
+        torch.cuda.current_stream().wait_stream(stream)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._compute()
+        return graph.replay
 
 
 @contextmanager

@@ -90,11 +90,15 @@ def _open(
 
 def _player(options: Generate, config: ModelConfig, source: Path | Model) -> Player | Engine:
     """What renders a model in a folder, or one of the original. Only the reference and the latter need torch."""
-    if options.engine == "torch":
+    if options.engine == "torch" or options.device == "cuda":
         from mtcrnn import checkpoint
+        from mtcrnn.distributed import choose_device
         from mtcrnn.generation import Player
 
-        return Player(checkpoint.load(source) if isinstance(source, Path) else source, options.temp)
+        device = choose_device(options.device)
+        model = checkpoint.load(source) if isinstance(source, Path) else source
+        model.module.to(device)
+        return Player(model, options.temp)
     from mtcrnn.engine import Engine
 
     if isinstance(source, Path):

@@ -53,7 +53,7 @@ def train(tier: Tier, net: Net, options: Train) -> Path:
         raise InputError(f"{folder} already holds a run; choose another --output_dir")
     corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir))
     model = new_model(ModelConfig(tier, net, corpus.ranges), options.rand_seed)
-    with join() as world:
+    with join(options.device) as world:
         return Trainer(model, corpus, options, folder, world).run()
 
 
@@ -92,7 +92,7 @@ def resume(
     data = ParamManager.at(options.data_dir, options.param_dir)
     corpus = Corpus(model.config.tier, data, model.config.ranges)
     folder = runs.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
-    with join() as world:
+    with join(options.device) as world:
         trainer = Trainer(model, corpus, options, folder, world, end)
         trainer.restore(state)
         return trainer.run()
