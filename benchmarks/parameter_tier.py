@@ -36,7 +36,8 @@ def main() -> None:
     numbers = {"sample_rate": 125, "hidden_size": 48, "num_steps": 600, "seq_len": 480, "prime": 8}
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--tfr", type=float, default=0.8)
+    parser.add_argument("--tfr", type=float, default=1.0)
+    parser.add_argument("--ss", type=float, default=0.8)
     args = parser.parse_args()
     tier = Tier(tuple(args.generate), prop=tuple(args.prop), sample_rate=args.sample_rate)
     options = Train(
@@ -49,6 +50,7 @@ def main() -> None:
         carry=False,
         lr_final=0.0001,
         tfr=args.tfr,
+        ss=args.ss,
         holdout=f"file:{args.holdout}",
         checkpoint=args.num_steps,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -72,6 +73,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_quickstart(command("quickstart", "make a texture, train on it, play a glide: all in minutes", _quickstart))
     _add_texture(command("texture", "write a built-in labelled data set", _texture))
     _add_params(commands.add_parser("params", help="make, check and change param files", description="param files"))
+    _add_features(command("features", "measure sounds: loudness, centroid, pitch, MFCCs as parameters", _features))
     add_train(command("train", "train a model on a folder of wavs and param files", run_train))
     add_generate(command("generate", "generate sound from a trained model", run_generate))
     _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
@@ -169,6 +171,27 @@ def _add_params(parser: argparse.ArgumentParser) -> None:
     from mtcrnn import params_cli
 
     params_cli.add_commands(parser)
+
+
+def _add_features(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", type=Path, help="folder of wavs, at any depth, or one wav")
+    parser.add_argument("params", type=Path, nargs="?", help="folder of the param files (left out: beside the wavs)")
+    names = "rmse (loudness), centroid, pitch (with voicing, its probability), mfcc"
+    parser.add_argument("--features", nargs="+", required=True, metavar="NAME", help=names)
+    parser.add_argument("--rate", type=float, default=63.0, help="frames a second [%(default)g]")
+    parser.add_argument("--n_mfcc", type=int, default=13, help="MFCCs [%(default)s]")
+    parser.add_argument("--fmin", type=float, default=65.0, help="lowest pitch, in Hz [%(default)g]")
+    parser.add_argument("--fmax", type=float, default=2100.0, help="highest pitch, in Hz [%(default)g]")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="wavs measured at once [all cores]")
+
+
+def _features(args: argparse.Namespace) -> None:
+    from mtcrnn.features import Settings, write_features
+    from mtcrnn.paramset import ParamManager
+
+    settings = Settings(tuple(args.features), args.rate, args.n_mfcc, args.fmin, args.fmax)
+    measured, left = write_features(ParamManager(args.data, args.params), settings, args.processes)
+    print(f"measured {' '.join(settings.names())} in {measured} wavs; {left} had them already")
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:
