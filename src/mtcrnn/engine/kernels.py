@@ -23,7 +23,7 @@ from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
 from mtcrnn.units import PHASED_LEAK
 
-_jit = njit(nogil=True, error_model="numpy", fastmath={"contract"})
+_jit = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)  # why: see `dots`
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _ZERO, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 2, 127, 128.5))
@@ -204,7 +204,7 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
-_cached = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+_cached = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)
 
 
 def _make_run(sources: int) -> Any:
@@ -244,7 +244,8 @@ def _make_run(sources: int) -> Any:
         wide_vectors()
         memory, team = scratch.memory, scratch.team
         kind, start, size = sampler[0], sampler[1], sampler[2]
-        scratch.ready[:] = False
+        for layer in range(scratch.ready.shape[0]):
+            scratch.ready[layer] = False
         if sources == 0:
             return
         for t in range(conditions.shape[1]):
@@ -257,17 +258,19 @@ def _make_run(sources: int) -> Any:
                 continue
             for s in range(memory.shape[0]):
                 numbers = memory[s, start : start + size]
-                if raw.shape[1] > 0:
-                    raw[s, t] = numbers
+                for j in range(raw.shape[2] if raw.shape[1] > 0 else 0):
+                    raw[s, t, j] = numbers[j]
                 if given.shape[1] > 0:
-                    last[s] = given[s, t]
+                    for g in range(last.shape[1]):
+                        last[s, g] = given[s, t, g]
                 elif kind == 0:
                     last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
                 elif kind == 1:
                     sample_normal(numbers, temperature, u[s, t], last[s])
                 else:
                     sample_mixture(numbers, temperature, u[s, t], last[s])
-                out[s, t] = last[s]
+                for g in range(last.shape[1]):
+                    out[s, t, g] = last[s, g]
 
     return run
 

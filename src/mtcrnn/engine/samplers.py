@@ -15,7 +15,7 @@ from mtcrnn.compiled import expm1_f32
 from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
 from mtcrnn.units import STD_FLOOR
 
-_jit = njit(nogil=True, error_model="numpy")
+_jit = njit(nogil=True, error_model="numpy", _nrt=False)
 _ONE = np.float32(1)
 
 

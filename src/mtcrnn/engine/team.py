@@ -59,7 +59,7 @@ def _look(typingctx, counter):  # type: ignore[no-untyped-def]
     return types.int64(counter), generate
 
 
-@njit(nogil=True)
+@njit(nogil=True, _nrt=False)
 def meet(team: Any) -> None:
     """Wait until all members are here. What one wrote before, the others see behind."""
     place = team.place
