@@ -23,6 +23,8 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from mtcrnn.compiled import BARE
+
 WIDTH = 16  # rows of a block
 TILE = 4  # most blocks of a tile
 SPLIT = 2  # interleaved partial sums of a row; k is padded to a multiple of it
@@ -195,8 +197,7 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
     return multiply
 
 
-# Without Numba's runtime views are not reference counted: the counting, by atomic operations, took 3 of 9 us a step.
-_jit = njit(nogil=True, error_model="numpy", _nrt=False)
+_jit = njit(**BARE)
 _F32_1, _F32_2, _F32_3, _F32_4 = (_tile(blocks, 1, SPLIT, False) for blocks in (1, 2, 3, 4))
 _F32_FOUR_SOUNDS = _tile(2, 4, SPLIT, False), _tile(1, 4, SPLIT, False)
 _I8_1, _I8_2, _I8_3, _I8_4 = (_tile(blocks, 1, SPLIT, True) for blocks in (1, 2, 3, 4))

@@ -16,14 +16,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mtcrnn import compiled
-from mtcrnn.compiled import sigmoid, tanh
+from mtcrnn.compiled import BARE, sigmoid, tanh
 from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
 from mtcrnn.units import PHASED_LEAK
 
-_jit = njit(nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)  # why: see `dots`
+_jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _ZERO, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 2, 127, 128.5))
@@ -204,7 +204,7 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
-_cached = njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"}, _nrt=False)
+_cached = njit(cache=True, **BARE, fastmath={"contract"})
 
 
 def _make_run(sources: int) -> Any:

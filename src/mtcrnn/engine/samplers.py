@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mtcrnn.compiled import expm1_f32
+from mtcrnn.compiled import BARE, expm1_f32
 from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
 from mtcrnn.units import STD_FLOOR
 
-_jit = njit(nogil=True, error_model="numpy", _nrt=False)
+_jit = njit(**BARE)
 _ONE = np.float32(1)
 
 

@@ -15,6 +15,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+from mtcrnn.compiled import BARE
+
 CAN_MEET = hasattr(os, "sched_yield")  # else there are no teams
 _PATIENCE = 2000  # looks at the counter before the core is left to others
 _yield = types.ExternalFunction("sched_yield", types.int32())
@@ -59,7 +61,7 @@ def _look(typingctx, counter):  # type: ignore[no-untyped-def]
     return types.int64(counter), generate
 
 
-@njit(nogil=True, _nrt=False)
+@njit(**BARE)
 def meet(team: Any) -> None:
     """Wait until all members are here. What one wrote before, the others see behind."""
     place = team.place
