@@ -76,6 +76,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_features(command("features", "measure sounds: loudness, centroid, pitch, MFCCs as parameters", _features))
     add_train(command("train", "train a model on a folder of wavs and param files", run_train))
     add_generate(command("generate", "generate sound from a trained model", run_generate))
+    _add_cascade(command("cascade", "play the tiers of a recipe together", _cascade))
     _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
     _add_bench(command("bench", "how fast models play on this machine", _bench))
     _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
@@ -85,6 +86,12 @@ def command_parser() -> argparse.ArgumentParser:
 def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
     """The options of training; `original` takes the 2020 defaults."""
     resume = parser.add_argument_group("going on with a run (everything else comes from the run itself)")
+    if original:
+        parser.set_defaults(recipe=None, tier=None)
+    else:
+        several = parser.add_argument_group("several tiers")
+        several.add_argument("recipe", nargs="?", type=Path, help="a recipe (.toml): train the tiers that it names")
+        several.add_argument("--tier", metavar="NAME", help="only this one")
     resume.add_argument("--model_dir", help="the run's folder or its model/ folder")
     resume.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
     add_options(parser, Tier, "what to generate", original=original)
@@ -108,6 +115,11 @@ def run_train(args: argparse.Namespace) -> None:
     from mtcrnn.runs import read_config
     from mtcrnn.training import resume, train
 
+    if args.recipe:
+        _train_recipe(args)
+        return
+    if args.tier:
+        raise InputError(f"--tier {args.tier} goes with a recipe: mtcrnn train RECIPE --tier {args.tier}")
     if args.model_dir:
         saved = resume(
             args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args)}, typed(Train, args), sizes(args)
@@ -121,8 +133,28 @@ def run_train(args: argparse.Namespace) -> None:
     if not leads():
         return
     print(f"saved {saved}")
-    settings = " ".join(f"{name}=VALUE" for name in read_config(saved).tier.prop)
-    print(f"next: mtcrnn generate --model_dir {saved.parent}" + (f" --set {settings}" if settings else ""))
+    print(f"next: mtcrnn generate --model_dir {saved.parent}{_settings(read_config(saved).tier.prop)}")
+
+
+def _settings(names: Sequence[str]) -> str:
+    """How to set parameters, for the end of a command."""
+    return " --set " + " ".join(f"{name}=VALUE" for name in names) if names else ""
+
+
+def _train_recipe(args: argparse.Namespace) -> None:
+    """Train the tiers of a recipe."""
+    from mtcrnn.recipe import read_recipe
+    from mtcrnn.recipe_training import train_recipe
+
+    fixed = [*typed(Tier, args), *typed(Net, args), *(["model_dir"] if args.model_dir else [])]
+    if fixed:
+        raise InputError(f"--{fixed[0]} does not go with a recipe, which says that for each tier")
+    recipe = read_recipe(args.recipe, typed(Train, args))
+    saved = train_recipe(recipe, args.tier)
+    if leads():
+        for path in saved.values():
+            print(f"saved {path}")
+        print(f"next: mtcrnn cascade {args.recipe}{_settings(recipe.controls)}")
 
 
 def run_generate(args: argparse.Namespace) -> None:
@@ -192,6 +224,28 @@ def _features(args: argparse.Namespace) -> None:
     settings = Settings(tuple(args.features), args.rate, args.n_mfcc, args.fmin, args.fmax)
     measured, left = write_features(ParamManager(args.data, args.params), settings, args.processes)
     print(f"measured {' '.join(settings.names())} in {measured} wavs; {left} had them already")
+
+
+def _add_cascade(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("recipe", type=Path, help="the recipe (.toml), its tiers trained")
+    parser.add_argument("--seconds", type=float, default=10.0, metavar="X", help="length of the sound [%(default)g]")
+    temp = "temperature of all tiers, or of one: TIER=X"
+    parser.add_argument("--temp", dest="temperatures", nargs="+", default=[], metavar="X", help=temp)
+    given = "play a file in a tier's place: .npy at its rate, or a param file"
+    parser.add_argument("--from", dest="given", nargs="+", default=[], metavar="TIER=FILE", help=given)
+    only = "batch_size seed seed_start param_dir paramvect external_array external_sr set precision out rand_seed"
+    add_options(parser, Generate, "controls, priming and output", only=only.split())
+
+
+def _cascade(args: argparse.Namespace) -> None:
+    from mtcrnn.recipe import read_recipe
+    from mtcrnn.recipe_rendering import parse_files, parse_temperatures, render_recipe
+
+    recipe = read_recipe(args.recipe)
+    common, own = parse_temperatures(args.temperatures, list(recipe.tiers))
+    options = Generate(str(args.recipe), temp=common, **typed(Generate, args))
+    for path in render_recipe(recipe, options, args.seconds, own, parse_files(args.given)):
+        print(f"wrote {path}")
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:

@@ -45,7 +45,7 @@ class Player:
     """
 
     def __init__(self, model: Model, temperature: float = 1.0) -> None:
-        self.model = model
+        self.model, self.config = model, model.config
         self.temperature = temperature
         self._step: _Step | None = None
         model.module.eval()

@@ -7,25 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
 
 class Stop:
-    """Whether somebody wants the run to end."""
+    """Whether somebody wants the run to end; the handler of the signals that say so.
 
-    wanted = False
+    Attributes:
+        wanted: True from the first signal on.
+        outer: the stop of a longer run that this one is part of; it is told too.
+    """
+
+    def __init__(self, outer: Stop | None = None) -> None:
+        self.wanted, self.outer = False, outer
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """The first signal is a wish, a second one interrupts at once."""
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+        if self.outer is not None:
+            self.outer.wanted = True
 
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
     """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one interrupts at once."""
-    stop = Stop()
-
-    def wish(signum: int, frame: FrameType | None) -> None:
-        if stop.wanted:
-            raise KeyboardInterrupt
-        stop.wanted = True
-
+    outer = signal.getsignal(signal.SIGINT)
+    stop = Stop(outer if isinstance(outer, Stop) else None)
     try:
-        before = {number: signal.signal(number, wish) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, stop) for number in SIGNALS}
     except ValueError:  # not the main thread: nobody can press Ctrl-C here
         before = {}
     try:

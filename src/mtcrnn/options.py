@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import typing
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
@@ -15,7 +15,13 @@ T = TypeVar("T")
 
 
 def add_options(
-    parser: argparse.ArgumentParser, cls: type, title: str, *, original: bool = False, inherit: bool = False
+    parser: argparse.ArgumentParser,
+    cls: type,
+    title: str,
+    *,
+    original: bool = False,
+    inherit: bool = False,
+    only: Collection[str] | None = None,
 ) -> None:
     """Add an option for every field of a config class. One that is left out is absent from the parsed namespace.
 
@@ -25,10 +31,11 @@ def add_options(
         title: the heading in the help text.
         original: the help shows the 2020 code's defaults where they differ.
         inherit: what is left out comes from a saved model, so the help shows no defaults.
+        only: these fields (left out: all).
     """
     group = parser.add_argument_group(title)
     hints = typing.get_type_hints(cls)
-    for spec in fields(cls):
+    for spec in (spec for spec in fields(cls) if only is None or spec.name in only):
         default = defaults(cls, original).get(spec.name, MISSING)
         group.add_argument(
             f"--{spec.name}",

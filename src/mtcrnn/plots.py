@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -116,13 +117,26 @@ def sound_panels(samples: NDArray[np.float32], sample_rate: int, name: str) -> l
     return [waveform, spectrogram]
 
 
-def curve_panel(times: NDArray[np.float64], values: NDArray[np.float64], label: str) -> Draw:
+def curve_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) -> Draw:
     """One curve [L] over time in seconds, in the user's units."""
 
     def draw(ax: Axes) -> None:
         ax.plot(times, values)
         ax.set_ylabel(label)
         ax.grid(alpha=0.3)
+
+    return draw
+
+
+def rows_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) -> Draw:
+    """Many curves [L, C] over time in seconds as the rows of one image, each scaled to its own range."""
+    low, high = values.min(axis=0), values.max(axis=0)
+    scaled = ((values - low) / np.where(high > low, high - low, 1)).T
+
+    def draw(ax: Axes) -> None:
+        extent = (float(times[0]), float(times[-1]), -0.5, len(scaled) - 0.5)
+        ax.imshow(scaled, origin="lower", aspect="auto", extent=extent, cmap="viridis", interpolation="nearest")
+        ax.set_ylabel(label)
 
     return draw
 

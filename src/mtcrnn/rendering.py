@@ -20,11 +20,10 @@ from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.paramset import make_param
+from mtcrnn.playable import Playable
 from mtcrnn.rng import fresh_seed
 
 if TYPE_CHECKING:
-    from mtcrnn.engine import Engine
-    from mtcrnn.generation import Player
     from mtcrnn.model import Model
 
 log = logging.getLogger(__name__)
@@ -71,25 +70,30 @@ def generate(
     return _write(stem, values, config, options)
 
 
-def _open(
-    options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]
-) -> tuple[ModelConfig, Player | Engine]:
+def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> tuple[ModelConfig, Playable]:
     """The model of ours that the options name, or of the original, whose sizes are only in `typed`, and its player."""
     pickled = runs.find_original(options.model_dir, options.step)
     if pickled is not None and not runs.steps(pickled.parent):
         from mtcrnn import original
 
         model = original.load(pickled, {**typed, **sizes})
-        return model.config, _player(options, model.config, model)
+        return model.config, open_player(options, model.config, model)
     path = runs.find(options.model_dir, options.step)
     config = runs.read_config(path)
     check_agreement(config.tier, config.net, typed)
     check_sizes(config.tier, sizes)
-    return config, _player(options, config, path)
+    return config, open_player(options, config, path)
 
 
-def _player(options: Generate, config: ModelConfig, source: Path | Model) -> Player | Engine:
-    """What renders a model in a folder, or one of the original. Only the reference and the latter need torch."""
+def open_player(options: Generate, config: ModelConfig, source: Path | Model, share: float = 1.0) -> Playable:
+    """What renders a model in a folder, or one of the original. Only the reference and the latter need torch.
+
+    Args:
+        options: engine, device, precision and temperature.
+        config: the model's.
+        source: its folder, or the model itself.
+        share: of a core's time that it may take where it is played live.
+    """
     if options.engine == "torch" or options.device == "cuda":
         from mtcrnn import checkpoint
         from mtcrnn.distributed import choose_device
@@ -105,7 +109,7 @@ def _player(options: Generate, config: ModelConfig, source: Path | Model) -> Pla
         weights = runs.read_weights(source)
     else:
         weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
-    engine = Engine(config, weights, options.temp, options.precision)
+    engine = Engine(config, weights, options.temp, options.precision, share=share)
     if options.precision == "auto" and engine.precision == "int8":
         log.warning("the net is large: its weights are taken as int8 (--precision float32 is exact, and slower)")
     return engine

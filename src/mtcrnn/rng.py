@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     TEXTURE = 7
     STREAMS = 8
     NOISE = 9
+    CASCADE = 10
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -61,6 +61,7 @@ class Engine(Units):
         temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest value.
         precision: float32, int8 matrices, or auto, see `choose_precision`.
         threads: most cores to take, for the sounds of a batch or for one sound of a large net.
+        share: of a core's time that it may take where it is played live.
 
     Attributes:
         precision: float32 or int8.
@@ -76,10 +77,11 @@ class Engine(Units):
         temperature: float = 1.0,
         precision: Precision = "auto",
         threads: int | None = None,
+        share: float = 1.0,
     ) -> None:
         super().__init__(config)
         self.temperature = temperature
-        self.precision = choose_precision(config, weights) if precision == "auto" else precision
+        self.precision = choose_precision(config, weights, share) if precision == "auto" else precision
         if self.precision == "int8" and not has_vnni():
             log.warning("this CPU has no 512-bit VNNI instruction: int8 works, in a slower form")
         self.threads = threads or _cores()
@@ -253,8 +255,10 @@ def _aligned(rows: int, columns: int, dtype: type) -> NDArray[Any]:
     return spare[first : first + rows * columns].reshape(rows, columns)
 
 
-def choose_precision(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]]) -> Literal["float32", "int8"]:
-    """float32 where a core reads the weights fast enough for the model's rate, else int8."""
+def choose_precision(
+    config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], share: float = 1.0
+) -> Literal["float32", "int8"]:
+    """float32 where a core reads the weights fast enough for the model's rate in a `share` of its time, else int8."""
     size = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("inward"))
     fast_enough = CACHED_RATE if size <= CACHE_BYTES else MEMORY_RATE
-    return "float32" if size * config.tier.sample_rate <= fast_enough else "int8"
+    return "float32" if size * config.tier.sample_rate <= share * fast_enough else "int8"
