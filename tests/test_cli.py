@@ -148,7 +148,7 @@ BAD_TRAINING = {
     "cond_size": (None, [*TRAIN, "--cond_size", 3], "--cond_size is 3, but it must be 1 (--prop pitch)"),
     "gen_size": (None, [*TRAIN, "--gen_size", 3], "--gen_size is 3, but it must be 1 (--generate audio)"),
     "gen_size one hot": (None, [*TRAIN, "--onehot", "--gen_size", 1], "--gen_size is 1, but it must be 16"),
-    "unknown option": (None, [*TRAIN, "--batchsize", 3], "unrecognized arguments: --batchsize 3"),
+    "unknown option": (None, [*TRAIN, "--batchsize", 3], "unrecognized arguments: --batchsize"),
     "no number": (None, [*TRAIN, "--lr", "fast"], "argument --lr: invalid float value: 'fast'"),
     "tfr": (None, [*TRAIN, "--tfr", 1.5], "--tfr is 1.5; it must be 0 to 1"),
     "steps": (None, [*TRAIN, "--num_steps", 0], "--num_steps is 0; it must be above 0"),

@@ -105,7 +105,7 @@ def test_circles_missing_tiers_and_files(recipe, tmp_path):
         read_recipe(tmp_path / "none.toml")
     circle = '[tiers.round]\ngenerate = ["note"]\nprop = ["loud"]\nsample_rate = 50\n'
     recipe.write_text(recipe.read_text().replace('controls = ["note"]', "") + circle)
-    with pytest.raises(InputError, match="tiers go in a circle: (curves -> round|round -> curves)"):
+    with pytest.raises(InputError, match=r"tiers go in a circle: (curves -> round|round -> curves)"):
         read_recipe(recipe)
     recipe.write_text("controls = []")
     with pytest.raises(InputError, match=r"names no tiers; each is a table \[tiers.NAME\]"):
