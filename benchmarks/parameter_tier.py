@@ -1,6 +1,6 @@
 """Is a parameter tier as lively as its data? Held-out likelihood against a constant Gaussian, and sampled variance.
 
-    python benchmarks/parameter_tier.py DATA PARAMS OUT --generate rmse centroid --prop fill --holdout NAME [--net gru]
+    python benchmarks/parameter_tier.py DATA PARAMS OUT --generate rmse centroid --prop note gate --holdout NAME
 
 Trains on whole files of curves but one; prints the held-out file's nats per value beside those of the best constant
 Gaussian (fitted on that very file), and the variance of curves sampled under each file's own conditions, primed with
@@ -33,11 +33,10 @@ def main() -> None:
     parser.add_argument("--prop", nargs="+", required=True)
     parser.add_argument("--holdout", required=True, help="stem of the wav that is held out")
     parser.add_argument("--net", default="gru")
-    numbers = {"sample_rate": 125, "hidden_size": 48, "num_steps": 600, "seq_len": 480, "prime": 8}
+    numbers = {"sample_rate": 125, "hidden_size": 48, "num_steps": 1800, "seq_len": 499, "prime": 8}
     for name, default in numbers.items():
         parser.add_argument(f"--{name}", type=int, default=default)
-    parser.add_argument("--tfr", type=float, default=1.0)
-    parser.add_argument("--ss", type=float, default=0.8)
+    parser.add_argument("--tfr", type=float, default=0.9)
     args = parser.parse_args()
     tier = Tier(tuple(args.generate), prop=tuple(args.prop), sample_rate=args.sample_rate)
     options = Train(
@@ -50,7 +49,6 @@ def main() -> None:
         carry=False,
         lr_final=0.0001,
         tfr=args.tfr,
-        ss=args.ss,
         holdout=f"file:{args.holdout}",
         checkpoint=args.num_steps,
     )

@@ -85,6 +85,31 @@ def test_from_names_writes_ranges_and_keeps_other_parameters(tmp_path, capsys):
     assert file.params["other"].values == [5, 6]
 
 
+def test_from_names_with_a_pattern_of_ones_own(tmp_path, capsys):
+    for note in (70, 71):
+        write_wav(tmp_path / f"brass_018-0{note}-127.wav", np.zeros(500))
+    code, out, _ = run_cli(capsys, "params", "from-names", tmp_path, r"--pattern=-(?P<note>\d+)-")
+    assert (code, out) == (0, "note: 2 values from 70 to 71\nlabelled 2 wavs\n")
+    assert ParamFile.read(tmp_path / "brass_018-070-127.params").params["note"].values == [70, 70]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("(", "--pattern '(' is no regular expression: "),
+        ("x(?P<note>.)", "a-1.wav has no labels in its name (--pattern 'x(?P<note>.)' does not match)"),
+        ("-.", "--pattern '-.' names no parameter; write (?P<NAME>...) around its number"),
+        ("(?P<note>.)-", "--pattern '(?P<note>.)-' finds no number for every group in 'a-1'"),
+    ],
+)
+def test_patterns_that_do_not_work(tmp_path, capsys, pattern, message):
+    write_wav(tmp_path / "a-1.wav", np.zeros(500))
+    code, _, error = run_cli(capsys, "params", "from-names", tmp_path, f"--pattern={pattern}")
+    assert code == 2
+    assert error.startswith(f"mtcrnn: error: {message}")
+    assert not list(tmp_path.glob("*.params"))
+
+
 def test_from_names_writes_nothing_where_a_name_does_not_fit(tmp_path, capsys):
     write_wav(tmp_path / "x_p64.00.wav", np.zeros(500))
     code, _, err = run_cli(capsys, "params", "from-names", tmp_path, "--range", "q", "0", "1")

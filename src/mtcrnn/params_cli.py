@@ -44,6 +44,9 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "LOW", "HIGH"),
         help="range of a parameter, minval and maxval (left out: the range of the labels)",
     )
+    names.add_argument(
+        "--pattern", help="other labels: a regular expression with a group (?P<NAME>...) for each number"
+    )
     names.set_defaults(run=_from_names)
 
 
@@ -105,6 +108,6 @@ def _from_names(args: argparse.Namespace) -> None:
         except ValueError as error:
             raise InputError(f"--range {name} {low} {high}: LOW and HIGH must be numbers") from error
     manager = _manager(args)
-    for name, values in manager.from_names(ranges).items():
+    for name, values in manager.from_names(ranges, args.pattern).items():
         print(f"{name}: {len(values)} values from {values[0]:g} to {values[-1]:g}")
     print(f"labelled {len(manager.wavs())} wavs")

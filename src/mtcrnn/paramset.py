@@ -104,11 +104,15 @@ class ParamManager:
                 problems.append(f"parameter {name!r} is missing from {len(lacking)} files: {listing(lacking)}")
         return problems
 
-    def from_names(self, ranges: Mapping[str, tuple[float, float]]) -> dict[str, list[float]]:
+    def from_names(
+        self, ranges: Mapping[str, tuple[float, float]], pattern: str | None = None
+    ) -> dict[str, list[float]]:
         """Write constant parameters read from the wavs' names; keeps other parameters that a file already has.
 
         Args:
             ranges: minval and maxval by parameter name.
+            pattern: a regular expression to search the names for, with a named group for each parameter; None: the
+                spellings that `labels_of` knows.
 
         Returns:
             The sorted distinct values found, by parameter name.
@@ -116,12 +120,15 @@ class ParamManager:
         Raises:
             InputError: a name without labels, files whose labels differ, or a range for a name that no file has.
         """
-        labels = {wav: labels_of(wav.stem) for wav in self.wavs()}
+        labels = {wav: labels_of(wav.stem, pattern) for wav in self.wavs()}
         found: dict[str, list[float]] = {}
         first = next(iter(labels))
         for wav, values in labels.items():
             if not values:
-                raise InputError(f"{wav.name} has no labels in its name (like name_p76.00.wav or Name--p-76.00.wav)")
+                wanted = (
+                    f"--pattern {pattern!r} does not match" if pattern else "like name_p76.00.wav or Name--p-76.wav"
+                )
+                raise InputError(f"{wav.name} has no labels in its name ({wanted})")
             if values.keys() != labels[first].keys():
                 raise InputError(
                     f"{wav.name} is labelled {listing(values)}, but {first.name} is labelled {listing(labels[first])}"
@@ -162,16 +169,34 @@ def make_param(times: list[float], values: list[float], **others: Any) -> Param:
         raise InputError(explain(error)) from error
 
 
-def labels_of(stem: str) -> dict[str, float]:
-    """Parameters written into a file name, in either spelling found in the wild.
+def labels_of(stem: str, pattern: str | None = None) -> dict[str, float]:
+    r"""Parameters written into a file name, in either spelling found in the wild, or as a regular expression says.
+
+    Raises:
+        InputError: a pattern that is none, names no groups, or finds something else than numbers.
 
     >>> labels_of("name_p76.00_a00.30")
     {'p': 76.0, 'a': 0.3}
     >>> labels_of("Name--rate_exp-00.50--cf-01.00--v-000")
     {'rate_exp': 0.5, 'cf': 1.0, 'v': 0.0}
+    >>> labels_of("brass_acoustic_018-070-127", r"-(?P<note>\d+)-(?P<velocity>\d+)")
+    {'note': 70.0, 'velocity': 127.0}
     """
-    pattern = _LONG if "--" in stem else _SHORT
-    return {name: float(value) for name, value in pattern.findall(stem)}
+    if pattern is None:
+        spelling = _LONG if "--" in stem else _SHORT
+        return {name: float(value) for name, value in spelling.findall(stem)}
+    try:
+        found = re.search(pattern, stem)
+    except re.error as error:
+        raise InputError(f"--pattern {pattern!r} is no regular expression: {error}") from error
+    if found is None:
+        return {}
+    if not found.groupdict():
+        raise InputError(f"--pattern {pattern!r} names no parameter; write (?P<NAME>...) around its number")
+    try:
+        return {name: float(value) for name, value in found.groupdict().items()}
+    except (TypeError, ValueError) as error:
+        raise InputError(f"--pattern {pattern!r} finds no number for every group in {stem!r}") from error
 
 
 def _check_name(name: str) -> None:
