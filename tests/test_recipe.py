@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers import run_cli, write_params, write_wav
+from helpers import ROOT, run_cli, write_params, write_wav
 from mtcrnn import runs, training
 from mtcrnn.cascade import Cascade
 from mtcrnn.errors import InputError
@@ -248,3 +248,8 @@ def test_a_cascade_is_what_the_recipe_says(recipe, capsys):
     cascade = open_cascade(read_recipe(recipe), Generate("x"), {"curves": 0.5}, {})
     assert isinstance(cascade, Cascade)
     assert [cascade.players[name].temperature for name in cascade.order] == [0.5, 1.0]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
+def test_our_recipes_are_whole(path):
+    assert read_recipe(path).audio()
