@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model
-from mtcrnn.config import NET_NAMES, canonical_net
+from mtcrnn.config import NET_NAMES, Net, canonical_net
 from mtcrnn.errors import InputError
 from mtcrnn.model import Model, new_model
 from mtcrnn.nets import NETS, make_net
@@ -30,7 +30,7 @@ def step_by_step_gru(net, x, h):
 
 
 def test_gru_is_its_equations():
-    net = make_net("gru", 3, 5, 7, 2).double()
+    net = make_net(Net("gru", 5, 2), 3, 7).double()
     x = torch.randn(4, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     raw, (h,) = net(x, net.init_state(4))
     expected, h_expected = step_by_step_gru(net, x, torch.zeros(2, 4, 5, dtype=torch.float64))
@@ -40,8 +40,8 @@ def test_gru_is_its_equations():
 
 @pytest.mark.parametrize("name", NETS)
 def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name):
-    net = make_net(name, 3, 5, 7, 2).double()
-    x = torch.randn(2, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    net = make_net(Net(name, 5, 2, frame_size=4), 3, 7).double()
+    x = torch.rand(2, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     whole, end = net(x, net.init_state(2))
     for sizes in ([1] * 9, [4, 5], [8, 1]):
         state, pieces = net.init_state(2), []

@@ -185,7 +185,7 @@ def test_every_net_of_the_original_equals_a_step_by_step_reading(tmp_path, net, 
 
 
 def test_the_cases_are_all_nets():
-    assert {NET_NUMBERS[int(net)] for net, plstm in CASES if not plstm} | {"phased-lstm"} == set(NET_NAMES)
+    assert {NET_NUMBERS[int(net)] for net, plstm in CASES if not plstm} | {"phased-lstm", "frame"} == set(NET_NAMES)
 
 
 def test_import_reads_args_txt_and_the_result_plays_like_the_pickle(tmp_path, capsys, monkeypatch):

@@ -24,7 +24,7 @@ sample_rate = 1000
 mulaw_channels = 16
 hidden_size = 8
 n_layers = 1
-seq_len = 40
+seq_len = 48
 batch_size = 2
 num_steps = 3
 

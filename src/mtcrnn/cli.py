@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from mtcrnn.config import Generate, Net, Tier, Train
 from mtcrnn.errors import InputError
 from mtcrnn.launch import leads
-from mtcrnn.options import add_options, add_sizes, build, check_sizes, sizes, typed
+from mtcrnn.options import add_options, add_sizes, build, check_sizes, for_tier, sizes, typed
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -129,7 +129,11 @@ def run_train(args: argparse.Namespace) -> None:
             raise InputError(f"--step {args.step} goes with --model_dir, the run to go on with")
         tier = build(Tier, args, args.original)
         check_sizes(tier, sizes(args))
-        saved = train(tier, build(Net, args, args.original), build(Train, args, args.original))
+        if args.original:
+            saved = train(tier, build(Net, args, original=True), build(Train, args, original=True))
+        else:
+            options = Train(**for_tier(Train, tier, typed(Train, args)))
+            saved = train(tier, Net(**for_tier(Net, tier, typed(Net, args))), options)
     if not leads():
         return
     print(f"saved {saved}")

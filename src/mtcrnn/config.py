@@ -23,7 +23,7 @@ NET_NUMBERS = (  # the original's --net 0, 1, ...
     "mixture",
     "gru-wide",
 )
-NET_NAMES = (*NET_NUMBERS, "phased-lstm")
+NET_NAMES = (*NET_NUMBERS, "phased-lstm", "frame")
 PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
 
 
@@ -82,14 +82,16 @@ class Tier:
 class Net:
     """The network's architecture and size."""
 
-    net: str = option("architecture, by name or by the original's number", "gru")
+    net: str = option("architecture, by name or by the original's number (left out, for sound: frame)", "gru")
     hidden_size: int = option("units of each recurrent layer", 128)
     n_layers: int = option("stacked recurrent layers", 2)
+    frame_size: int = option("samples in a frame (net frame only)", 16)
     plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:
         require(self.hidden_size > 0, "hidden_size", self.hidden_size, "above 0")
         require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
+        require(self.frame_size > 0, "frame_size", self.frame_size, "above 0")
         net = canonical_net(self.net)
         if self.plstm and net not in ("gru", "phased-lstm"):
             raise InputError(f"--plstm goes with net 0 (gru) only, not with {net}")
@@ -100,6 +102,10 @@ class Net:
         """Raise InputError where this net cannot generate what the tier generates."""
         if tier.is_audio and self.net in PARAMETER_NETS:
             raise InputError(f"--net {self.net} generates parameters, not audio")
+        if self.net == "frame" and not tier.is_audio:
+            raise InputError("--net frame generates audio, not parameters")
+        if self.net == "frame" and tier.onehot:
+            raise InputError("--onehot is for other nets: frame reads its newest code as one-hot in any case")
 
 
 @strict
@@ -220,6 +226,13 @@ ORIGINAL: dict[type, dict[str, Any]] = {
         "length": 16000,
         "batch_size": 16,
     },  # its --seq_len, 4000, is shorter than its --length: no priming at all
+}
+
+
+# What is best for sound, where it differs from the defaults, for the classes of which nothing else is said.
+FOR_AUDIO: dict[type, dict[str, Any]] = {
+    Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
+    Train: {"batch_size": 32, "seq_len": 1024},
 }
 
 

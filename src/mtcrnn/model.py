@@ -28,13 +28,7 @@ class Model(Units):
         tier = config.tier
         config.net.check_for(tier)
         self.output = make_output(config)
-        self.net: Any = make_net(
-            config.net.net,
-            tier.gen_size + tier.cond_size,
-            config.net.hidden_size,
-            self.output.size,
-            config.net.n_layers,
-        )
+        self.net: Any = make_net(config.net, tier.gen_size + tier.cond_size, self.output.size)
 
     @property
     def module(self) -> nn.Module:

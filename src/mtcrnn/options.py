@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
-from mtcrnn.config import ORIGINAL, Net, Tier, canonical_net
+from mtcrnn.config import FOR_AUDIO, ORIGINAL, Net, Tier, canonical_net
 from mtcrnn.errors import InputError
 
 T = TypeVar("T")
@@ -87,6 +87,12 @@ def check_agreement(tier: Tier, net: Net, typed: Mapping[str, Any]) -> None:
 def build(cls: type[T], args: argparse.Namespace, original: bool = False) -> T:
     """The config that the parsed options describe, with the defaults for those left out."""
     return cls(**{**defaults(cls, original), **typed(cls, args)})
+
+
+def for_tier(cls: type, tier: Tier, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given options of a class, and those that are best for sound where that does not speak against them."""
+    best = tier.is_audio and not tier.onehot and given.get("net", "frame") == "frame"
+    return {**FOR_AUDIO[cls], **given} if best else dict(given)
 
 
 def typed(cls: type, args: argparse.Namespace) -> dict[str, Any]:

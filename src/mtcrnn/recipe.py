@@ -27,6 +27,7 @@ from mtcrnn import runs
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.errors import InputError, listing, unknown
 from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.options import for_tier
 from mtcrnn.validation import parse
 
 FOLDERS = ("data_dir", "param_dir", "output_dir")
@@ -185,5 +186,8 @@ def _plan(path: Path, name: str, table: Mapping[str, Any], common: Mapping[str, 
         if key not in known:
             raise InputError(f"{where}: {unknown('key', key, known)}")
     parts = [{spec.name: table[spec.name] for spec in fields(cls) if spec.name in table} for cls in (Tier, Net, Train)]
+    tier = parse(Tier, parts[0], where)
+    net = parse(Net, for_tier(Net, tier, parts[1]), where)
+    net.check_for(tier)
     train = {**parts[2], **common, "output_dir": str(Path(common["output_dir"]) / name)}
-    return TierPlan(name, parse(Tier, parts[0], where), parse(Net, parts[1], where), parse(Train, train, where))
+    return TierPlan(name, tier, net, parse(Train, for_tier(Train, tier, train), where))

@@ -123,6 +123,9 @@ class Trainer:
         self.end = end or options.num_steps
         self.output = make_output(model.config, options.loss)
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
+        frame = model.config.net.frame_size if model.config.net.net == "frame" else 1
+        if options.seq_len % frame:
+            raise InputError(f"--seq_len {options.seq_len} is no multiple of --frame_size {frame}")
         self.batch_size = options.batch_size * self.world.size  # of all processes
         self.share = self.world.share(options.batch_size)
         self.training, self.held_out = corpus.split(options.seq_len, options.stride, options.holdout)

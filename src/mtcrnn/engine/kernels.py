@@ -26,7 +26,9 @@ from mtcrnn.units import PHASED_LEAK
 _jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
-_ZERO, _TWO, _LEVELS, _MIDDLE = (np.float32(v) for v in (0, 2, 127, 128.5))
+_TANH, _WITHIN_FRAME, _FRAME = int(Op.TANH), int(Op.WITHIN_FRAME), int(Op.FRAME)
+_FRAMED = 2  # see `Program.entry`
+_ZERO, _ONE, _TWO, _LEVELS, _MIDDLE, _ENDLESS = (np.float32(v) for v in (0, 1, 2, 127, 128.5, np.inf))
 _LEAK = np.float32(PHASED_LEAK)
 
 
@@ -83,12 +85,20 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
 def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
     """ReLU(W (past, condition) + b): past values `last` [G] and `condition` [C] of one sound, into its memory."""
     wide_vectors()
-    table, bias, size, own, onehot, x = program.entry
+    table, bias, size, own, kind, x = program.entry
     w, y = program.floats, row[x : x + size]
+    if kind == _FRAMED:
+        row[x - WIDTH + 1] = last[0]
+        for j in range(size - 1):
+            y[j] = y[j + 1]
+        y[size - 1] = _TWO * last[0] / np.float32(program.divisor) - _ONE
+        for c in range(condition.shape[0]):
+            row[x + size + c] = condition[c]
+        return
     b = w[bias : bias + size]
     for j in range(size):
         y[j] = b[j]
-    if onehot:
+    if kind == 1:
         column = w[table + int(last[0]) * size :][:size]
         for j in range(size):
             y[j] += column[j]
@@ -150,6 +160,17 @@ def _phased_gates(row: Any, w: Any, op: Any) -> None:
 
 
 @_jit
+def _join_frame(row: Any, w: Any, op: Any) -> None:
+    """What a sample of a frame net is made from, of one sound; then the frame has one sample more."""
+    size, made = op[5], row[op[6]]
+    x, y = row[op[1] : op[1] + size], row[op[2] : op[2] + size]
+    b, newest = w[op[3] + int(made) * size :][:size], w[op[4] + int(row[op[6] + 1]) * size :][:size]
+    for j in range(size):
+        x[j] = max(x[j] + y[j] + b[j] + newest[j], _ZERO)
+    row[op[6]] = made + _ONE if made + _ONE < op[7] else _ZERO
+
+
+@_jit
 def _due(op: Any, ready: Any, step: int) -> bool:
     """Whether a product is to be made now: always, or in its turn before or behind a GRU layer's gates."""
     when, layer = op[4], op[5]
@@ -169,10 +190,12 @@ def _elementwise(program: Any, op: Any, row: Any) -> None:
         _phased_gates(row, w, op)
         row[op[7]] += np.float32(op[8])
     elif kind == _BIAS:
-        x, b = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]]
+        x, b, least = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]], _ZERO if op[4] else -_ENDLESS
         for j in range(x.shape[0]):
-            x[j] += b[j]
-    else:
+            x[j] = max(x[j] + b[j], least)
+    elif kind == _FRAME:
+        _join_frame(row, w, op)
+    elif kind == _TANH:
         x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
         for j in range(x.shape[0]):
             y[j] = tanh(x[j])
@@ -184,11 +207,17 @@ def _step(program: Any, scratch: Any, step: int) -> None:
     wide_vectors()
     memory, team = scratch.memory, scratch.team
     part, parts = team.place[0], team.place[1]
-    for i in range(program.ops.shape[0]):
-        op = program.ops[i]
+    next_op = 0
+    while next_op < program.ops.shape[0]:
+        op = program.ops[next_op]
+        next_op += 1
         if op[0] == _PRODUCT:
             if _due(op, scratch.ready, step):
-                _multiply(program, op[1], scratch, op[2], op[3])
+                further = int(memory[0, op[6] - 1]) if op[6] else 0
+                _multiply(program, op[1] + further, scratch, op[2], op[3])
+            continue
+        if op[0] == _WITHIN_FRAME:
+            next_op += op[2] if memory[0, op[1]] else 0
             continue
         meet(team)
         if op[0] == _GRU:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.config import Net
+from mtcrnn.config import Net, Tier
 from mtcrnn.engine.dots import TILE, WIDTH
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
@@ -29,11 +29,15 @@ _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MA
 class Op(IntEnum):
     """What an operation does; behind it stand its columns: places in memory, numbers of matrices, starts of vectors."""
 
-    PRODUCT = 0  # matrix, x, y, when, layer: y = W x
+    PRODUCT = (
+        0  # matrix, x, y, when, layer, made: y = W x, W being `made` matrices further on, if there is such a place
+    )
     GRU = 1  # gx, gh, biases, h, H: the gates of a layer, from its two products to its new h
     PHASED_LSTM = 2  # gx, gh, vectors, h, H, c, time, 1 in the last layer (then time goes on)
-    BIAS = 3  # x, bias, size: x += b
+    BIAS = 3  # x, bias, size, 1 for ReLU: x += b
     TANH = 4  # x, y, size: y = tanh x
+    WITHIN_FRAME = 5  # made, n: leave out the next n operations but at a frame's first sample
+    FRAME = 6  # x, y, biases, table, size, made, F: x = ReLU(x + y + b[made] + table[code]), made += 1 (mod F)
 
 
 class When(IntEnum):
@@ -55,7 +59,8 @@ class Program(NamedTuple):
         floats: all float32 weights, and biases, scales and tables.
         words: the same memory as int32.
         entry: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, 1 where one-hot, and where
-            in `memory` the first layer's output begins.
+            in `memory` the first layer's output begins; of a frame net 0, 0, F, 1, 2, and where its last F samples
+            begin, in front of the parameters; `made` and the newest code stand in front of them.
         divisor: a code is divided by it before it enters as a number (1 for parameters).
     """
 
@@ -156,22 +161,23 @@ class Builder:
         """Append an operation."""
         self.ops.append([int(kind), *columns, *[0] * (COLUMNS - 1 - len(columns))])
 
-    def linear(self, x: int, name: str, rows: int, columns: int) -> int:
-        """Y = W x + b of the layer `name`; returns where y is."""
-        return self.dense(x, self.take(f"{name}.weight", rows, columns), self.take(f"{name}.bias", rows))
+    def linear(self, x: int, name: str, rows: int, columns: int, relu: bool = False) -> int:
+        """Y = W x + b of the layer `name`, or ReLU of that; returns where y is."""
+        return self.dense(x, self.take(f"{name}.weight", rows, columns), self.take(f"{name}.bias", rows), relu)
 
-    def dense(self, x: int, weight: NDArray[np.float32], bias: NDArray[np.float32]) -> int:
-        """Y = W x + b; returns where y is."""
+    def dense(self, x: int, weight: NDArray[np.float32], bias: NDArray[np.float32], relu: bool = False) -> int:
+        """Y = W x + b, or ReLU of that; returns where y is."""
         y = self.scratch(len(weight))
         self.add(Op.PRODUCT, self.matrix(weight), x, y)
-        self.add(Op.BIAS, y, self.store(bias), len(weight))
+        self.add(Op.BIAS, y, self.store(bias), len(weight), int(relu))
         return y
 
-    def gru_stack(self, x: int, name: str, layers: int, hidden: int) -> int:
-        """GRU layers; returns where the last one's output is."""
+    def gru_stack(self, x: int, name: str, layers: int, hidden: int, inputs: int | None = None) -> int:
+        """GRU layers, the first of `inputs` numbers (left out: of `hidden`); returns where the last one's output is."""
         gx = self.scratch(3 * hidden)  # of the layer in hand
         for k in range(layers):
-            w_ih, w_hh = (self.take(f"{name}.weight_{part}_l{k}", 3 * hidden, hidden) for part in ("ih", "hh"))
+            w_ih = self.take(f"{name}.weight_ih_l{k}", 3 * hidden, inputs or hidden)
+            w_hh, inputs = self.take(f"{name}.weight_hh_l{k}", 3 * hidden, hidden), None
             b_ih, b_hh = (self.take(f"{name}.bias_{part}_l{k}", 3 * hidden) for part in ("ih", "hh"))
             bias = np.concatenate([b_ih[: 2 * hidden] + b_hh[: 2 * hidden], b_ih[2 * hidden :], b_hh[2 * hidden :]])
             h, gh, layer = self.state(hidden), self.scratch(3 * hidden), sum(op[0] == Op.GRU for op in self.ops)
@@ -232,17 +238,10 @@ def build(
         InputError: a net that the engine does not know; weights that are missing, do not fit or are not finite.
     """
     tier, net = units.config.tier, units.config.net
-    if net.net not in _BODIES:
+    if net.net not in (*_BODIES, "frame"):
         raise InputError(f"the engine does not know the net {net.net}; --engine torch does")
-    hidden, inputs = net.hidden_size, tier.gen_size + tier.cond_size
-    middle = 3 * inputs if net.net == "gru-wide" else hidden
     b = Builder(weights, quantised, _kept(units.config))
-    table = np.zeros((inputs, padded(middle)), np.float32)
-    table[:, :middle] = b.take("inward.weight", middle, inputs).T
-    x = b.scratch(middle)
-    bias = b.store(b.take("inward.bias", middle))
-    entry = [b.store(table), bias, padded(middle), tier.gen_size, int(tier.onehot), x]
-    raw = _BODIES[net.net](b, x, middle, raw_size, net)
+    entry, raw = _frame(b, tier, net, raw_size) if net.net == "frame" else _layers(b, tier, net, raw_size)
     assert b.used == b.kept
     words = b.memory()
     program = Program(
@@ -256,10 +255,46 @@ def build(
     return program, Layout(b.kept, b.size, raw, b.width, b.rows)
 
 
+def _layers(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
+    """A net that begins with ReLU(W (past, conditions) + b): its entry, and where its raw numbers are."""
+    hidden, inputs = net.hidden_size, tier.gen_size + tier.cond_size
+    middle = 3 * inputs if net.net == "gru-wide" else hidden
+    table = np.zeros((inputs, padded(middle)), np.float32)
+    table[:, :middle] = b.take("inward.weight", middle, inputs).T
+    x = b.scratch(middle)
+    bias = b.store(b.take("inward.bias", middle))
+    entry = [b.store(table), bias, padded(middle), tier.gen_size, int(tier.onehot), x]
+    return entry, _BODIES[net.net](b, x, middle, raw_size, net)
+
+
+def _frame(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
+    """The frame net, see `nets.frame`: a matrix for each position, and the GRU only at a frame's first sample."""
+    hidden, F, inputs = net.hidden_size, net.frame_size, net.frame_size + tier.cond_size
+    skip = len(b.ops)
+    made, recent = b.state(2), b.state(inputs)
+    b.add(Op.WITHIN_FRAME, made)
+    h = b.gru_stack(recent, "gru", net.n_layers, hidden, inputs)
+    b.ops[skip][2] = len(b.ops) - skip - 1
+    x, y = b.scratch(hidden), b.scratch(hidden)
+    b.add(Op.PRODUCT, b.matrix(b.take("recent.weight", hidden, inputs)), recent, x)
+    spread = b.take("spread.weight", F * hidden, hidden).reshape(F, hidden, hidden)
+    matrices = [b.matrix(place) for place in spread]
+    b.add(Op.PRODUCT, matrices[0], h, y, When.ALWAYS, 0, made + 1)
+    biases = np.zeros((F, padded(hidden)), np.float32)
+    biases[:, :hidden] = b.take("spread.bias", F * hidden).reshape(F, hidden)
+    table = np.zeros((raw_size, padded(hidden)), np.float32)
+    table[:, :hidden] = b.take("newest.weight", raw_size, hidden)
+    b.add(Op.FRAME, x, y, b.store(biases), b.store(table), padded(hidden), made, F)
+    x = b.linear(x, "hidden", hidden, hidden, relu=True)
+    return [0, 0, F, 1, 2, recent], b.linear(x, "head", raw_size, hidden)
+
+
 def _kept(config: ModelConfig) -> int:
     """Columns of memory for the recurrent states of a net."""
     net, generated = config.net, len(config.tier.generate)
     layer = padded(net.hidden_size) * net.n_layers
+    if net.net == "frame":
+        return layer + WIDTH + padded(net.frame_size + config.tier.cond_size)
     if net.net == "phased-lstm":
         return 2 * layer + WIDTH  # h, c, and the time
     parts = generated if "variables" in net.net else 2 if "moments" in net.net else 1

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from mtcrnn.config import Net
+from mtcrnn.nets.frame import FrameNet
 from mtcrnn.nets.gru import GRUNet
 from mtcrnn.nets.phased_lstm import PhasedLSTMNet
 from mtcrnn.nets.split import SplitNet
@@ -32,7 +34,7 @@ class RecurrentNet(Protocol):
         ...
 
 
-NETS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
+NETS: dict[str, Callable[..., nn.Module]] = {
     "gru": GRUNet,
     "split-moments": partial(SplitNet, by_variable=False, shared=False),
     "split-moments-shared": partial(SplitNet, by_variable=False, shared=True),
@@ -41,9 +43,11 @@ NETS: dict[str, Callable[[int, int, int, int], nn.Module]] = {
     "mixture": partial(GRUNet, squash=True),
     "gru-wide": partial(GRUNet, wide=True),
     "phased-lstm": PhasedLSTMNet,
+    "frame": FrameNet,
 }
 
 
-def make_net(name: str, in_size: int, hidden_size: int, out_size: int, n_layers: int) -> Any:
-    """A net by name, with PyTorch's default initial weights (from torch's global generator)."""
-    return NETS[name](in_size, hidden_size, out_size, n_layers)
+def make_net(net: Net, in_size: int, out_size: int) -> Any:
+    """The net that a config describes, with PyTorch's default initial weights (from torch's global generator)."""
+    own = {"frame_size": net.frame_size} if net.net == "frame" else {}
+    return NETS[net.net](in_size, net.hidden_size, out_size, net.n_layers, **own)
