@@ -79,6 +79,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_cascade(command("cascade", "play the tiers of a recipe together", _cascade))
     _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
     _add_bench(command("bench", "how fast models play on this machine", _bench))
+    _add_evaluate(command("evaluate", "measure a model: held-out bits, how its parameters are followed", _evaluate))
     _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
     return parser
 
@@ -269,6 +270,33 @@ def _import(args: argparse.Namespace) -> None:
     )
     print(f"made {made}")
     print(f"next: mtcrnn generate --model_dir {made.parent}")
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="run or model folder")
+    parser.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
+    parser.add_argument("--data_dir", required=True, help="folder of labelled wavs")
+    parser.add_argument("--param_dir", help="folder of their param files (left out: beside the wavs)")
+    parser.add_argument("--holdout", default="tail", help="what the model has not seen: as in training, or all [tail]")
+    meter = "which of beat, pitch, loudness and centroid measures a parameter (left out: what follows it in the data)"
+    parser.add_argument("--meter", nargs="+", default=[], metavar="NAME=METER", help=meter)
+    parser.add_argument("--out", type=Path, help="a picture of asked against measured")
+    parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from mtcrnn.evaluation import evaluate
+    from mtcrnn.paramset import ParamManager
+    from mtcrnn.reports import evaluation_lines
+
+    meters = dict(word.partition("=")[::2] for word in args.meter)
+    data = ParamManager.at(args.data_dir, args.param_dir)
+    found = evaluate(args.model, data, args.holdout, meters, args.step)
+    if args.out:
+        from mtcrnn.plots import plot_control
+
+        plot_control(found["control"], args.out)
+    print(json.dumps(found, indent=2) if args.json else "\n".join(evaluation_lines(found)))
 
 
 def _add_bench(parser: argparse.ArgumentParser) -> None:

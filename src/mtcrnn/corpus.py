@@ -190,6 +190,19 @@ class Corpus:
             log.warning("left out as too short (%s): %s", limit, listing(short))
         return _windows(training, seq_len, stride), _windows(testing, seq_len, seq_len + 1)
 
+    def held_out(self, holdout: str) -> list[tuple[int, int, int]]:
+        """What is held out: (file, first value, end) of each part; `holdout` as in `split`, or 'all'."""
+        if holdout.startswith("file:"):
+            self._check_holdout_file(holdout.removeprefix("file:"))
+        found = []
+        for i, wav in enumerate(self.names):
+            start, end = int(self.offsets[i]), int(self.offsets[i + 1])
+            if holdout in ("all", f"file:{wav.name}", f"file:{wav.stem}"):
+                found.append((i, start + 1, end))
+            elif holdout == "tail":
+                found.append((i, end - self._tail(end - start), end))
+        return found
+
     def _check_holdout_file(self, name: str) -> None:
         if not any(name in (wav.name, wav.stem) for wav in self.names):
             raise InputError(f"--holdout file:{name}: no such wav; there are {listing(w.name for w in self.names)}")

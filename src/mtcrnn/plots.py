@@ -7,7 +7,7 @@ asked for.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,10 +69,10 @@ def plot_files(files: Sequence[Path], out: Path | None = None, external_sr: floa
     return target
 
 
-def save(panels: Sequence[Draw], x_label: str, path: Path) -> None:
-    """Draw panels under each other on one x axis and write the picture as .png (or what the ending says)."""
+def save(panels: Sequence[Draw], x_label: str, path: Path, share: bool = True) -> None:
+    """Draw panels under each other, on one x axis if they `share` it, as .png (or what the ending says)."""
     figure = Figure(figsize=(11, 1.2 + 1.9 * len(panels)), layout="constrained")
-    axes = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+    axes = figure.subplots(len(panels), 1, sharex=share, squeeze=False)[:, 0]
     for draw, ax in zip(panels, axes, strict=True):
         draw(ax)
     axes[-1].set_xlabel(x_label)
@@ -139,6 +139,27 @@ def rows_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) -> 
         ax.set_ylabel(label)
 
     return draw
+
+
+def plot_control(control: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """What was asked for against what was measured, a panel for each parameter, as `evaluation.evaluate` found it."""
+
+    def panel(one: Mapping[str, Any]) -> Draw:
+        def draw(ax: Axes) -> None:
+            ax.plot(one["asked"], one["asked"], color="0.7", label="asked")
+            for part, mark in ((one, "o"), (one["glide"], "x")):
+                heard = [(a, m) for a, m in zip(part["asked"], part["measured"], strict=True) if m is not None]
+                label = "measured" if part is one else "measured on a glide"
+                ax.plot([a for a, _ in heard], [m for _, m in heard], mark, label=label)
+            ax.set_ylabel(f"{one['parameter']}: {one['meter']}")
+            ax.legend()
+            ax.grid(alpha=0.3)
+
+        return draw
+
+    if not control:
+        raise InputError("no parameter could be measured: there is nothing to draw")
+    save([panel(one) for one in control], "asked", path, share=False)
 
 
 def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:

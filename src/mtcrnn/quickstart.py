@@ -10,6 +10,7 @@ import numpy as np
 from mtcrnn import audio, plots, runs
 from mtcrnn.config import Generate, Net, Tier, Train
 from mtcrnn.files import array_bytes, write_bytes
+from mtcrnn.options import for_tier
 from mtcrnn.rendering import generate
 from mtcrnn.textures import write_texture
 from mtcrnn.training import train
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
-NUM_STEPS, MINUTES = 600, 5.0  # whichever ends first
+NUM_STEPS, MINUTES = 700, 5.0  # whichever ends first
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -30,21 +31,19 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     if not data.exists():
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
-    tier = Tier(prop=("rate",), onehot=True)
+    tier = Tier(prop=("rate",))
     options = Train(  # docs/log.md has the settings that were tried
         data_dir=str(data),
         output_dir=str(out.absolute()),
         num_steps=num_steps or NUM_STEPS,
         minutes=MINUTES,
-        lr=0.004,
-        lr_final=0.0002,
-        batch_size=32,
+        **for_tier(Train, tier, {"lr": 0.002, "lr_final": 0.0001}),
     )
     if runs.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
-        print(f"2/4 training a GRU on it: {options.num_steps} steps, {MINUTES:g} minutes at most")
-        train(tier, Net(), options)
+        print(f"2/4 training on it: {options.num_steps} steps, {MINUTES:g} minutes at most")
+        train(tier, Net(**for_tier(Net, tier, {})), options)
     print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
     glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
     write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))

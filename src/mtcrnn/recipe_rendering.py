@@ -27,7 +27,7 @@ from mtcrnn.rng import fresh_seed
 log = logging.getLogger(__name__)
 
 MOST_PANELS = 4  # a tier with more parameters is drawn as one image
-SLOW_SHARE = 0.1  # of a core's time for each tier that generates parameters; the audio needs the rest
+SLOW_SHARE = 0.05  # of a core's time for each tier that generates parameters; the audio needs the rest
 
 
 def render_recipe(

@@ -1,0 +1,42 @@
+"""Level 3: what was measured, as lines for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+
+def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """What `evaluation.evaluate` found."""
+    nats, bits = found["nats_per_sample"], found["bits_per_sample"]
+    yield f"{found['model']}: held out {nats:.3f} nats, {bits:.3f} bits a sample"
+    for one in found["control"]:
+        yield ""
+        yield from _control_lines(one)
+    stability, speed = found["stability"], found["speed"]
+    real = f"{stability['real']['softest_db']:.0f} to {stability['real']['loudest_db']:.0f} dB"
+    yield f"\n{stability['seconds']:g} s of free running; seconds of the data have {real}"
+    for row in stability["rows"]:
+        at = ", ".join(f"{name} {value:.3g}" for name, value in row["parameters"].items()) or "no parameters"
+        yield (
+            f"{at}: {row['softest_db']:.0f} to {row['loudest_db']:.0f} dB, {row['silent_seconds']} s silent, "
+            f"{row['loud_seconds']} s too loud, DC {row['dc']:+.4f}, {row['full_scale_share']:.2%} at full scale"
+        )
+    yield f"\n{speed['samples_per_s']:,.0f} samples/s, {speed['rtf']:.1f} times real time"
+
+
+def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
+    """One parameter: what was asked for and what was measured, value by value."""
+    yield f"{one['parameter']} by {one['meter']}"
+    yield f"{'value':>9}{'asked':>9}{'measured':>10}{'strength':>10}{'real':>7}"
+    names = ("values", "new", "asked", "measured", "strength", "real_strength")
+    for value, new, asked, measured, strength, real in zip(*(one[name] for name in names), strict=True):
+        mark = "  not in the data" if new else ""
+        yield f"{value:9.3g}{asked:9.3g}{_cell(measured, '10.3g')}{_cell(strength, '10.2f')}{real:7.2f}{mark}"
+    for what, part in (("all values", one), ("glide", one["glide"])):
+        error, correlation = part["median_relative_error"], part["correlation"]
+        yield f"{what}: median error {error:.1%}, correlation {_cell(correlation, '.3f').strip()}"
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "unheard".rjust(10) if value is None else format(value, form)
