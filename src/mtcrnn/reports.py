@@ -22,7 +22,8 @@ def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
             f"{at}: {row['softest_db']:.0f} to {row['loudest_db']:.0f} dB, {row['silent_seconds']} s silent, "
             f"{row['loud_seconds']} s too loud, DC {row['dc']:+.4f}, {row['full_scale_share']:.2%} at full scale"
         )
-    yield f"\n{speed['samples_per_s']:,.0f} samples/s, {speed['rtf']:.1f} times real time"
+    pace = f"{speed['samples_per_s']:,.0f} samples/s, {speed['rtf']:.1f} times real time"
+    yield f"\n{speed['sounds']} sounds at once: {pace}"
 
 
 def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
