@@ -11,6 +11,7 @@ import torch
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set
 from mtcrnn import checkpoint, runs, training
+from mtcrnn.config import Net
 from mtcrnn.errors import InputError
 
 TIER, NET = tiny_config().tier, tiny_config().net
@@ -31,12 +32,13 @@ def data(tmp_path):
     return tone_set(tmp_path / "data")
 
 
+@pytest.mark.parametrize("net", [NET, Net("frame", 8, 2, frame_size=8)], ids=["gru", "frame"])
 @pytest.mark.parametrize(
     "options", [{}, {"carry": False}, {"tfr": 0.6}, {"input_noise": 0.1}], ids=["carried", "plain", "sampled", "noisy"]
 )
-def test_two_halves_equal_the_whole(tmp_path, data, options):
-    training.train(TIER, NET, tiny_train(data, tmp_path / "whole", num_steps=8, checkpoint=4, **options))
-    training.train(TIER, NET, tiny_train(data, tmp_path / "halves", num_steps=4, checkpoint=4, **options))
+def test_two_halves_equal_the_whole(tmp_path, data, options, net):
+    training.train(TIER, net, tiny_train(data, tmp_path / "whole", num_steps=8, checkpoint=4, **options))
+    training.train(TIER, net, tiny_train(data, tmp_path / "halves", num_steps=4, checkpoint=4, **options))
     saved = training.resume(str(tmp_path / "halves"), 0, {}, {}, {})
     assert saved.name == "model_8"
     assert_same(weights(tmp_path / "whole", 8), weights(tmp_path / "halves", 8))
@@ -57,7 +59,7 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, data):
     """SIGKILL at a random moment; docs/log.md tells of more of them."""
     seed = random.randrange(2**32)
     words = ["train", "--data_dir", data, "--prop", "pitch", "--sample_rate", 1000, "--mulaw_channels", 16]
-    words += ["--hidden_size", 8, "--num_steps", 60, "--checkpoint", 3, "--seq_len", 40, "--batch_size", 3]
+    words += ["--hidden_size", 8, "--num_steps", 60, "--checkpoint", 3, "--seq_len", 48, "--batch_size", 3]
     words = [sys.executable, "-m", "mtcrnn", *map(str, words), "--output_dir"]
     done = subprocess.run([*words, tmp_path / "whole"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

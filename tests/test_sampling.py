@@ -48,7 +48,7 @@ def step_loop(model, values, conditions, coins, u):
     return torch.cat(seen, dim=1), torch.stack(losses).mean()
 
 
-CASES = [(AUDIO, net) for net in ("gru", "gru-wide", "phased-lstm")]
+CASES = [(AUDIO, net) for net in ("gru", "gru-wide", "phased-lstm", "frame")]
 CASES += [(PARAMETERS, net) for net in ("gru", "gru-wide", "phased-lstm", *PARAMETER_NETS)]
 
 

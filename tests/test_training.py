@@ -161,3 +161,24 @@ def test_a_held_out_loss_that_rises_again_is_told(tmp_path, monkeypatch, caplog)
     run(tmp_path, num_steps=6)
     assert "the held-out loss was lowest at step 4 (1.500) and is 1.900 now" in caplog.text
     assert "(saved: steps 2, 4, 6)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("tier", "net", "options", "message"),
+    [
+        ({}, {}, {"seq_len": 40}, "--seq_len 40 is no multiple of --frame_size 16"),
+        ({"generate": ("pitch",), "prop": ()}, {}, {}, "--net frame generates audio, not parameters"),
+        ({"onehot": True}, {}, {}, "--onehot is for other nets: frame reads its newest code as one-hot in any case"),
+    ],
+)
+def test_what_does_not_go_with_the_frame_net(tmp_path, tier, net, options, message):
+    data = tone_set(tmp_path / "data")
+    tier = Tier(**{"prop": ("pitch",), "sample_rate": 1000, "mulaw_channels": 16, **tier})
+    with pytest.raises(InputError, match=message):
+        training.train(tier, Net("frame", 8, 1, **net), tiny_train(data, tmp_path / "run", **options))
+    assert not (tmp_path / "run" / "model").exists()
+
+
+def test_a_frame_has_samples():
+    with pytest.raises(InputError, match="--frame_size is 0; it must be above 0"):
+        Net("frame", frame_size=0)

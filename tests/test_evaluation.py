@@ -1,0 +1,168 @@
+"""Evaluation against models whose faults are known."""
+
+import json
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import run_cli, tiny_train, tone_set, write_params, write_wav
+from mtcrnn import checkpoint, evaluation, training
+from mtcrnn.config import Net, Tier
+from mtcrnn.corpus import Corpus
+from mtcrnn.errors import InputError
+from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.paramset import ParamManager
+
+RATE = 8000
+
+
+@dataclass
+class Whistle:
+    """Plays a tone of `wrong` times the frequency that the parameter `hz` asks for; nothing below `deaf`."""
+
+    config: ModelConfig
+    wrong: float = 1.0
+    deaf: float = 0.0
+
+    def init(self, seed, batch=1):
+        return np.zeros((batch, 1))
+
+    def render(self, phase, conditions):
+        hz = conditions[..., 0]
+        phase = phase[:, -1:] + np.cumsum(2 * np.pi * self.wrong * hz / RATE, axis=1)
+        return (0.3 * np.sin(phase) * (hz >= self.deaf)).astype(np.float32)[..., None], phase
+
+
+@pytest.fixture
+def whistles(tmp_path, monkeypatch):
+    """Tones labelled by `hz`, and a `gain` that moves; and the corpus of them."""
+    for name, shorter in {"GRID": 5, "SECONDS": 1.0, "GLIDE_SECONDS": 4.0, "GLIDE_PARTS": 4}.items():
+        monkeypatch.setattr(evaluation, name, shorter)
+    for hz in (200, 300, 400, 800):
+        t = np.arange(RATE) / RATE
+        write_wav(tmp_path / f"w{hz}.wav", 0.3 * np.sin(2 * np.pi * hz * t), RATE)
+        write_params(tmp_path / f"w{hz}.params", hz=([0, 1], [hz, hz]), gain=([0, 1], [0, 1]))
+    tier = Tier(prop=("hz", "gain"), sample_rate=RATE)
+    corpus = Corpus(tier, ParamManager(tmp_path))
+    return ModelConfig(tier, Net(), corpus.ranges), corpus
+
+
+def test_a_model_that_follows(whistles):
+    config, corpus = whistles
+    found = evaluation._follow(Whistle(config), corpus, 0, "pitch")
+    assert (found.parameter, found.meter) == ("hz", "pitch")
+    assert found.values == [200, 250, 350, 500, 600, 650, 800]  # the grid, and the middles of the widest gaps
+    assert found.new == [False, True, True, True, True, True, False]
+    assert found.measured[0] == pytest.approx(200, rel=0.01)
+    assert found.asked[0] == pytest.approx(200, rel=0.01)
+    assert found.asked[3] == pytest.approx(400 * 2**0.25, rel=0.01)  # between what the data have at 400 and 800
+    assert found.median_relative_error < 0.05
+    assert found.correlation > 0.99
+    assert found.glide["median_relative_error"] < 0.1
+
+
+def test_a_model_that_is_out_of_tune_or_silent(whistles):
+    config, corpus = whistles
+    flat = evaluation._follow(Whistle(config, wrong=0.9), corpus, 0, "pitch")
+    assert flat.median_relative_error == pytest.approx(0.1, abs=0.06)
+    deaf = evaluation._follow(Whistle(config, deaf=550.0), corpus, 0, "pitch")
+    assert deaf.measured[:4] == [None] * 4
+    assert deaf.median_relative_error == 1.0
+    assert json.loads(json.dumps(deaf.strength))[0] is None
+
+
+def test_meters_find_their_parameters(whistles, caplog):
+    config, corpus = whistles
+    assert evaluation._matching([200, 300, 400, 800], evaluation._real(corpus, 0)[1], RATE) in ("pitch", "centroid")
+    assert evaluation._follow(Whistle(config), corpus, 1, None) is None
+    assert "no meter follows gain in the data: not measured (--meter NAME=METER says which)" in caplog.text
+    assert evaluation._follow(Whistle(config), corpus, 0, "beat") is None
+    assert "beat cannot be read from the data at two values of hz: not measured" in caplog.text
+
+
+def test_stability(whistles, monkeypatch):
+    config, corpus = whistles
+    monkeypatch.setattr(evaluation, "STABLE_SECONDS", 3.0)
+    found, speed = evaluation._stability(Whistle(config, deaf=300.0), corpus)
+    silent, middle, _ = found["rows"]
+    assert silent["parameters"] == pytest.approx({"hz": 260, "gain": 0.1})
+    assert silent["silent_seconds"] == 3
+    assert (middle["silent_seconds"], middle["loud_seconds"], middle["full_scale_share"]) == (0, 0, 0)
+    assert middle["loudest_db"] == pytest.approx(20 * math.log10(0.3 / math.sqrt(2)), abs=0.1)
+    assert abs(middle["dc"]) < 1e-3
+    assert speed["samples_per_s"] > 0
+
+
+@pytest.fixture
+def trained(tmp_path):
+    """A model of a few steps and its data."""
+    data = tone_set(tmp_path / "data", files=3, seconds=2.0)
+    tier = Tier(prop=("pitch", "gain"), sample_rate=1000, mulaw_channels=16)
+    net = Net("frame", 8, 1, frame_size=4)
+    training.train(tier, net, tiny_train(data, tmp_path / "run", seq_len=40, num_steps=2))
+    return tmp_path / "run", data
+
+
+def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
+    run, data = trained
+    monkeypatch.setattr(evaluation, "CHUNK", 64)
+    model = checkpoint.load(run / "model" / "model_2")
+    corpus = Corpus(model.config.tier, ParamManager(data), model.config.ranges)
+    nats = []
+    for i, first, end in corpus.held_out("tail"):
+        assert end - first == 200  # a tenth
+        start = corpus.offsets[i]
+        values = torch.from_numpy(corpus.values[start:end].astype(np.int64))[None]
+        conditions = torch.from_numpy(corpus.conditions[start:end])[None]
+        with torch.no_grad():
+            raw, _ = model.net(model.features(values[:, :-1], conditions[:, 1:]), model.net.init_state(1))
+        nats.append(float(model.output.loss(raw[:, -200:], values[:, -200:])))
+    assert evaluation.held_out_nats(model, corpus, "tail") == pytest.approx(np.mean(nats), rel=1e-5)
+    assert len(corpus.held_out("file:tone1")) == 1
+    assert [end - first for _, first, end in corpus.held_out("all")] == [1999] * 3
+    with pytest.raises(InputError, match="--holdout none: nothing is held out"):
+        evaluation.held_out_nats(model, corpus, "none")
+
+
+def test_the_command(trained, monkeypatch, capsys, tmp_path):
+    run, data = trained
+    for name, shorter in {"GRID": 2, "SECONDS": 0.5, "GLIDE_SECONDS": 1.0, "STABLE_SECONDS": 1.0}.items():
+        monkeypatch.setattr(evaluation, name, shorter)
+    monkeypatch.setattr(evaluation, "_real", lambda corpus, k: ([50.0, 90.0], [corpus_tone(50), corpus_tone(90)]))
+    words = ["evaluate", run, "--data_dir", data, "--meter", "pitch=loudness"]
+    code, out, _ = run_cli(capsys, *words, "--json", "--out", tmp_path / "asked.png")
+    found = json.loads(out)
+    assert code == 0
+    assert found["bits_per_sample"] == pytest.approx(found["nats_per_sample"] / math.log(2))
+    assert [one["parameter"] for one in found["control"]][:1] == ["pitch"]
+    assert set(found) == {"model", "bits_per_sample", "nats_per_sample", "control", "stability", "speed"}
+    assert (tmp_path / "asked.png").exists()
+    code, out, _ = run_cli(capsys, *words)
+    assert code == 0
+    assert "pitch by loudness" in out
+    assert "NaN" not in out
+    assert "nan" not in out
+
+
+def corpus_tone(hz):
+    return (0.3 * np.sin(2 * np.pi * hz * np.arange(1000) / 1000)).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--meter", "speed=beat"], "unknown parameter 'speed'; known: pitch, gain"),
+        (
+            ["--meter", "pitch=beet"],
+            "unknown meter 'beet' (did you mean 'beat'?); known: beat, pitch, loudness, centroid",
+        ),
+        (["--holdout", "file:x"], "--holdout file:x: no such wav; there are tone0.wav, tone1.wav, tone2.wav"),
+    ],
+)
+def test_bad_input(trained, capsys, words, message):
+    run, data = trained
+    code, _, error = run_cli(capsys, "evaluate", run, "--data_dir", data, *words)
+    assert (code, error) == (2, f"mtcrnn: error: {message}")
