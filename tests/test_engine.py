@@ -206,6 +206,15 @@ def test_auto_takes_float32_where_it_is_fast_enough():
     assert chosen(256, 4, rate=500) == "float32"
 
 
+def test_auto_counts_what_a_frame_net_reads_once_a_frame():
+    def chosen(hidden, rate):
+        model = make("frame", Tier(prop=("a",), sample_rate=rate), hidden, 1)
+        return choose_precision(model.config, weights_of(model))
+
+    assert chosen(192, 16000) == "float32"  # 0.5 of its 3.5 MB a sample
+    assert chosen(192, 48000) == chosen(512, 16000) == "int8"
+
+
 def test_bad_weights_and_unknown_nets(monkeypatch):
     model = tiny_model()
     good = weights_of(model)

@@ -259,6 +259,16 @@ def choose_precision(
     config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], share: float = 1.0
 ) -> Literal["float32", "int8"]:
     """float32 where a core reads the weights fast enough for the model's rate in a `share` of its time, else int8."""
-    size = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("inward"))
-    fast_enough = CACHED_RATE if size <= CACHE_BYTES else MEMORY_RATE
-    return "float32" if size * config.tier.sample_rate <= share * fast_enough else "int8"
+    whole = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("inward"))
+    fast_enough = CACHED_RATE if whole <= CACHE_BYTES else MEMORY_RATE
+    return "float32" if _bytes_a_step(config, weights) * config.tier.sample_rate <= share * fast_enough else "int8"
+
+
+def _bytes_a_step(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]]) -> float:
+    """Bytes of float32 weights that a step reads, on average; of tables it reads a row."""
+    once_a_frame = ("gru", "spread") if config.net.net == "frame" else ()
+    size = 0.0
+    for name, tensor in weights.items():
+        if not name.startswith(("inward", "newest")):
+            size += tensor.nbytes / (config.net.frame_size if name.startswith(once_a_frame) else 1)
+    return size
