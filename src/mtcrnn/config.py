@@ -232,7 +232,7 @@ ORIGINAL: dict[type, dict[str, Any]] = {
 # What is best for sound, where it differs from the defaults, for the classes of which nothing else is said.
 FOR_AUDIO: dict[type, dict[str, Any]] = {
     Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
-    Train: {"batch_size": 32, "seq_len": 1024},
+    Train: {"batch_size": 16, "seq_len": 512},
 }
 
 

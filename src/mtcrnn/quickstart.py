@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
-NUM_STEPS, MINUTES = 700, 5.0  # whichever ends first
+NUM_STEPS, MINUTES = 2000, 5.0  # whichever ends first
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
