@@ -69,7 +69,8 @@ def test_two_processes_are_one_with_twice_the_batch_and_resume_each_others_model
     data = tone_set(tmp_path / "data")
     whole, split = tmp_path / "whole", tmp_path / "split"
     alone(data, whole, 9)
-    words = ["--data_dir", data, "--prop", "pitch", "--sample_rate", 1000, "--mulaw_channels", 16, "--hidden_size", 8]
+    words = ["--data_dir", data, "--prop", "pitch", "--sample_rate", 1000, "--mulaw_channels", 16]
+    words += ["--net", "gru", "--hidden_size", 8]
     for name, value in OPTIONS.items():
         words += [f"--{name}", value]
     launched(*words, "--batch_size", B, "--num_steps", 9, "--output_dir", split)
