@@ -120,7 +120,7 @@ def test_bad_input(here, capsys, words, message):
 
 
 def test_save_params_is_for_parameters(here, capsys):
-    run_cli(capsys, "train", "--data_dir", "data", "--output_dir", "a", *SMALL, "--sample_rate", 1000)
+    run_cli(capsys, "train", "--net", "gru", "--data_dir", "data", "--output_dir", "a", *SMALL, "--sample_rate", 1000)
     code, _, err = run_cli(capsys, "generate", "--model_dir", "a", "--save_params", "--length", 5)
     assert code == 2
     assert "--save_params is for tiers that generate parameters" in err
