@@ -26,6 +26,7 @@ from mtcrnn.features import QUIET, Settings, measure
 from mtcrnn.meters import beat
 from mtcrnn.model import Model
 from mtcrnn.paramset import ParamManager
+from mtcrnn.rendering import in_blocks
 
 log = logging.getLogger(__name__)
 
@@ -255,11 +256,9 @@ def _play(engine: Engine, corpus: Corpus, k: int, curves: NDArray[np.float64]) -
 
 def _rendered(engine: Engine, conditions: NDArray[np.float64], what: str) -> NDArray[np.float32]:
     state, blocks = engine.init(1, len(conditions)), []
-    with tqdm(total=conditions.shape[1], desc=what, unit="step", leave=False) as bar:
-        for first in range(0, conditions.shape[1], CHUNK):
-            values, state = engine.render(state, conditions[:, first : first + CHUNK])
-            blocks.append(values[..., 0])
-            bar.update(values.shape[1])
+    for first, count in in_blocks(conditions.shape[1], what, leave=False):
+        values, state = engine.render(state, conditions[:, first : first + count])
+        blocks.append(values[..., 0])
     return np.concatenate(blocks, axis=1)
 
 

@@ -6,7 +6,7 @@ import io
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,13 @@ def keep_previous(path: Path) -> None:
         number += 1
     os.replace(path, kept)
     log.warning("%s existed: kept as %s", path, kept.name)
+
+
+def write_files(files: Mapping[Path, bytes]) -> None:
+    """`write_bytes` for several files; what stands in the way is kept, see `keep_previous`."""
+    for path, content in files.items():
+        keep_previous(path)
+        write_bytes(path, content)
 
 
 def _temporary(path: Path) -> Path:

@@ -9,19 +9,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from mtcrnn import audio, runs
 from mtcrnn.cascade import Cascade, Given
 from mtcrnn.config import Generate
 from mtcrnn.controls import Controls, load_array
 from mtcrnn.errors import InputError, listing
-from mtcrnn.files import array_bytes, keep_previous, write_bytes
+from mtcrnn.files import array_bytes, keep_previous, write_files
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.playable import Playable
 from mtcrnn.recipe import Recipe, TierPlan, check_same
-from mtcrnn.rendering import BLOCK_STEPS, DEFAULT_PRIME_SECONDS, open_player
+from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, in_blocks, open_player
 from mtcrnn.rng import fresh_seed
 
 log = logging.getLogger(__name__)
@@ -74,13 +73,10 @@ def render_recipe(
                 given[name] = priming
         state = cascade.prime(state, given)
     blocks: dict[str, list[NDArray[np.float32]]] = {name: [] for name in cascade.order}
-    with tqdm(total=length, desc="generating", unit="step", mininterval=0.5) as bar:
-        for first in range(0, length, BLOCK_STEPS):
-            count = min(BLOCK_STEPS, length - first)
-            made, state = cascade.render_all(state, controls.block(first, count))
-            for name, values in made.items():
-                blocks[name].append(values)
-            bar.update(count)
+    for first, count in in_blocks(length):
+        made, state = cascade.render_all(state, controls.block(first, count))
+        for name, values in made.items():
+            blocks[name].append(values)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     made = {name: np.concatenate(parts, axis=1) for name, parts in blocks.items()}
@@ -140,9 +136,7 @@ def _write(
     for name in cascade.order[:-1]:
         files[stem.with_name(f"{stem.name}_{name}.npy")] = array_bytes(made[name])
     picture = stem.with_name(f"{stem.name}.png")
-    for path, content in files.items():
-        keep_previous(path)
-        write_bytes(path, content)
+    write_files(files)
     _draw(picture, cascade, made, controls)
     return [*files, picture]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from mtcrnn import audio, runs
 from mtcrnn.config import Generate
 from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError
-from mtcrnn.files import array_bytes, keep_previous, write_bytes
+from mtcrnn.files import array_bytes, write_files
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
@@ -59,15 +59,22 @@ def generate(
     if (priming := controls.priming()) is not None:
         state = player.prime(state, *priming)
     blocks = []
-    with tqdm(total=length, desc="generating", unit="step", mininterval=0.5) as bar:
-        for first in range(0, length, BLOCK_STEPS):
-            values, state = player.render(state, controls.block(first, min(BLOCK_STEPS, length - first)))
-            blocks.append(values)
-            bar.update(values.shape[1])
+    for first, count in in_blocks(length):
+        values, state = player.render(state, controls.block(first, count))
+        blocks.append(values)
     values = np.concatenate(blocks, axis=1)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     return _write(stem, values, config, options)
+
+
+def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iterator[tuple[int, int]]:
+    """First step and size of each block of a rendering, behind a progress bar (left on the screen, or not)."""
+    with tqdm(total=length, desc=what, unit="step", mininterval=0.5, leave=leave) as bar:
+        for first in range(0, length, BLOCK_STEPS):
+            count = min(BLOCK_STEPS, length - first)
+            yield first, count
+            bar.update(count)
 
 
 def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> tuple[ModelConfig, Playable]:
@@ -139,9 +146,7 @@ def _write(stem: Path, values: NDArray[np.float32], config: ModelConfig, options
             files[Path(f"{one}{SUFFIX}")] = _param_file(made, config).text().encode()
     if options.save or not tier.is_audio:
         files[Path(f"{stem}.npy")] = array_bytes(values)
-    for path, content in files.items():
-        keep_previous(path)
-        write_bytes(path, content)
+    write_files(files)
     return list(files)
 
 

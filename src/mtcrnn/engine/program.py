@@ -29,9 +29,7 @@ _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MA
 class Op(IntEnum):
     """What an operation does; behind it stand its columns: places in memory, numbers of matrices, starts of vectors."""
 
-    PRODUCT = (
-        0  # matrix, x, y, when, layer, made: y = W x, W being `made` matrices further on, if there is such a place
-    )
+    PRODUCT = 0  # matrix, x, y, when, layer, m: y = W x; with m, W is memory[m - 1] matrices further on
     GRU = 1  # gx, gh, biases, h, H: the gates of a layer, from its two products to its new h
     PHASED_LSTM = 2  # gx, gh, vectors, h, H, c, time, 1 in the last layer (then time goes on)
     BIAS = 3  # x, bias, size, 1 for ReLU: x += b
