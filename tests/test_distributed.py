@@ -11,8 +11,9 @@ import torch
 from helpers import tone_set
 from mtcrnn import checkpoint, training
 from mtcrnn.config import Net, Tier, Train
-from mtcrnn.distributed import World, choose_device
+from mtcrnn.distributed import World
 from mtcrnn.errors import InputError
+from mtcrnn.hardware import choose_device
 from mtcrnn.launch import Place, place
 from mtcrnn.runlog import read_log
 

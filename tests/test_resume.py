@@ -117,7 +117,9 @@ def test_damaged_and_foreign_training_states(tmp_path, data):
         with pytest.raises(InputError, match=message):
             training.resume(str(saved), 0, {}, {}, {})
     torch.save({"x": 1}, state)
-    with pytest.raises(InputError, match="is no training state: it must hold best, carried, end, optimiser, train"):
+    with pytest.raises(
+        InputError, match="is no training state: it must hold best, carried, elapsed, end, optimiser, train"
+    ):
         training.resume(str(saved), 0, {}, {}, {})
     state.unlink()
     with pytest.raises(InputError, match=r"can be played but not resumed: train_state_4\.pt is not beside it"):

@@ -4,6 +4,7 @@ import os
 
 __version__ = "0.1.0"
 
-# OpenMP's threads must sleep when they wait, not spin (read when torch is first imported): the GRU's own threads
-# need the cores (training ran 1.5 times slower without this), and a second program on the machine needs them too.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# OpenMP's threads wait a moment for their next work (a millisecond or less), then sleep; read when torch is first
+# imported. Without the wait a net of many small products trains at half its speed; threads that never sleep take the
+# cores from the GRU's own threads, and from other programs. Figures in docs/log.md.
+os.environ.setdefault("GOMP_SPINCOUNT", "100000")

@@ -69,7 +69,7 @@ def load_train_state(path: Path) -> dict[str, Any]:
         state = torch.load(io.BytesIO(file.read_bytes()), weights_only=True, map_location="cpu")
     except Exception as error:  # damaged bytes make the unpickler fail in any way
         raise InputError(f"{file} is damaged, or no training state ({type(error).__name__})") from error
-    expected = {"optimiser", "train", "end", "carried", "best"}
+    expected = {"optimiser", "train", "end", "elapsed", "carried", "best"}
     if not isinstance(state, dict) or set(state) != expected:
         raise InputError(f"{file} is no training state: it must hold {listing(sorted(expected))}")
     return state

@@ -133,8 +133,8 @@ def run_train(args: argparse.Namespace) -> None:
         if args.original:
             saved = train(tier, build(Net, args, original=True), build(Train, args, original=True))
         else:
-            options = Train(**for_tier(Train, tier, typed(Train, args)))
-            saved = train(tier, Net(**for_tier(Net, tier, typed(Net, args))), options)
+            net, options = for_tier(tier, typed(Net, args), typed(Train, args))
+            saved = train(tier, Net(**net), Train(**options))
     if not leads():
         return
     print(f"saved {saved}")
@@ -172,7 +172,7 @@ def run_generate(args: argparse.Namespace) -> None:
 
 def _add_quickstart(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("output/quickstart"), help="folder of the run [%(default)s]")
-    parser.add_argument("--num_steps", type=int, default=None, help="training steps (left out: about four minutes)")
+    parser.add_argument("--num_steps", type=int, default=None, help="training steps (left out: five minutes)")
 
 
 def _quickstart(args: argparse.Namespace) -> None:

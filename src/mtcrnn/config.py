@@ -116,16 +116,18 @@ class Train:
     data_dir: str = option("folder of wavs, at any depth", "./data/audio")
     param_dir: str | None = option("folder of the param files (left out: the data folder)", None)
     output_dir: str = option("folder of the run; a relative one lies under output/", "run")
-    num_steps: int = option("steps of this run", 1000)
+    num_steps: int | None = option("steps of this run (left out, with --minutes: as many as fit)", 1000)
     batch_size: int = option("windows in a step (of each process, where there are several)", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
     stride: int = option("shift between neighbouring windows, in generated values", 1)
     carry: bool = option("a window starts with the state that the window before it in the file ended with", True)
     lr: float = option("learning rate of Adam", 0.002)
-    lr_final: float | None = option("learning rate at the run's last step, reached linearly (left out: constant)", None)
+    lr_final: float | None = option("learning rate at the run's end, reached linearly (left out: constant)", None)
     grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
-    precision: Literal["float32", "bf16"] = option(
-        "arithmetic: float32, or mixed (bf16 products, float32 weights and losses)", "float32"
+    precision: Literal["auto", "float32", "bf16"] = option(
+        "arithmetic: float32, mixed (bf16 products, float32 weights and losses), or auto (mixed for the net frame on "
+        "hardware that is made for it, else float32)",
+        "auto",
     )
     device: Literal["auto", "cpu", "cuda"] = option(
         "cpu, cuda (a GPU of NVIDIA or AMD), or auto (a GPU where there is one)", "auto"
@@ -135,7 +137,9 @@ class Train:
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
     input_noise: float = option("random noise on the inputs: its std as a share of their range", 0.0)
     loss: Literal["nll", "mse"] = option("for parameters: likelihood, or squared error of samples", "nll")
-    minutes: float | None = option("stop after so many minutes, if the steps are not done by then", None)
+    minutes: float | None = option(
+        "train for so many minutes (with --num_steps: or so many steps, whichever are over first)", None
+    )
     loss_cutoff: float | None = option("stop once the loss is below this (nats per value)", None)
     checkpoint: int = option("save the model every so many steps (and at the end)", 250)
     holdout: str = option(
@@ -145,7 +149,10 @@ class Train:
     rand_seed: int = option("random seed of the run: weights, batches, coins", 0)
 
     def __post_init__(self) -> None:
-        for name in ("num_steps", "batch_size", "seq_len", "stride", "checkpoint"):
+        require(self.num_steps is None or self.num_steps > 0, "num_steps", self.num_steps, "above 0")
+        if self.num_steps is None and self.minutes is None:
+            raise InputError("a run needs --num_steps or --minutes")
+        for name in ("batch_size", "seq_len", "stride", "checkpoint"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         require(self.lr > 0, "lr", self.lr, "above 0")
         require(self.lr_final is None or self.lr_final >= 0, "lr_final", self.lr_final, "0 or above")
@@ -232,7 +239,7 @@ ORIGINAL: dict[type, dict[str, Any]] = {
 # What is best for sound, where it differs from the defaults, for the classes of which nothing else is said.
 FOR_AUDIO: dict[type, dict[str, Any]] = {
     Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
-    Train: {"batch_size": 16, "seq_len": 512},
+    Train: {"num_steps": 8000, "batch_size": 8, "seq_len": 512, "lr": 0.002, "lr_final": 0.0001, "checkpoint": 1000},
 }
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from torch import distributed as dist
 
 from mtcrnn.errors import InputError
+from mtcrnn.hardware import choose_device
 from mtcrnn.launch import Place, place
 
 
@@ -47,6 +48,10 @@ class World:
         """Whether any process wishes it."""
         return bool(self._summed(torch.tensor(float(wish))) > 0)
 
+    def mean(self, number: float) -> float:
+        """The mean of the processes' numbers."""
+        return float(self._summed(torch.tensor(number, dtype=torch.float64))) / self.size
+
     def average(self, tensors: Sequence[Tensor]) -> None:
         """Replace each tensor by its mean over the processes; they travel as one."""
         if self.size == 1:
@@ -71,20 +76,12 @@ class World:
         return tensor
 
 
-def choose_device(kind: str) -> torch.device:
-    """cpu, cuda, or for auto a GPU where there is one. Raises InputError where cuda is asked for and there is none."""
-    there = kind != "cpu" and torch.cuda.is_available()
-    if kind == "cuda" and not there:
-        raise InputError("--device cuda: torch finds no GPU here; leave it out, or install a CUDA build of torch")
-    return torch.device("cuda" if there else "cpu")
-
-
 @contextmanager
 def join(kind: str = "auto") -> Iterator[World]:
     """Meet the other processes, if this one was started beside others; leave them at the end.
 
     Args:
-        kind: of device, see `choose_device`.
+        kind: of device, see `hardware.choose_device`.
 
     Raises:
         InputError: more processes on a machine than it has GPUs, or the others cannot be reached.

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
 from typing import Any, Literal, TypeVar
 
-from mtcrnn.config import FOR_AUDIO, ORIGINAL, Net, Tier, canonical_net
+from mtcrnn.config import FOR_AUDIO, ORIGINAL, Net, Tier, Train, canonical_net
 from mtcrnn.errors import InputError
 
 T = TypeVar("T")
@@ -89,10 +89,15 @@ def build(cls: type[T], args: argparse.Namespace, original: bool = False) -> T:
     return cls(**{**defaults(cls, original), **typed(cls, args)})
 
 
-def for_tier(cls: type, tier: Tier, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The given options of a class, and those that are best for sound where that does not speak against them."""
-    best = tier.is_audio and not tier.onehot and given.get("net", "frame") == "frame"
-    return {**FOR_AUDIO[cls], **given} if best else dict(given)
+def for_tier(tier: Tier, net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The given options of Net and of Train, and what is best for sound where nothing given speaks against it.
+
+    Without a number of steps, `minutes` alone say how long to train.
+    """
+    best = tier.is_audio and not tier.onehot and net.get("net", "frame") == "frame"
+    limit = {"num_steps": None} if train.get("minutes") is not None else {}
+    nets, trains = (FOR_AUDIO[Net], FOR_AUDIO[Train]) if best else ({}, {})
+    return {**nets, **net}, {**trains, **limit, **train}
 
 
 def typed(cls: type, args: argparse.Namespace) -> dict[str, Any]:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
-NUM_STEPS, MINUTES = 2000, 5.0  # whichever ends first
+MINUTES = 5.0
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -32,18 +32,13 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
     tier = Tier(prop=("rate",))
-    options = Train(  # docs/log.md has the settings that were tried
-        data_dir=str(data),
-        output_dir=str(out.absolute()),
-        num_steps=num_steps or NUM_STEPS,
-        minutes=MINUTES,
-        **for_tier(Train, tier, {"lr": 0.002, "lr_final": 0.0001}),
-    )
+    length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
+    net, options = for_tier(tier, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
     if runs.steps(out / "model"):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
-        print(f"2/4 training on it: {options.num_steps} steps, {MINUTES:g} minutes at most")
-        train(tier, Net(**for_tier(Net, tier, {})), options)
+        print(f"2/4 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
+        train(tier, Net(**net), Train(**options))
     print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
     glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
     write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))

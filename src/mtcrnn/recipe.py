@@ -48,6 +48,12 @@ class TierPlan:
         """The folder of its run."""
         return runs.run_folder(self.train.output_dir)
 
+    @property
+    def num_steps(self) -> int:
+        """Steps until it is trained: a recipe always says how many."""
+        assert self.train.num_steps is not None
+        return self.train.num_steps
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -187,7 +193,9 @@ def _plan(path: Path, name: str, table: Mapping[str, Any], common: Mapping[str, 
             raise InputError(f"{where}: {unknown('key', key, known)}")
     parts = [{spec.name: table[spec.name] for spec in fields(cls) if spec.name in table} for cls in (Tier, Net, Train)]
     tier = parse(Tier, parts[0], where)
-    net = parse(Net, for_tier(Net, tier, parts[1]), where)
+    best = for_tier(tier, parts[1], {**parts[2], **common, "output_dir": str(Path(common["output_dir"]) / name)})
+    net, train = parse(Net, best[0], where), parse(Train, best[1], where)
     net.check_for(tier)
-    train = {**parts[2], **common, "output_dir": str(Path(common["output_dir"]) / name)}
-    return TierPlan(name, tier, net, parse(Train, for_tier(Train, tier, train), where))
+    if train.num_steps is None:
+        raise InputError(f"{where}: num_steps is missing: without it nobody knows when the tier is trained")
+    return TierPlan(name, tier, net, train)

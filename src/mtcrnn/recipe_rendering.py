@@ -99,8 +99,8 @@ def open_cascade(
         path = runs.find(str(plan.folder))
         config = runs.read_config(path)
         check_same(recipe, plan, config)
-        if config.step < plan.train.num_steps:
-            log.warning("the tier %s has %d steps of training, not %d yet", name, config.step, plan.train.num_steps)
+        if config.step < plan.num_steps:
+            log.warning("the tier %s has %d steps of training, not %d yet", name, config.step, plan.num_steps)
         if name in replaced:
             players[name] = Given(config, _values(plan, config, replaced[name], options.batch_size))
         else:

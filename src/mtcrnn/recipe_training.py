@@ -56,13 +56,13 @@ def _train(plan: TierPlan) -> Path:
         log.warning("tier %s: %s", plan.name, plan.folder)
         return train(plan.tier, plan.net, plan.train)
     newest = runs.model_path(plan.folder / "model", models[-1])
-    if models[-1] >= plan.train.num_steps:
+    if models[-1] >= plan.num_steps:
         log.warning("tier %s is trained: %s", plan.name, newest)
         return newest
     log.warning("tier %s goes on from step %d", plan.name, models[-1])
     changes = {name: getattr(plan.train, name) for name in FREE - {"num_steps", "output_dir"}}
-    if int(checkpoint.load_train_state(newest)["end"]) != plan.train.num_steps:
-        changes["num_steps"] = plan.train.num_steps - models[-1]
+    if checkpoint.load_train_state(newest)["end"] != plan.num_steps:
+        changes["num_steps"] = plan.num_steps - models[-1]
     return resume(str(newest), 0, {}, changes, {})
 
 

@@ -103,8 +103,8 @@ def open_player(options: Generate, config: ModelConfig, source: Path | Model, sh
     """
     if options.engine == "torch" or options.device == "cuda":
         from mtcrnn import checkpoint
-        from mtcrnn.distributed import choose_device
         from mtcrnn.generation import Player
+        from mtcrnn.hardware import choose_device
 
         device = choose_device(options.device)
         model = checkpoint.load(source) if isinstance(source, Path) else source

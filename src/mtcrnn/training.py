@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import logging
 import math
@@ -21,7 +22,8 @@ from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Batch, Corpus, Streams
 from mtcrnn.distributed import World, join
 from mtcrnn.errors import InputError, listing
-from mtcrnn.interrupt import Stop, stop_on_interrupt
+from mtcrnn.hardware import has_bf16, keep_freed_memory
+from mtcrnn.interrupt import stop_on_interrupt
 from mtcrnn.model import Model, make_output, new_model
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.nets import State
@@ -30,6 +32,7 @@ from mtcrnn.paramset import ParamManager
 from mtcrnn.rng import Purpose, generator
 from mtcrnn.runlog import RunLog
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.schedule import Schedule
 from mtcrnn.validation import parse
 
 log = logging.getLogger(__name__)
@@ -66,8 +69,8 @@ def resume(
 ) -> Path:
     """Go on with a run: what it was started with, its optimiser, its place in the data; bit for bit on one CPU.
 
-    An unfinished run goes on to its planned end, a finished one for `num_steps` more. Models of later steps, where
-    an earlier one is picked, are kept aside under another name.
+    An unfinished run goes on to its planned end, a finished one for as many steps or minutes more. Models of later
+    steps, where an earlier one is picked, are kept aside under another name.
 
     Args:
         model_dir: the run's folder, or its model/ folder.
@@ -86,16 +89,26 @@ def resume(
     check_sizes(model.config.tier, sizes)
     state = checkpoint.load_train_state(path)
     options = dataclasses.replace(parse(Train, state["train"], f"{path}'s training options"), **typed_options)
-    end = int(state["end"])
-    if "num_steps" in typed_options or end <= model.config.step:
-        end = model.config.step + options.num_steps
+    schedule = _rest(state, options, typed_options, model.config.step)
     data = ParamManager.at(options.data_dir, options.param_dir)
     corpus = Corpus(model.config.tier, data, model.config.ranges)
     folder = runs.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
     with join(options.device) as world:
-        trainer = Trainer(model, corpus, options, folder, world, end)
+        trainer = Trainer(model, corpus, options, folder, world, schedule)
         trainer.restore(state)
         return trainer.run()
+
+
+def _rest(state: Mapping[str, Any], options: Train, typed: Mapping[str, Any], step: int) -> Schedule:
+    """What is left of a run after `step`; of a finished one, as much as was asked for once more."""
+    end, elapsed = state["end"], float(state["elapsed"])
+    if "num_steps" in typed or (end is not None and end <= step and "minutes" not in typed):
+        end = step + int(options.num_steps or 0)
+    elif end is not None and end <= step:
+        end = None
+    if "minutes" in typed or Schedule(end, options.minutes, elapsed).time_is_up:
+        elapsed = 0.0
+    return Schedule(end, options.minutes, elapsed)
 
 
 class Trainer:
@@ -107,7 +120,7 @@ class Trainer:
         options: how.
         folder: of the run.
         world: the processes that train it together.
-        end: the run's last step, where it is not `options.num_steps`.
+        schedule: how long the run takes, where `options` do not tell.
     """
 
     def __init__(
@@ -117,10 +130,10 @@ class Trainer:
         options: Train,
         folder: Path,
         world: World | None = None,
-        end: int | None = None,
+        schedule: Schedule | None = None,
     ) -> None:
         self.world = world or World()
-        self.end = end or options.num_steps
+        self.schedule = schedule or Schedule(options.num_steps, options.minutes)
         self.output = make_output(model.config, options.loss)
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
         frame = model.config.net.frame_size if model.config.net.net == "frame" else 1
@@ -132,7 +145,9 @@ class Trainer:
         if options.holdout != "none" and not len(self.held_out):
             log.warning("no file is long enough to hold out a tail of one window: no held-out loss")
         model.module.to(self.world.device)
-        self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr)
+        self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr, fused=True)
+        auto = model.config.net.net == "frame" and has_bf16(self.world.device)
+        self.mixed = options.precision == "bf16" or (options.precision == "auto" and auto)
         self.streams: Streams | None = None  # where --carry reads, and the states that it carries
         self.carried: State = ()
         self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
@@ -151,25 +166,29 @@ class Trainer:
             log.warning("the batch had %d windows and has %d now: carried states begin anew", before, self.batch_size)
 
     def run(self) -> Path:
-        """Train to the last step or to Ctrl-C; save; return the folder of the last model."""
-        first, last = self.model.config.step, self.end
+        """Train to the schedule's end or to Ctrl-C; save; return the folder of the last model."""
+        first, schedule = self.model.config.step, self.schedule
+        keep_freed_memory()
         with ExitStack() as stack:
             stop = stack.enter_context(stop_on_interrupt())
             runlog = stack.enter_context(RunLog(self.folder, self._describe(), first)) if self.world.leads else None
             bar = stack.enter_context(
-                tqdm(total=last, initial=first, desc="training", unit="step", mininterval=0.5, disable=runlog is None)
+                tqdm(initial=first, desc="training", unit="step", mininterval=0.5, disable=runlog is None)
             )
-            started = looked_at = time.perf_counter()
-            for step in range(first + 1, last + 1):
+            looked_at = time.perf_counter()
+            schedule.start()
+            for step in itertools.count(first + 1):
                 self.recent.append(self._step(step))
+                schedule.look(self.world.mean)
                 bar.update()
-                ending = step == last or self.world.any(self._is_over(step, started, stop))
+                ending = step == schedule.end or schedule.time_is_up or self.world.any(bool(stop.wanted))
                 saving = ending or step % self.options.checkpoint == 0
                 if saving or step % LOOK_EVERY == 0:
                     row = self._look(step, looked_at, saving)
                     looked_at = time.perf_counter()
                     if runlog is not None:
                         runlog.add(step, row)
+                        bar.total = schedule.last_step(step)
                         bar.set_postfix_str(runlog.summary(self.best[0]))
                     if self.options.loss_cutoff is not None and row["loss"] < self.options.loss_cutoff:
                         log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
@@ -179,7 +198,9 @@ class Trainer:
                 if ending:
                     break
         if stop.wanted:
-            log.warning("stopped by hand after step %d of %d", step, last)
+            log.warning("stopped by hand after step %d of %s", step, schedule.last_step(step))
+        elif schedule.end and step < schedule.end and schedule.time_is_up:
+            log.warning("stopped at step %d of %d: %g minutes are over", step, schedule.end, schedule.minutes)
         assert self.saved is not None
         self._tell_overfitting()
         return self.saved
@@ -195,14 +216,6 @@ class Trainer:
                 self.newest_held_out,
                 listing(runs.steps(self.folder / "model")),
             )
-
-    def _is_over(self, step: int, started: float, stop: Stop) -> bool:
-        """Whether this process wants the run to end before its last step."""
-        minutes = self.options.minutes
-        overtime = minutes is not None and time.perf_counter() - started > 60 * minutes
-        if overtime:
-            log.warning("stopped at step %d of %d: %g minutes are over", step, self.end, minutes)
-        return overtime or stop.wanted
 
     def _look(self, step: int, since: float, saving: bool) -> dict[str, float]:
         """Check and average the losses since the last look, at time `since`; now and then also the held-out loss."""
@@ -244,15 +257,11 @@ class Trainer:
 
     def teacher_forcing_rate(self, step: int) -> float:
         """The share of true inputs at `step`: from `tfr` at the run's first step to `ss` at its last."""
-        return self._scheduled(self.options.tfr, self.options.ss, step)
+        return self.schedule.at(step, self.options.tfr, self.options.ss)
 
     def learning_rate(self, step: int) -> float:
         """Adam's learning rate at `step`: from `lr` at the run's first step to `lr_final` at its last."""
-        return self._scheduled(self.options.lr, self.options.lr_final, step)
-
-    def _scheduled(self, start: float, final: float | None, step: int) -> float:
-        """Linear from `start` at step 1 to `final` at the run's planned end; constant where there is no `final`."""
-        return start if final is None else start + (final - start) * (step - 1) / max(self.end - 1, 1)
+        return self.schedule.at(step, self.options.lr, self.options.lr_final)
 
     def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
         """Past values [B, T, G] with normal noise: codes are moved by whole codes, within their range."""
@@ -285,8 +294,8 @@ class Trainer:
         return self.output.loss(raw, targets), state
 
     def _precision(self) -> torch.autocast:
-        """Products in bf16 where `precision` asks for it."""
-        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.options.precision == "bf16")
+        """Products in bf16 where `mixed` says so."""
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.mixed)
 
     @torch.no_grad()
     def held_out_loss(self) -> float:
@@ -317,7 +326,8 @@ class Trainer:
             state = {
                 "optimiser": self.optimiser.state_dict(),
                 "train": dataclasses.asdict(self.options),
-                "end": self.end,
+                "end": self.schedule.end,
+                "elapsed": self.schedule.elapsed,
                 "carried": carried,
                 "best": self.best,
             }
