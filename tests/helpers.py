@@ -13,6 +13,7 @@ import torch
 
 from mtcrnn import cli
 from mtcrnn.config import Net, Tier, Train
+from mtcrnn.evaluation import following, likeness, stability
 from mtcrnn.model import Model, new_model
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import Range
@@ -78,3 +79,11 @@ def run_cli(capsys, *words) -> tuple[int, str, str]:
     captured = capsys.readouterr()
     lines = captured.err.strip().splitlines()
     return code, captured.out, lines[-1] if lines else ""
+
+
+def shorten_evaluation(monkeypatch):
+    """Let `mtcrnn evaluate` listen for a moment only."""
+    for name, shorter in {"GRID": 2, "SECONDS": 0.5, "GLIDE_SECONDS": 1.0}.items():
+        monkeypatch.setattr(following, name, shorter)
+    monkeypatch.setattr(stability, "STABLE_SECONDS", 1.0)
+    monkeypatch.setattr(likeness, "MOST_SECONDS", 1.0)

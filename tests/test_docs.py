@@ -7,8 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from helpers import ROOT, run_cli, write_wav
-from mtcrnn import evaluation
+from helpers import ROOT, run_cli, shorten_evaluation, write_wav
 
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
@@ -46,8 +45,7 @@ def shortened(line: str) -> list[str]:
 
 def test_readme_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for name, shorter in {"STABLE_SECONDS": 0.2, "GLIDE_SECONDS": 2.0, "SECONDS": 2.0, "GRID": 2}.items():
-        monkeypatch.setattr(evaluation, name, shorter)
+    shorten_evaluation(monkeypatch)
     shutil.copytree(ROOT / "recipes", "recipes")
     for note in (70, 74):
         hz = 440 * 2 ** ((note - 69) / 12)

@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import run_cli, tiny_train, tone_set, write_params, write_wav
-from mtcrnn import checkpoint, evaluation, training
+from helpers import run_cli, shorten_evaluation, tiny_train, tone_set, write_params, write_wav
+from mtcrnn import checkpoint, training
 from mtcrnn.config import Net, Tier
 from mtcrnn.corpus import Corpus
 from mtcrnn.errors import InputError
+from mtcrnn.evaluation import following, likelihood, stability
+from mtcrnn.evaluation.likeness import texture_distances
+from mtcrnn.evaluation.meters import METERS
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.paramset import ParamManager
 
@@ -40,7 +43,7 @@ class Whistle:
 def whistles(tmp_path, monkeypatch):
     """Tones labelled by `hz`, and a `gain` that moves; and the corpus of them."""
     for name, shorter in {"GRID": 5, "SECONDS": 1.0, "GLIDE_SECONDS": 4.0, "GLIDE_PARTS": 4}.items():
-        monkeypatch.setattr(evaluation, name, shorter)
+        monkeypatch.setattr(following, name, shorter)
     for hz in (200, 300, 400, 800):
         t = np.arange(RATE) / RATE
         write_wav(tmp_path / f"w{hz}.wav", 0.3 * np.sin(2 * np.pi * hz * t), RATE)
@@ -52,7 +55,7 @@ def whistles(tmp_path, monkeypatch):
 
 def test_a_model_that_follows(whistles):
     config, corpus = whistles
-    found = evaluation._follow(Whistle(config), corpus, 0, "pitch")
+    found = following.follow(Whistle(config), corpus, 0, "pitch")
     assert (found.parameter, found.meter) == ("hz", "pitch")
     assert found.values == [200, 250, 350, 500, 600, 650, 800]  # the grid, and the middles of the widest gaps
     assert found.new == [False, True, True, True, True, True, False]
@@ -66,9 +69,9 @@ def test_a_model_that_follows(whistles):
 
 def test_a_model_that_is_out_of_tune_or_silent(whistles):
     config, corpus = whistles
-    flat = evaluation._follow(Whistle(config, wrong=0.9), corpus, 0, "pitch")
+    flat = following.follow(Whistle(config, wrong=0.9), corpus, 0, "pitch")
     assert flat.median_relative_error == pytest.approx(0.1, abs=0.06)
-    deaf = evaluation._follow(Whistle(config, deaf=550.0), corpus, 0, "pitch")
+    deaf = following.follow(Whistle(config, deaf=550.0), corpus, 0, "pitch")
     assert deaf.measured[:4] == [None] * 4
     assert deaf.median_relative_error == 1.0
     assert json.loads(json.dumps(deaf.strength))[0] is None
@@ -76,17 +79,19 @@ def test_a_model_that_is_out_of_tune_or_silent(whistles):
 
 def test_meters_find_their_parameters(whistles, caplog):
     config, corpus = whistles
-    assert evaluation._matching([200, 300, 400, 800], evaluation._real(corpus, 0)[1], RATE) in ("pitch", "centroid")
-    assert evaluation._follow(Whistle(config), corpus, 1, None) is None
+    name, readings = following._matching(*following._real(corpus, 0), RATE, tuple(METERS))
+    assert name in ("pitch", "centroid")
+    assert len(readings) == 4
+    assert following.follow(Whistle(config), corpus, 1, None) is None
     assert "no meter follows gain in the data: not measured (--meter NAME=METER says which)" in caplog.text
-    assert evaluation._follow(Whistle(config), corpus, 0, "beat") is None
+    assert following.follow(Whistle(config), corpus, 0, "beat") is None
     assert "beat cannot be read from the data at two values of hz: not measured" in caplog.text
 
 
 def test_stability(whistles, monkeypatch):
     config, corpus = whistles
-    monkeypatch.setattr(evaluation, "STABLE_SECONDS", 3.0)
-    found, speed = evaluation._stability(Whistle(config, deaf=300.0), corpus)
+    monkeypatch.setattr(stability, "STABLE_SECONDS", 3.0)
+    found, speed = stability.free_running(Whistle(config, deaf=300.0), corpus)
     silent, middle, _ = found["rows"]
     assert silent["parameters"] == pytest.approx({"hz": 260, "gain": 0.1})
     assert silent["silent_seconds"] == 3
@@ -94,6 +99,27 @@ def test_stability(whistles, monkeypatch):
     assert middle["loudest_db"] == pytest.approx(20 * math.log10(0.3 / math.sqrt(2)), abs=0.1)
     assert abs(middle["dc"]) < 1e-3
     assert speed["samples_per_s"] > 0
+
+
+def test_likeness(tmp_path):
+    """A model that plays the data's own tone is as near as the data to itself; one out of tune is not."""
+    for hz in (500, 900):
+        tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(3 * RATE) / RATE)
+        write_wav(tmp_path / f"w{hz}.wav", tone, RATE)
+        write_params(tmp_path / f"w{hz}.params", hz=([0, 3], [hz, hz]))
+    write_wav(tmp_path / "short.wav", tone[:RATE], RATE)
+    write_params(tmp_path / "short.params", hz=([0, 1], [700, 700]))
+    corpus = Corpus(Tier(prop=("hz",), sample_rate=RATE), ParamManager(tmp_path))
+    config = ModelConfig(corpus.tier, Net(), corpus.ranges)
+    right, wrong = (texture_distances(Whistle(config, wrong=factor), corpus) for factor in (1.0, 1.5))
+    assert right["files"] == 2
+    assert right["generated"]["means"] < 0.1
+    assert right["real"]["means"] < 0.1
+    assert wrong["generated"]["means"] > 1.0
+    assert all(math.isfinite(far) for far in [*wrong["generated"].values(), *wrong["real"].values()])
+    (tmp_path / "w500.wav").unlink()
+    (tmp_path / "w900.wav").unlink()
+    assert texture_distances(Whistle(config), Corpus(corpus.tier, ParamManager(tmp_path))) is None
 
 
 @pytest.fixture
@@ -108,7 +134,7 @@ def trained(tmp_path):
 
 def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
     run, data = trained
-    monkeypatch.setattr(evaluation, "CHUNK", 64)
+    monkeypatch.setattr(likelihood, "CHUNK", 64)
     model = checkpoint.load(run / "model" / "model_2")
     corpus = Corpus(model.config.tier, ParamManager(data), model.config.ranges)
     nats = []
@@ -120,25 +146,24 @@ def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
         with torch.no_grad():
             raw, _ = model.net(model.features(values[:, :-1], conditions[:, 1:]), model.net.init_state(1))
         nats.append(float(model.output.loss(raw[:, -200:], values[:, -200:])))
-    assert evaluation.held_out_nats(model, corpus, "tail") == pytest.approx(np.mean(nats), rel=1e-5)
+    assert likelihood.held_out_nats(model, corpus, "tail") == pytest.approx(np.mean(nats), rel=1e-5)
     assert len(corpus.held_out("file:tone1")) == 1
     assert [end - first for _, first, end in corpus.held_out("all")] == [1999] * 3
     with pytest.raises(InputError, match="--holdout none: nothing is held out"):
-        evaluation.held_out_nats(model, corpus, "none")
+        likelihood.held_out_nats(model, corpus, "none")
 
 
 def test_the_command(trained, monkeypatch, capsys, tmp_path):
     run, data = trained
-    for name, shorter in {"GRID": 2, "SECONDS": 0.5, "GLIDE_SECONDS": 1.0, "STABLE_SECONDS": 1.0}.items():
-        monkeypatch.setattr(evaluation, name, shorter)
-    monkeypatch.setattr(evaluation, "_real", lambda corpus, k: ([50.0, 90.0], [corpus_tone(50), corpus_tone(90)]))
+    shorten_evaluation(monkeypatch)
+    monkeypatch.setattr(following, "_real", lambda corpus, k: ([50.0, 90.0], [corpus_tone(50), corpus_tone(90)]))
     words = ["evaluate", run, "--data_dir", data, "--meter", "pitch=loudness"]
     code, out, _ = run_cli(capsys, *words, "--json", "--out", tmp_path / "asked.png")
     found = json.loads(out)
     assert code == 0
     assert found["bits_per_sample"] == pytest.approx(found["nats_per_sample"] / math.log(2))
     assert [one["parameter"] for one in found["control"]][:1] == ["pitch"]
-    assert set(found) == {"model", "bits_per_sample", "nats_per_sample", "control", "stability", "speed"}
+    assert set(found) == {"model", "bits_per_sample", "nats_per_sample", "control", "texture", "stability", "speed"}
     assert (tmp_path / "asked.png").exists()
     code, out, _ = run_cli(capsys, *words)
     assert code == 0

@@ -77,6 +77,15 @@ def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iter
             bar.update(count)
 
 
+def rendered(player: Playable, conditions: NDArray[Any], what: str, seed: int = 1) -> NDArray[np.float32]:
+    """Sounds [B, T] under conditions [B, T, C], behind a progress bar named `what`."""
+    state, blocks = player.init(seed, len(conditions)), []
+    for first, count in in_blocks(conditions.shape[1], what, leave=False):
+        values, state = player.render(state, conditions[:, first : first + count])
+        blocks.append(values[..., 0])
+    return np.concatenate(blocks, axis=1)
+
+
 def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> tuple[ModelConfig, Playable]:
     """The model of ours that the options name, or of the original, whose sizes are only in `typed`, and its player."""
     pickled = runs.find_original(options.model_dir, options.step)

@@ -13,6 +13,9 @@ def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
     for one in found["control"]:
         yield ""
         yield from _control_lines(one)
+    if found["texture"]:
+        yield ""
+        yield from _texture_lines(found["texture"])
     stability, speed = found["stability"], found["speed"]
     real = f"{stability['real']['softest_db']:.0f} to {stability['real']['loudest_db']:.0f} dB"
     yield f"\n{stability['seconds']:g} s of free running; seconds of the data have {real}"
@@ -37,6 +40,14 @@ def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
     for what, part in (("all values", one), ("glide", one["glide"])):
         error, correlation = part["median_relative_error"], part["correlation"]
         yield f"{what}: median error {error:.1%}, correlation {_cell(correlation, '.3f').strip()}"
+
+
+def _texture_lines(texture: Mapping[str, Any]) -> Iterator[str]:
+    """Distances by class of statistics: of what was generated to the data, and of the data to itself."""
+    yield f"texture statistics, distance to real sound, {texture['files']} files"
+    yield f"{'':24}{'generated':>10}{'real':>7}"
+    for name, far in texture["generated"].items():
+        yield f"{name:24}{far:10.3f}{texture['real'][name]:7.3f}"
 
 
 def _cell(value: float | None, form: str) -> str:

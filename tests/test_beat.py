@@ -3,7 +3,7 @@ import pytest
 
 from helpers import SHARED, needs_real_data
 from mtcrnn import audio
-from mtcrnn.meters import beat
+from mtcrnn.evaluation.beat import beat
 
 RATE = 16000
 

@@ -1,0 +1,64 @@
+"""Level 3: how good a model is: likelihood of held-out sound, how well its parameters are followed, does it last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mtcrnn import checkpoint, runs
+from mtcrnn.corpus import Corpus
+from mtcrnn.engine import Engine
+from mtcrnn.errors import InputError, listing, unknown
+from mtcrnn.evaluation.following import follow
+from mtcrnn.evaluation.likelihood import held_out_nats
+from mtcrnn.evaluation.likeness import texture_distances
+from mtcrnn.evaluation.meters import METERS
+from mtcrnn.evaluation.stability import free_running
+from mtcrnn.paramset import ParamManager
+
+
+def evaluate(
+    model_dir: str, data: ParamManager, holdout: str = "tail", meters: Mapping[str, str] | None = None, step: int = 0
+) -> dict[str, Any]:
+    """Measure a model of sound against a labelled data set.
+
+    Args:
+        model_dir: the run's or the model's folder.
+        data: labelled sounds.
+        holdout: what of them the model has not seen: as in training, or 'all'.
+        meters: names out of `METERS` by parameter; others are matched to the meter that follows them in the data.
+        step: which model; 0 the newest.
+
+    Returns:
+        bits_per_sample and nats_per_sample of the held-out sound, `control`, `texture`, `stability`, `speed`: plain
+        numbers.
+
+    Raises:
+        InputError: a model of parameters, an unknown meter or parameter, data that lacks a parameter of the model.
+    """
+    path = runs.find(model_dir, step)
+    model = checkpoint.load(path)
+    tier = model.config.tier
+    if not tier.is_audio:
+        raise InputError(f"{path} generates {listing(tier.generate)}; only models of sound can be evaluated")
+    for name, meter in (meters or {}).items():
+        if name not in tier.prop:
+            raise unknown("parameter", name, tier.prop)
+        if meter not in METERS:
+            raise unknown("meter", meter, METERS)
+    corpus = Corpus(tier, data, model.config.ranges)
+    engine = Engine(model.config, runs.read_weights(path))
+    nats = held_out_nats(model, corpus, holdout)
+    control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]
+    stability, speed = free_running(engine, corpus)
+    return {
+        "model": str(path),
+        "nats_per_sample": nats,
+        "bits_per_sample": nats / math.log(2),
+        "control": [asdict(followed) for followed in control if followed is not None],
+        "texture": texture_distances(engine, corpus),
+        "stability": stability,
+        "speed": speed,
+    }

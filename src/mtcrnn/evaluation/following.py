@@ -1,0 +1,156 @@
+"""Level 3: how well a model follows its parameters.
+
+What is asked for is not a number of the meter's but a parameter's value. So the data say what the meter should read:
+its readings on the real files, over their values of the parameter, are the curve that generated sound is held against.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn import audio
+from mtcrnn.corpus import Corpus
+from mtcrnn.evaluation.meters import METERS, Samples
+from mtcrnn.playable import Playable
+from mtcrnn.rendering import rendered
+
+log = logging.getLogger(__name__)
+
+GRID, SECONDS = 11, 6.0  # values asked for, and how long each is listened to
+GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
+TRACKED = 0.5  # a meter belongs to a parameter where their ranks correlate by this or more
+
+
+@dataclass
+class Followed:
+    """How well one parameter is followed by one meter; None in `measured` where it could not read the sound."""
+
+    parameter: str
+    meter: str
+    values: list[float]
+    new: list[bool]  # values that are not in the data
+    asked: list[float]
+    measured: list[float | None]
+    strength: list[float | None]
+    real_strength: list[float]
+    median_relative_error: float | None = None
+    correlation: float | None = None
+    glide: dict[str, Any] = field(default_factory=dict)
+
+
+def follow(engine: Playable, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
+    """Parameter number k against its meter, on a grid over its range and on a glide; None where no meter follows it."""
+    name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
+    known, sounds = _real(corpus, k)
+    chosen, real = _matching(known, sounds, rate, (meter,) if meter else tuple(METERS))
+    if chosen is None:
+        log.warning("no meter follows %s in the data: not measured (--meter NAME=METER says which)", name)
+        return None
+    readable = [j for j, reading in enumerate(real) if reading is not None]
+    if len({known[j] for j in readable}) < 2:
+        log.warning("%s cannot be read from the data at two values of %s: not measured", chosen, name)
+        return None
+    curve = _Curve([known[j] for j in readable], [real[j] for j in readable])  # type: ignore[misc]
+    low, high = engine.config.ranges[name].low, engine.config.ranges[name].high
+    values = sorted({*np.linspace(low, high, GRID).tolist(), *((a + b) / 2 for a, b in curve.widest())})
+    made = _play(engine, corpus, k, np.array(values)[:, None].repeat(round(SECONDS * rate), 1))
+    readings = [METERS[chosen](sound, rate) for sound in made]
+    followed = Followed(
+        name,
+        chosen,
+        values,
+        [min(abs(v - k) for k in known) > 1e-6 * (high - low) for v in values],
+        [curve.at(v)[0] for v in values],
+        [None if r is None else r[0] for r in readings],
+        [None if r is None else r[1] for r in readings],
+        [curve.at(v)[1] for v in values],
+    )
+    followed.median_relative_error, followed.correlation = _compare(followed.asked, followed.measured)
+    glide = np.linspace(low, high, round(GLIDE_SECONDS * rate))
+    parts = np.array_split(_play(engine, corpus, k, glide[None])[0], GLIDE_PARTS)
+    heard = [METERS[chosen](part, rate) for part in parts]
+    asked = [curve.at(float(v.mean()))[0] for v in np.array_split(glide, GLIDE_PARTS)]
+    measured = [None if r is None else r[0] for r in heard]
+    error, correlation = _compare(asked, measured)
+    followed.glide = {
+        "asked": asked, "measured": measured, "median_relative_error": error, "correlation": correlation,
+    }  # fmt: skip
+    return followed
+
+
+class _Curve:
+    """What a meter reads in the data, over a parameter's values: straight lines between, in the logarithm."""
+
+    def __init__(self, values: Sequence[float], readings: Sequence[tuple[float, float]]) -> None:
+        self.values = sorted(set(values))
+        means = [np.mean([r for v, r in zip(values, readings, strict=True) if v == u], axis=0) for u in self.values]
+        self.readings, self.strengths = np.array(means).T
+
+    def at(self, value: float) -> tuple[float, float]:
+        """Reading and strength at a value."""
+        reading = math.exp(np.interp(value, self.values, np.log(self.readings)))
+        return reading, float(np.interp(value, self.values, self.strengths))
+
+    def widest(self, count: int = 3) -> list[tuple[float, float]]:
+        """The widest gaps between values."""
+        gaps = list(zip(self.values, self.values[1:], strict=False))
+        return sorted(gaps, key=lambda gap: gap[0] - gap[1])[:count]
+
+
+def _real(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
+    """The files in which parameter k stands still: its value in each, and its sound."""
+    name, rate = corpus.tier.prop[k], corpus.tier.sample_rate
+    values, sounds = [], []
+    for i, wav in enumerate(corpus.names):
+        curve = corpus.conditions[corpus.offsets[i] : corpus.offsets[i + 1], k]
+        if np.ptp(curve) < 1e-3:
+            values.append(float(corpus.ranges[name].restore(curve[:1])[0]))
+            sounds.append(audio.read(wav, rate).samples)
+    return [round(v, 6) for v in values], sounds
+
+
+def _matching(
+    values: Sequence[float], sounds: Sequence[Samples], rate: int, meters: Sequence[str]
+) -> tuple[str | None, list[tuple[float, float] | None]]:
+    """The meter whose readings rise or fall with the values, if there is one (or the only one), and its readings."""
+    readings = {name: [METERS[name](sound, rate) for sound in sounds] for name in meters}
+    if len(meters) == 1:
+        return meters[0], readings[meters[0]]
+    best, found = TRACKED, None
+    for name in meters:
+        pairs = [(v, r[0]) for v, r in zip(values, readings[name], strict=True) if r]
+        if len({v for v, _ in pairs}) < 3:
+            continue
+        tracked = abs(_correlation(*(np.argsort(np.argsort(column)) for column in zip(*pairs, strict=True))))
+        if tracked > best + 1e-9:
+            best, found = tracked, name
+    return found, readings[found] if found else []
+
+
+def _play(engine: Playable, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Sounds [B, T] under curves [B, T] of parameter k, the others at what is usual in the data."""
+    tier, ranges = engine.config.tier, engine.config.ranges
+    middles = np.median(corpus.conditions, axis=0)
+    usual = [float(ranges[name].restore(middles[j : j + 1])[0]) for j, name in enumerate(tier.prop)]
+    conditions = np.broadcast_to(np.array(usual), (*curves.shape, len(usual))).copy()
+    conditions[..., k] = curves
+    return rendered(engine, conditions, f"playing {tier.prop[k]}")
+
+
+def _compare(asked: Sequence[float], measured: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """Median relative error (unreadable sounds count as errors of 1) and correlation of the readable ones."""
+    errors = [1.0 if m is None else abs(m - a) / abs(a) for a, m in zip(asked, measured, strict=True)]
+    pairs = [(a, m) for a, m in zip(asked, measured, strict=True) if m is not None]
+    spread = len(pairs) > 1 and all(np.ptp(column) > 0 for column in zip(*pairs, strict=True))
+    return float(np.median(errors)), _correlation(*zip(*pairs, strict=True)) if spread else None
+
+
+def _correlation(x: Any, y: Any) -> float:
+    return float(np.corrcoef(np.asarray(x, float), np.asarray(y, float))[0, 1])

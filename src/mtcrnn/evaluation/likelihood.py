@@ -1,0 +1,43 @@
+"""Level 3: how likely a model finds sound that it was not trained on."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from mtcrnn.corpus import Corpus
+from mtcrnn.errors import InputError
+from mtcrnn.model import Model
+
+WARM_UP_S = 2.0  # of a file are read before its held-out part
+CHUNK = 4096  # steps of a teacher-forced pass at once
+
+
+@torch.no_grad()
+def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
+    """Nats a sample, teacher forced, of the held-out ends of all files (or one file, or all), each read in one go.
+
+    The net reads `WARM_UP_S` before a held-out end, so that its state is what it would be in the middle of a sound.
+    """
+    places = corpus.held_out(holdout)
+    if not places:
+        raise InputError(f"--holdout {holdout}: nothing is held out")
+    total = count = 0.0
+    warm_up = round(WARM_UP_S * model.config.tier.sample_rate)
+    for i, first, end in tqdm(places, desc="held-out sound", unit="file", leave=False):
+        start = max(int(corpus.offsets[i]), first - warm_up)
+        values = torch.from_numpy(corpus.values[start:end].astype(np.int64))[None]
+        conditions = torch.from_numpy(np.asarray(corpus.conditions[start:end]))[None]
+        state = model.net.init_state(1)
+        for at in range(0, values.shape[1] - 1, CHUNK):
+            behind = min(at + CHUNK, values.shape[1] - 1)
+            x = model.features(values[:, at:behind], conditions[:, at + 1 : behind + 1])
+            raw, state = model.net(x, state)
+            skip = max(first - start - 1 - at, 0)
+            scored = raw[:, skip:]
+            if scored.shape[1]:
+                targets = values[:, at + 1 + skip : at + 1 + raw.shape[1]]
+                total += float(model.output.loss(scored, targets)) * scored.shape[1]
+                count += scored.shape[1]
+    return total / count

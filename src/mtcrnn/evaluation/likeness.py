@@ -1,0 +1,45 @@
+"""Level 3: how like its data a model sounds, by the statistics of sound textures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from mtcrnn import audio
+from mtcrnn.corpus import Corpus
+from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
+from mtcrnn.params import restore
+from mtcrnn.playable import Playable
+from mtcrnn.rendering import rendered
+
+MOST_FILES, MOST_SECONDS = 20, 10.0  # of each half
+
+
+def texture_distances(player: Playable, corpus: Corpus) -> dict[str, Any] | None:
+    """Distances to the second halves of real files, by class of statistics, medians over the files.
+
+    Returns:
+        `generated`: of sound made under the curves of the files' first halves; `real`: of those first halves
+        themselves, which is what a perfect model would have; `files`: how many. None where all files are too short.
+    """
+    tier = player.config.tier
+    least, most = round(2 * SHORTEST_S * tier.sample_rate) + 2, round(2 * MOST_SECONDS * tier.sample_rate)
+    halves = np.minimum(np.diff(corpus.offsets), most) // 2
+    chosen = np.flatnonzero(2 * halves >= least)
+    if not len(chosen):
+        return None
+    chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_FILES)).astype(int)]
+    steps = np.minimum(np.arange(halves[chosen].max()), halves[chosen, None] - 1)  # the last one is held
+    conditions = corpus.conditions[corpus.offsets[chosen, None] + steps]
+    made = rendered(player, restore(conditions, player.config.ranges, tier.prop), "playing the data's curves")
+    found: dict[str, list[dict[str, float]]] = {"generated": [], "real": []}
+    for sound, i in zip(made, chosen, strict=True):
+        real, half = audio.read(corpus.names[i], tier.sample_rate).samples, halves[i]
+        second = statistics(real[half : 2 * half], tier.sample_rate)
+        for kind, first in (("generated", sound[:half]), ("real", real[:half])):
+            found[kind].append(distances(second, statistics(first, tier.sample_rate)))
+    medians = {
+        kind: {name: float(np.median([row[name] for row in rows])) for name in rows[0]} for kind, rows in found.items()
+    }
+    return {**medians, "files": len(chosen)}

@@ -1,0 +1,56 @@
+"""Level 3: whether a model lasts: a minute of free running at three points, beside its data."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn import audio
+from mtcrnn.corpus import Corpus
+from mtcrnn.playable import Playable
+from mtcrnn.rendering import rendered
+
+STABLE_SECONDS = 60.0
+FULL_SCALE = 0.99
+
+
+def free_running(engine: Playable, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A minute at low, middle and high parameters: its levels beside the data's; and how fast all three were made."""
+    tier, rate = engine.config.tier, engine.config.tier.sample_rate
+    real = np.concatenate([_levels_db(audio.read(wav, rate).samples, rate) for wav in corpus.names])
+    low, high = (np.array([getattr(engine.config.ranges[n], end) for n in tier.prop]) for end in ("low", "high"))
+    points = np.array([low * (1 - share) + high * share for share in (0.1, 0.5, 0.9)]).reshape(3, -1)
+    steps = round(STABLE_SECONDS * rate)
+    started = time.perf_counter()
+    sounds = rendered(engine, np.repeat(points[:, None], steps, axis=1), "free running")
+    pace = sounds.size / (time.perf_counter() - started)
+    rows = []
+    for point, sound in zip(points.tolist(), sounds, strict=True):
+        levels = _levels_db(sound, rate)
+        rows.append(
+            {
+                "parameters": dict(zip(tier.prop, point, strict=True)),
+                "loudest_db": float(levels.max()),
+                "softest_db": float(levels.min()),
+                "silent_seconds": int((levels < real.min() - 20).sum()),
+                "loud_seconds": int((levels > real.max() + 6).sum()),
+                "dc": float(sound.mean()),
+                "full_scale_share": float((np.abs(sound) > FULL_SCALE).mean()),
+            }
+        )
+    data = {"loudest_db": float(real.max()), "softest_db": float(real.min())}
+    return {"seconds": STABLE_SECONDS, "real": data, "rows": rows}, {
+        "sounds": 3,
+        "samples_per_s": pace,
+        "rtf": pace / rate,
+    }
+
+
+def _levels_db(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
+    """The level of each second, in dB of full scale."""
+    whole = samples[: max(len(samples) // rate, 1) * rate].astype(np.float64)
+    parts = np.array_split(whole, max(len(whole) // rate, 1))
+    return np.array([10 * np.log10(np.mean(part**2) + 1e-12) for part in parts])
