@@ -44,6 +44,14 @@ def test_two_halves_equal_the_whole(tmp_path, data, options, net):
     assert_same(weights(tmp_path / "whole", 8), weights(tmp_path / "halves", 8))
 
 
+def test_two_halves_equal_the_whole_with_scored_frames(tmp_path, data):
+    net, options = Net("frame", 8, 1, frame_size=4), {"seq_len": 32, "scored_frames": 3, "checkpoint": 4}
+    training.train(TIER, net, tiny_train(data, tmp_path / "whole", num_steps=8, **options))
+    training.train(TIER, net, tiny_train(data, tmp_path / "halves", num_steps=4, **options))
+    training.resume(str(tmp_path / "halves"), 0, {}, {}, {})
+    assert_same(weights(tmp_path / "whole", 8), weights(tmp_path / "halves", 8))
+
+
 def test_an_unfinished_run_goes_on_to_its_planned_end(tmp_path, data):
     training.train(TIER, NET, tiny_train(data, tmp_path / "run", num_steps=8, checkpoint=2))
     whole = weights(tmp_path / "run", 8)

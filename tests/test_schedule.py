@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set
-from mtcrnn import checkpoint, hardware, runs, schedule, training
+from mtcrnn import checkpoint, hardware, runs, schedule, trainer, training
 from mtcrnn.config import Net, Train
 from mtcrnn.corpus import Corpus
 from mtcrnn.errors import InputError
@@ -120,7 +120,7 @@ def test_a_run_needs_an_end():
     ("able", "net", "mixed"), [(True, "frame", True), (False, "frame", False), (True, "gru", False)]
 )
 def test_arithmetic_is_mixed_where_the_hardware_is_made_for_it(tmp_path, monkeypatch, able, net, mixed):
-    monkeypatch.setattr(training, "has_bf16", lambda device: able)
+    monkeypatch.setattr(trainer, "has_bf16", lambda device: able)
     options = tiny_train(tone_set(tmp_path / "data"), tmp_path / "run", precision="auto")
     corpus = Corpus(TIER, ParamManager.at(options.data_dir, None))
     model = new_model(ModelConfig(TIER, Net(net, 8, 1, frame_size=4), corpus.ranges), 1)

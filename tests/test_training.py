@@ -13,6 +13,8 @@ from mtcrnn import checkpoint, runs, training
 from mtcrnn.config import Net, Tier
 from mtcrnn.corpus import Corpus
 from mtcrnn.errors import InputError
+from mtcrnn.model import new_model
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.paramset import ParamManager
 from mtcrnn.runlog import read_log
 
@@ -182,3 +184,33 @@ def test_what_does_not_go_with_the_frame_net(tmp_path, tier, net, options, messa
 def test_a_frame_has_samples():
     with pytest.raises(InputError, match="--frame_size is 0; it must be above 0"):
         Net("frame", frame_size=0)
+
+
+def test_frames_belong_to_the_frame_net(tmp_path):
+    with pytest.raises(InputError, match="--scored_frames 2 is for the net frame, not for gru"):
+        run(tmp_path, scored_frames=2)
+
+
+def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
+    """The loss over drawn frames: that of those frames in the whole window, so right on average."""
+    options = tiny_train(
+        tone_set(tmp_path / "data"), tmp_path / "run", seq_len=64, scored_frames=5, precision="float32"
+    )
+    tier = tiny_config().tier
+    corpus = Corpus(tier, ParamManager(tmp_path / "data"))
+    model = new_model(ModelConfig(tier, Net("frame", 8, 2, frame_size=4), corpus.ranges), 3)
+    trainer = training.Trainer(model, corpus, options, tmp_path / "run")
+    batch, state = trainer._next_batch(1)
+    values, conditions = trainer._to_device(batch)
+    raw, after = model.net(model.features(values[:, :-1], conditions), state)
+    counts = torch.zeros(16)
+    for step in range(1, 200):
+        frames = trainer._frames(step)
+        counts[frames] += 1
+        loss, own_after = trainer._loss(values[:, :-1], conditions, values[:, 1:], state, frames)
+        steps = (4 * frames[:, None] + torch.arange(4)).flatten()
+        torch.testing.assert_close(loss, model.output.loss(raw[:, steps], values[:, 1:][:, steps]))
+        for one, other in zip(after, own_after, strict=True):
+            torch.testing.assert_close(one, other)
+    assert counts.min() > 199 * 5 / 16 / 2
+    assert trainer._frames(7).equal(trainer._frames(7))

@@ -119,6 +119,11 @@ class Train:
     num_steps: int | None = option("steps of this run (left out, with --minutes: as many as fit)", 1000)
     batch_size: int = option("windows in a step (of each process, where there are several)", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
+    scored_frames: int = option(
+        "frames of a window, drawn at random, that are scored; all others only pass through the recurrent layers (net "
+        "frame only; 0, or more than there are: all)",
+        0,
+    )
     stride: int = option("shift between neighbouring windows, in generated values", 1)
     carry: bool = option("a window starts with the state that the window before it in the file ended with", True)
     lr: float = option("learning rate of Adam", 0.002)
@@ -154,6 +159,7 @@ class Train:
             raise InputError("a run needs --num_steps or --minutes")
         for name in ("batch_size", "seq_len", "stride", "checkpoint"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        require(self.scored_frames >= 0, "scored_frames", self.scored_frames, "0 or above")
         require(self.lr > 0, "lr", self.lr, "above 0")
         require(self.lr_final is None or self.lr_final >= 0, "lr_final", self.lr_final, "0 or above")
         require(self.grad_clip >= 0, "grad_clip", self.grad_clip, "0 or above")
@@ -239,7 +245,15 @@ ORIGINAL: dict[type, dict[str, Any]] = {
 # What is best for sound, where it differs from the defaults, for the classes of which nothing else is said.
 FOR_AUDIO: dict[type, dict[str, Any]] = {
     Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
-    Train: {"num_steps": 8000, "batch_size": 8, "seq_len": 512, "lr": 0.002, "lr_final": 0.0001, "checkpoint": 1000},
+    Train: {
+        "num_steps": 8000,
+        "batch_size": 8,
+        "seq_len": 2048,
+        "scored_frames": 32,
+        "lr": 0.004,
+        "lr_final": 0.0001,
+        "checkpoint": 1000,
+    },
 }
 
 

@@ -32,6 +32,7 @@ class Purpose(IntEnum):
     STREAMS = 8
     NOISE = 9
     CASCADE = 10
+    FRAMES = 11
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -12,6 +12,11 @@ from torch import Tensor, nn
 from mtcrnn.nets.cpu_gru import GRU
 
 
+def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
+    """[B, T, ...] -> [B, n F, ...]: the frames of F steps whose numbers are `frames` [n]."""
+    return a.reshape(a.shape[0], -1, frame_size, *a.shape[2:])[:, frames].flatten(1, 2)
+
+
 class FrameNet(nn.Module):
     """x [B, T, 1 + C] -> raw [B, T, Q]: the newest code over Q - 1 and C parameters -> logits of the next code.
 
@@ -44,8 +49,14 @@ class FrameNet(nn.Module):
         sizes = (self.gru.num_layers, self.gru.hidden_size), (1, self.frame_size), (1, 1)
         return tuple(new(layers, batch, size) for layers, size in sizes)
 
-    def forward(self, x: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Raw numbers [B, T, Q] and the state after the last step."""
+    def forward(
+        self, x: Tensor, state: tuple[Tensor, ...], frames: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Raw numbers [B, T, Q] and the state after the last step.
+
+        `frames` [n], rising, are those of the T / F frames of x whose raw numbers [B, n F, Q] are wanted: all else
+        passes through the GRU only, which costs little. The state must stand at a frame's beginning then.
+        """
         F, T = self.frame_size, x.shape[1]
         if not x.numel():
             return x.new_zeros(len(x), T, self.codes), state
@@ -61,10 +72,14 @@ class FrameNet(nn.Module):
             slow = places.gather(1, place)
         else:
             done = int(made[0, 0, 0])
-            frames = recent[:, -done % F :: F]
-            y, after = self.gru(frames, h) if frames.shape[1] else (frames.new_zeros(len(x), 0, h.shape[2]), h)
-            first = F if done == 0 else done
-            slow = self._places(torch.cat((h[-1][:, None].to(y.dtype), y), dim=1))[:, first : first + T]
+            begun = recent[:, -done % F :: F]
+            y, after = self.gru(begun, h) if begun.shape[1] else (begun.new_zeros(len(x), 0, h.shape[2]), h)
+            if frames is None:
+                first = F if done == 0 else done
+                slow = self._places(torch.cat((h[-1][:, None].to(y.dtype), y), dim=1))[:, first : first + T]
+            else:
+                slow = self._places(y[:, frames])
+                recent, code = take_frames(recent, frames, F), take_frames(code, frames, F)
             h = after
         newest = self.newest(code.round().long())
         y = self.hidden(torch.relu(slow + self.recent(recent) + newest))
