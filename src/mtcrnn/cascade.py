@@ -59,6 +59,7 @@ class Given:
 
     def __init__(self, config: ModelConfig, values: NDArray[Any]) -> None:
         self.config, self.values = config, values.astype(np.float32)
+        self.temperature = 0.0  # nothing is drawn
 
     def init(self, seed: int, batch: int = 1) -> int:
         """Before the first value."""
@@ -112,6 +113,15 @@ class Cascade:
         for name in self._source:
             if name != AUDIO:
                 self._range(name)
+
+    @property
+    def temperature(self) -> float:
+        """That of the tier that makes the audio."""
+        return self.players[self.order[-1]].temperature
+
+    @temperature.setter
+    def temperature(self, temperature: float) -> None:
+        self.players[self.order[-1]].temperature = temperature
 
     def init(self, seed: int, batch: int = 1) -> CascadeState:
         """The state before the first step; every tier has random numbers of its own."""

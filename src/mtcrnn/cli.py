@@ -77,6 +77,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_train(command("train", "train a model on a folder of wavs and param files", run_train))
     add_generate(command("generate", "generate sound from a trained model", run_generate))
     _add_cascade(command("cascade", "play the tiers of a recipe together", _cascade))
+    _add_play(command("play", "play a model live, in the browser", _play))
     _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
     _add_bench(command("bench", "how fast models play on this machine", _bench))
     _add_evaluate(command("evaluate", "measure a model: held-out bits, how its parameters are followed", _evaluate))
@@ -251,6 +252,29 @@ def _cascade(args: argparse.Namespace) -> None:
     options = Generate(str(args.recipe), temp=common, **typed(Generate, args))
     for path in render_recipe(recipe, options, args.seconds, own, parse_files(args.given)):
         print(f"wrote {path}")
+
+
+def _add_play(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a run or model folder, a recipe (.toml), or a folder of runs to choose from")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1: this machine only]")
+    parser.add_argument("--port", type=int, default=8765, metavar="N", help="port; 0 takes any free one [8765]")
+    parser.add_argument("--no-browser", action="store_true", help="print the address only")
+    parser.add_argument("--margin", type=float, default=30.0, metavar="MS", help="how far to render ahead, in ms [30]")
+    parser.add_argument("--osc", type=int, metavar="PORT", help="take Open Sound Control messages: /NAME value")
+    parser.add_argument("--audio", action="store_true", help="play through this machine's output, without a browser")
+    add_options(parser, Generate, "how to play", only=("step", "precision"))
+
+
+def _play(args: argparse.Namespace) -> None:
+    from mtcrnn.live.play import play, play_aloud
+
+    if not 0 <= args.port <= 65535:
+        raise InputError(f"--port is {args.port}; it must be 0 to 65535")
+    options = Generate(args.model, **typed(Generate, args))
+    if args.audio:
+        play_aloud(args.model, options, None, args.margin, args.osc)
+    else:
+        play(args.model, options, args.host, args.port, not args.no_browser, args.margin, args.osc)
 
 
 def _add_import(parser: argparse.ArgumentParser) -> None:

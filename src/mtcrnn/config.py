@@ -194,6 +194,7 @@ class Generate:
     )
     external_array: str | None = option(".npy of control values [batch, length, parameters]", None)
     external_sr: float | None = option("values per second in the external array", None)
+    gesture: str | None = option(".npy that was saved while playing live: the same sound again, with its seed", None)
     set: tuple[str, ...] = option("constant or linear parameters: NAME=VALUE or NAME=FROM:TO", ())
     engine: Literal["numba", "torch"] = option(
         "what renders: compiled loops, or the slow and readable reference", "numba"

@@ -62,6 +62,23 @@ def load_array(path: Path, batch: int, names: Sequence[str]) -> NDArray[np.float
     return np.broadcast_to(array.astype(np.float64), (batch, *array.shape[1:]))
 
 
+def read_gesture(options: Generate, config: ModelConfig) -> NDArray[np.float64]:
+    """The gesture [1, blocks + 1, C + 1] that `options` name: controls, and the temperature.
+
+    Raises:
+        InputError: a file that does not fit the model; no seed; options that would change the sound.
+    """
+    assert options.gesture is not None
+    if options.rand_seed is None:
+        raise InputError("--gesture needs --rand_seed, the seed that was played")
+    plain = Generate(options.model_dir)
+    others = ("set", "external_array", "seed", "data_dir", "rand_prime", "length", "seq_len", "temp", "batch_size")
+    for name in others:
+        if getattr(options, name) != getattr(plain, name):
+            raise InputError(f"--gesture goes without --{name}")
+    return load_array(Path(options.gesture), 1, (*config.tier.prop, "temperature"))
+
+
 class Controls:
     """The priming and conditioning that `Generate` options ask for.
 

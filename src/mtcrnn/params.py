@@ -167,13 +167,16 @@ def restore(values: NDArray[Any], ranges: Mapping[str, Range], names: Iterable[s
     return np.stack(columns, axis=-1) if columns else np.zeros((*values.shape[:-1], 0), np.float32)
 
 
-def sample_array(array: NDArray[Any], array_rate: float, rate: float, first: int, count: int) -> NDArray[np.float64]:
+def sample_array(
+    array: NDArray[Any], array_rate: float, rate: float, first: int, count: int, first_row: int = 0
+) -> NDArray[np.float64]:
     """Sample an array of control values [B, L, C] at (first + k) / rate seconds: shape [B, count, C].
 
-    Value j of the array sits at j / array_rate seconds; linear between, the last one held.
+    Value j of the array sits at (first_row + j) / array_rate seconds; linear between, the last one held.
     """
-    place = np.minimum(np.arange(first, first + count) / rate * array_rate, array.shape[1] - 1)
-    left = np.minimum(place.astype(np.int64), max(array.shape[1] - 2, 0))
-    right = np.minimum(left + 1, array.shape[1] - 1)
+    place = np.minimum(np.arange(first, first + count) / rate * array_rate, first_row + array.shape[1] - 1)
+    left = np.minimum(place.astype(np.int64), max(first_row + array.shape[1] - 2, 0))
     weight = (place - left)[None, :, None]
+    left -= first_row
+    right = np.minimum(left + 1, array.shape[1] - 1)
     return array[:, left] * (1.0 - weight) + array[:, right] * weight

@@ -10,11 +10,16 @@ from numpy.typing import NDArray
 from mtcrnn.modelconfig import ModelConfig
 
 
-class Playable(Protocol):
+class Renderer(Protocol):
     """Makes values step by step, in the user's units: audio as float32 in [-1, 1] with G = 1, or parameters.
 
     States are immutable: keep one to go back, pass it on to go on. All randomness comes from the state.
+
+    Attributes:
+        temperature: of what is rendered next: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest.
     """
+
+    temperature: float
 
     @property
     def config(self) -> ModelConfig:
@@ -25,10 +30,6 @@ class Playable(Protocol):
         """The state before the first step of `batch` sounds."""
         ...
 
-    def prime(self, state: Any, values: Any, conditions: NDArray[Any] | None = None) -> Any:
-        """The state after given values [B, T, G] under conditions [B, T, C]."""
-        ...
-
     def render(self, state: Any, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], Any]:
         """Values [B, T, G] under conditions [B, T, C], and the state after them.
 
@@ -37,4 +38,12 @@ class Playable(Protocol):
         Raises:
             InputError: conditions of the wrong shape, or not finite.
         """
+        ...
+
+
+class Playable(Renderer, Protocol):
+    """A renderer that can be led to a state by given values: one tier."""
+
+    def prime(self, state: Any, values: Any, conditions: NDArray[Any] | None = None) -> Any:
+        """The state after given values [B, T, G] under conditions [B, T, C]."""
         ...

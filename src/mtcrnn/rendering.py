@@ -13,15 +13,16 @@ from tqdm import tqdm
 
 from mtcrnn import audio, runs
 from mtcrnn.config import Generate
-from mtcrnn.controls import Controls
+from mtcrnn.controls import Controls, read_gesture
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, write_files
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.paramset import make_param
-from mtcrnn.playable import Playable
+from mtcrnn.playable import Playable, Renderer
 from mtcrnn.rng import fresh_seed
+from mtcrnn.stream import replay
 
 if TYPE_CHECKING:
     from mtcrnn.model import Model
@@ -50,11 +51,13 @@ def generate(
     length = options.length or round(DEFAULT_SECONDS * rate)
     if options.save_params and config.tier.is_audio:
         raise InputError("--save_params is for tiers that generate parameters; this one generates audio")
-    seed = fresh_seed() if options.rand_seed is None else options.rand_seed
-    controls = Controls(config, options, length, _prime_steps(options, length, rate), seed)
     stem = Path(options.out.removesuffix(".wav").removesuffix(".npy"))
     if not stem.name:
         raise InputError(f"--out {options.out!r} is no file name")
+    seed = fresh_seed() if options.rand_seed is None else options.rand_seed
+    if options.gesture:
+        return _write(stem, replay(player, read_gesture(options, config), seed)[None], config, options)
+    controls = Controls(config, options, length, _prime_steps(options, length, rate), seed)
     state: Any = player.init(seed, controls.batch)
     if (priming := controls.priming()) is not None:
         state = player.prime(state, *priming)
@@ -77,7 +80,7 @@ def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iter
             bar.update(count)
 
 
-def rendered(player: Playable, conditions: NDArray[Any], what: str, seed: int = 1) -> NDArray[np.float32]:
+def rendered(player: Renderer, conditions: NDArray[Any], what: str, seed: int = 1) -> NDArray[np.float32]:
     """Sounds [B, T] under conditions [B, T, C], behind a progress bar named `what`."""
     state, blocks = player.init(seed, len(conditions)), []
     for first, count in in_blocks(conditions.shape[1], what, leave=False):

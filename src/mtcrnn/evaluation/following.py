@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mtcrnn import audio
 from mtcrnn.corpus import Corpus
 from mtcrnn.evaluation.meters import METERS, Samples
-from mtcrnn.playable import Playable
+from mtcrnn.playable import Renderer
 from mtcrnn.rendering import rendered
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Followed:
     glide: dict[str, Any] = field(default_factory=dict)
 
 
-def follow(engine: Playable, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
+def follow(engine: Renderer, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
     """Parameter number k against its meter, on a grid over its range and on a glide; None where no meter follows it."""
     name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
     known, sounds = _real(corpus, k)
@@ -134,7 +134,7 @@ def _matching(
     return found, readings[found] if found else []
 
 
-def _play(engine: Playable, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
+def _play(engine: Renderer, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
     """Sounds [B, T] under curves [B, T] of parameter k, the others at what is usual in the data."""
     tier, ranges = engine.config.tier, engine.config.ranges
     middles = np.median(corpus.conditions, axis=0)

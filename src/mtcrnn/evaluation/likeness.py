@@ -10,13 +10,13 @@ from mtcrnn import audio
 from mtcrnn.corpus import Corpus
 from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
 from mtcrnn.params import restore
-from mtcrnn.playable import Playable
+from mtcrnn.playable import Renderer
 from mtcrnn.rendering import rendered
 
 MOST_FILES, MOST_SECONDS = 20, 10.0  # of each half
 
 
-def texture_distances(player: Playable, corpus: Corpus) -> dict[str, Any] | None:
+def texture_distances(player: Renderer, corpus: Corpus) -> dict[str, Any] | None:
     """Distances to the second halves of real files, by class of statistics, medians over the files.
 
     Returns:

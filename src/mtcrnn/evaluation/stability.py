@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from mtcrnn import audio
 from mtcrnn.corpus import Corpus
-from mtcrnn.playable import Playable
+from mtcrnn.playable import Renderer
 from mtcrnn.rendering import rendered
 
 STABLE_SECONDS = 60.0
 FULL_SCALE = 0.99
 
 
-def free_running(engine: Playable, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
+def free_running(engine: Renderer, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
     """A minute at low, middle and high parameters: its levels beside the data's; and how fast all three were made."""
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
     real = np.concatenate([_levels_db(audio.read(wav, rate).samples, rate) for wav in corpus.names])

@@ -1,0 +1,131 @@
+"""Level 4: sound through this machine's own output, without a browser."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.errors import InputError
+from mtcrnn.live.conductor import Conductor
+from mtcrnn.live.models import Opened
+from mtcrnn.rng import fresh_seed
+from mtcrnn.stream import Block, Stream
+
+FADE_S = 0.004
+
+
+class Output:
+    """A stream that plays through the sound card; where blocks come late it fades, it never clicks.
+
+    Args:
+        conductor: renders it.
+        opened: the model.
+        margin_ms: how far to render ahead.
+
+    Attributes:
+        stream, seat: what plays, and its place with the conductor.
+        underruns: how often blocks came late.
+    """
+
+    def __init__(self, conductor: Conductor, opened: Opened, margin_ms: float) -> None:
+        self.stream = Stream(opened.player, fresh_seed())
+        self._conductor, self._rate = conductor, self.stream.sample_rate
+        self._margin = max(round(margin_ms / 1000 * self._rate), 1)
+        self._lock = threading.Lock()
+        self._blocks: deque[NDArray[np.float32]] = deque()
+        self._take = self._played = self._waiting = self.underruns = 0
+        self._gain, self._last, self._running = 0.0, 0.0, False
+        self.seat = conductor.join(self.stream, 1 / opened.rtf, self._deliver, self._margin)
+        self._device: Any = None
+
+    def open(self) -> None:
+        """Take the default output.
+
+        Raises:
+            InputError: the extra `audio` is not installed, or there is no output.
+        """
+        try:
+            import sounddevice
+        except ImportError as error:
+            raise InputError("--audio needs the package sounddevice: pip install 'mtcrnn[audio]'") from error
+        except OSError as error:
+            raise InputError(f"--audio: {error} (on Debian: apt install libportaudio2)") from error
+        try:
+            self._device = sounddevice.OutputStream(
+                samplerate=self._rate, channels=1, dtype="float32", latency="low", callback=self._callback
+            )
+            self._device.start()
+        except sounddevice.PortAudioError as error:
+            raise InputError(f"--audio: no sound output takes {self._rate} Hz: {error}") from error
+
+    def start(self, seed: int | None = None) -> int:
+        """Play from the beginning; returns the seed."""
+        seed = fresh_seed() if seed is None else seed
+        with self._lock:
+            self._blocks.clear()
+            self._waiting = self._played = 0
+            self._running = False
+            self._take = self._conductor.start(self.seat, seed)
+        return seed
+
+    def stop(self) -> None:
+        """Fade out."""
+        self._conductor.stop(self.seat)
+        with self._lock:
+            self._blocks.clear()
+            self._waiting = 0
+            self._running = False
+
+    def close(self) -> None:
+        """Let the output go."""
+        if self._device is not None:
+            self._device.close()
+        self._conductor.leave(self.seat)
+
+    def fill(self, out: NDArray[np.float32]) -> None:
+        """The next samples, into out [n]."""
+        step = 1 / (FADE_S * self._rate)
+        with self._lock:
+            if not self._running and self._gain == 0 and self._waiting >= max(self._margin, len(out)):
+                self._running = True
+            samples = self._pop(len(out)) if self._running else np.zeros(0, np.float32)
+            if self._running and len(samples) < len(out):
+                self._running = False
+                self.underruns += 1
+        n = len(samples)
+        gains = np.minimum(self._gain + step * np.arange(1, n + 1), 1.0)
+        out[:n] = samples * gains
+        if n:
+            self._last, self._gain = float(samples[-1]), float(gains[-1])
+        rest = np.maximum(self._gain - step * np.arange(1, len(out) - n + 1), 0.0)
+        out[n:] = self._last * rest
+        if len(rest):
+            self._gain = float(rest[-1])
+        self._conductor.played(self.seat, self._take, self._played)
+
+    def _pop(self, count: int) -> NDArray[np.float32]:
+        """At most so many samples that wait."""
+        parts = []
+        while count and self._blocks:
+            block = self._blocks.popleft()
+            parts.append(block[:count])
+            if len(block) > count:
+                self._blocks.appendleft(block[count:])
+            count -= len(parts[-1])
+        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        self._waiting -= len(samples)
+        self._played += len(samples)
+        return samples
+
+    def _deliver(self, take: int, block: Block | None) -> None:
+        with self._lock:
+            if block is not None and take == self._take:
+                self._blocks.append(block.samples)
+                self._waiting += len(block.samples)
+
+    def _callback(self, out: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
+        self.fill(out[:, 0])

@@ -1,0 +1,50 @@
+// A plane that moves two controls at once.
+
+export class Pad {
+  constructor(controls) {
+    this.controls = controls;
+    this.element = document.getElementById("pad");
+    this.dot = document.getElementById("dot");
+    this.selects = ["pad-x", "pad-y"].map((id) => document.getElementById(id));
+    const names = [...controls.items.keys()];
+    document.getElementById("pad-section").hidden = names.length < 2;
+    this.selects.forEach((select, k) => {
+      select.replaceChildren(...names.map((name) => new Option(name)));
+      select.selectedIndex = Math.min(k, names.length - 1);
+      select.onchange = () => this.show();
+    });
+    this.element.onpointerdown = (event) => {
+      this.element.setPointerCapture(event.pointerId);
+      this.drag(event);
+    };
+    this.element.onpointermove = (event) => event.buttons && this.drag(event);
+    this.element.onkeydown = (event) => {
+      const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1] }[event.key] ?? [];
+      if (dx === undefined) return;
+      event.preventDefault();
+      const step = event.shiftKey ? 0.001 : 0.01;
+      const [x, y] = this.names();
+      if (dx) controls.moveShare(x, controls.share(x) + dx * step);
+      if (dy) controls.moveShare(y, controls.share(y) + dy * step);
+    };
+    this.show();
+  }
+
+  names() {
+    return this.selects.map((select) => select.value);
+  }
+
+  drag(event) {
+    const box = this.element.getBoundingClientRect();
+    const [x, y] = this.names();
+    this.controls.moveShare(x, (event.clientX - box.left) / box.width);
+    if (y !== x) this.controls.moveShare(y, 1 - (event.clientY - box.top) / box.height);
+  }
+
+  show() {
+    const [x, y] = this.names();
+    if (!x) return;
+    this.dot.style.left = `${100 * this.controls.share(x)}%`;
+    this.dot.style.top = `${100 * (1 - this.controls.share(y))}%`;
+  }
+}

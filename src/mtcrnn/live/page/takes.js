@@ -1,0 +1,77 @@
+// Recordings: the blocks as they came, as a 24-bit wav; and the list of files that were made.
+
+export class Recorder {
+  constructor(sampleRate) {
+    this.sampleRate = sampleRate;
+    this.blocks = null;
+  }
+
+  get on() {
+    return this.blocks !== null;
+  }
+
+  start() {
+    this.blocks = [];
+    this.first = null;
+  }
+
+  push(block) {
+    if (!this.on) return;
+    if (this.first === null) this.first = block.first;
+    this.blocks.push(block.samples);
+  }
+
+  // The samples since `start`, and which sample of the take the first one was.
+  stop() {
+    const samples = new Float32Array(this.blocks.reduce((sum, block) => sum + block.length, 0));
+    let at = 0;
+    for (const block of this.blocks) {
+      samples.set(block, at);
+      at += block.length;
+    }
+    const first = this.first ?? 0;
+    this.blocks = null;
+    return { samples, first };
+  }
+}
+
+// Mono samples as a 24-bit wav, rounded like the files that mtcrnn generate writes.
+export function wav(samples, sampleRate) {
+  const view = new DataView(new ArrayBuffer(44 + 3 * samples.length));
+  const text = (at, word) => [...word].forEach((letter, k) => view.setUint8(at + k, letter.charCodeAt(0)));
+  text(0, "RIFF");
+  view.setUint32(4, 36 + 3 * samples.length, true);
+  text(8, "WAVEfmt ");
+  view.setUint32(16, 16, true);
+  view.setUint16(20, 1, true);
+  view.setUint16(22, 1, true);
+  view.setUint32(24, sampleRate, true);
+  view.setUint32(28, 3 * sampleRate, true);
+  view.setUint16(32, 3, true);
+  view.setUint16(34, 24, true);
+  text(36, "data");
+  view.setUint32(40, 3 * samples.length, true);
+  samples.forEach((sample, k) => {
+    const value = Math.round(Math.max(-1, Math.min(1, sample)) * 0x7fffff);
+    view.setUint16(44 + 3 * k, value & 0xffff, true);
+    view.setInt8(46 + 3 * k, value >> 16);
+  });
+  return new Blob([view], { type: "audio/wav" });
+}
+
+// A file in the list; `command` says how to make the same offline.
+export function addTake(blob, name, note, command) {
+  document.getElementById("no-takes").hidden = true;
+  const item = document.createElement("li");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.textContent = name;
+  item.append(link, ` ${note}`);
+  if (command) {
+    const code = document.createElement("code");
+    code.textContent = command;
+    item.append(code);
+  }
+  document.getElementById("takes").prepend(item);
+}

@@ -1,0 +1,77 @@
+// What is heard, drawn: level, waveform, spectrogram.
+
+const SPAN_S = 8;  // of the spectrogram
+
+export class View {
+  constructor() {
+    this.scope = document.getElementById("scope");
+    this.spectrogram = document.getElementById("spectrogram");
+    this.level = document.getElementById("level");
+    this.levelText = document.getElementById("level-db");
+    this.last = 0;
+  }
+
+  // Draw from an analyser until stopped; onFrame is called about ten times a second.
+  run(analyser, onFrame) {
+    const wave = new Float32Array(analyser.fftSize);
+    const bands = new Uint8Array(analyser.frequencyBinCount);
+    let told = 0;
+    const draw = (now) => {
+      requestAnimationFrame(draw);
+      analyser.getFloatTimeDomainData(wave);
+      analyser.getByteFrequencyData(bands);
+      this.drawScope(wave);
+      this.drawSpectrogram(bands, now);
+      if (now - told > 100) {
+        told = now;
+        this.showLevel(wave);
+        onFrame();
+      }
+    };
+    requestAnimationFrame(draw);
+  }
+
+  fit(canvas) {
+    const width = Math.max(1, Math.round(canvas.clientWidth));
+    if (canvas.width !== width) canvas.width = width;
+    return [canvas.getContext("2d"), width, canvas.height];
+  }
+
+  drawScope(wave) {
+    const [pen, width, height] = this.fit(this.scope);
+    pen.fillStyle = "#111018";
+    pen.fillRect(0, 0, width, height);
+    pen.strokeStyle = "#ffb27d";
+    pen.lineWidth = 1.5;
+    pen.beginPath();
+    for (let x = 0; x < width; x++) {
+      const y = (0.5 - 0.48 * wave[Math.floor((x * wave.length) / width)]) * height;
+      x ? pen.lineTo(x, y) : pen.moveTo(x, y);
+    }
+    pen.stroke();
+  }
+
+  // The picture moves left by what went by; the newest spectrum fills the gap.
+  drawSpectrogram(bands, now) {
+    const [pen, width, height] = this.fit(this.spectrogram);
+    const speed = width / (SPAN_S * 1000);
+    const shift = Math.min(width, Math.floor((now - this.last) * speed));
+    if (shift < 1) return;
+    this.last = this.last && shift < width ? this.last + shift / speed : now;
+    pen.drawImage(this.spectrogram, -shift, 0);
+    const column = pen.createImageData(shift, height);
+    for (let y = 0; y < height; y++) {
+      const level = bands[Math.floor(((height - 1 - y) * bands.length) / height)] / 255;
+      const colour = [255 * Math.min(1, 1.6 * level), 255 * level * level, 120 * Math.sqrt(level) * (1 - level) + 24, 255];
+      for (let x = 0; x < shift; x++) column.data.set(colour, 4 * (y * shift + x));
+    }
+    pen.putImageData(column, width - shift, 0);
+  }
+
+  showLevel(wave) {
+    const power = wave.reduce((sum, value) => sum + value * value, 0) / wave.length;
+    const db = 10 * Math.log10(power + 1e-12);
+    this.level.value = Math.max(-60, db);
+    this.levelText.value = db < -100 ? "−∞ dB" : `${db.toFixed(1)} dB`;
+  }
+}
