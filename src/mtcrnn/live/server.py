@@ -128,8 +128,11 @@ class Page:
     async def _send(self) -> None:
         while True:
             data = await self._waiting.get()
-            send = self.socket.send_text(data) if isinstance(data, str) else self.socket.send_bytes(data)
-            await asyncio.wait_for(send, SEND_S)
+            try:
+                async with asyncio.timeout(SEND_S):
+                    await (self.socket.send_text(data) if isinstance(data, str) else self.socket.send_bytes(data))
+            except RuntimeError as error:  # the server closed it already: a message that was too long
+                raise WebSocketDisconnect from error
 
     async def _receive(self) -> None:
         bad = 0

@@ -67,7 +67,7 @@ function begin(hello) {
   state.hello = hello;
   document.title = `${hello.name} – mtcrnn`;
   $("name").textContent = hello.name;
-  const temperature = { name: TEMPERATURE, low: 0, high: hello.most_temperature, units: "1 as trained" };
+  const temperature = { name: TEMPERATURE, low: 0, high: hello.most_temperature, note: "1 as trained" };
   controls = new Controls($("controls"), [...hello.controls, temperature], moved);
   pad = new Pad(controls);
   sound = new Sound(hello.sample_rate, (take, samples) => connection.send({ type: "played", take, samples }));

@@ -21,12 +21,13 @@ export class Controls {
     row.className = "control";
     const id = `control-${k}`;
     const units = control.units ? ` ${control.units}` : "";
+    const note = control.note ? ` (${control.note})` : "";
     row.innerHTML = `<label for="${id}"><span></span> <span class="range"></span></label>
       <input type="number" step="any"><button type="button" aria-pressed="false">learn</button>
       <input type="range" id="${id}" min="0" max="${STEPS}" step="1">`;
     const [name, range] = row.querySelectorAll("span");
     name.textContent = control.name;
-    range.textContent = `${format(control.low)} to ${format(control.high)}${units}`;
+    range.textContent = `${format(control.low)} to ${format(control.high)}${units}${note}`;
     const [number, slider] = row.querySelectorAll("input");
     const learn = row.querySelector("button");
     number.setAttribute("aria-label", `${control.name}, number`);
