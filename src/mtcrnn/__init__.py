@@ -4,7 +4,7 @@ import os
 
 __version__ = "0.1.0"
 
-# OpenMP's threads wait a moment for their next work (a millisecond or less), then sleep; read when torch is first
-# imported. Without the wait a net of many small products trains at half its speed; threads that never sleep take the
-# cores from the GRU's own threads, and from other programs. Figures in docs/log.md.
-os.environ.setdefault("GOMP_SPINCOUNT", "100000")
+# OpenMP's threads wait for a few microseconds for their next work, then sleep; read when torch is first imported. With no
+# wait at all a net of many small products trains at half its speed; with a long one two programs on the same cores starve
+# each other (forty times slower), and so do the GRU's own threads. Figures in docs/log.md.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
