@@ -209,15 +209,15 @@ def test_speed_is_that_of_rendering(player, monkeypatch):
 
 def test_the_output_fades_where_blocks_are_late(player, conductor):
     """Full blocks at full gain; a gap fades out from the last sample and in again: no step is larger than a fade's."""
+    stream = Stream(player, 3)  # before the conductor takes the player: it is for one thread at a time
+    expected = np.concatenate([stream.render().samples for _ in range(20)])
     output = Output(conductor, Opened("x", player, 10.0), margin_ms=40)
-    seed = output.start(3)
+    assert output.start(3) == 3
     deadline = time.monotonic() + 20
     while output._waiting < output._margin and time.monotonic() < deadline:
         time.sleep(0.01)
     first = np.empty(20, np.float32)
     output.fill(first)
-    stream = Stream(player, seed)
-    expected = np.concatenate([stream.render().samples for _ in range(20)])
     step = 1 / (0.004 * RATE)
     gains = np.minimum(step * np.arange(1, 21), 1)
     np.testing.assert_allclose(first, expected[:20] * gains, rtol=1e-6)
