@@ -272,7 +272,7 @@ def _play(args: argparse.Namespace) -> None:
         raise InputError(f"--port is {args.port}; it must be 0 to 65535")
     options = Generate(args.model, **typed(Generate, args))
     if args.audio:
-        play_aloud(args.model, options, None, args.margin, args.osc)
+        play_aloud(args.model, options, args.margin, args.osc)
     else:
         play(args.model, options, args.host, args.port, not args.no_browser, args.margin, args.osc)
 

@@ -15,6 +15,7 @@ from mtcrnn import audio
 from mtcrnn.config import AUDIO, Generate
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.options import defaults
 from mtcrnn.params import Param, sample_array
 from mtcrnn.paramset import ParamManager
 from mtcrnn.rng import Purpose, generator
@@ -71,10 +72,10 @@ def read_gesture(options: Generate, config: ModelConfig) -> NDArray[np.float64]:
     assert options.gesture is not None
     if options.rand_seed is None:
         raise InputError("--gesture needs --rand_seed, the seed that was played")
-    plain = Generate(options.model_dir)
+    plain = defaults(Generate)
     others = ("set", "external_array", "seed", "data_dir", "rand_prime", "length", "seq_len", "temp", "batch_size")
     for name in others:
-        if getattr(options, name) != getattr(plain, name):
+        if getattr(options, name) != plain[name]:
             raise InputError(f"--gesture goes without --{name}")
     return load_array(Path(options.gesture), 1, (*config.tier.prop, "temperature"))
 

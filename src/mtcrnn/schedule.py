@@ -20,7 +20,7 @@ class Schedule:
 
     def __init__(self, end: int | None, minutes: float | None, elapsed: float = 0.0) -> None:
         self.end, self.minutes, self.elapsed = end, minutes, elapsed
-        self._started = time.perf_counter() - elapsed
+        self.start()
 
     def start(self) -> None:
         """The first step begins."""

@@ -17,6 +17,7 @@ from mtcrnn.params import sample_array
 from mtcrnn.playable import Renderer
 
 BLOCK_S = 0.01
+MOST_TEMPERATURE = 3.0  # that a player can set
 MOST_SECONDS = 7200.0  # of a gesture that are kept, to be rendered again
 
 
@@ -78,16 +79,20 @@ class Stream:
             if name not in self.ranges:
                 raise unknown("control", name[:40], self.names)
 
+    def samples(self, ms: float) -> int:
+        """How many samples so many ms are; one at least."""
+        return max(round(ms / 1000 * self.sample_rate), 1)
+
     def clamped(self, values: Mapping[str, float]) -> dict[str, float]:
         """Those of some controls' values that lie outside their ranges, moved to the range's end."""
         inside = {name: min(max(v, self.ranges[name].low), self.ranges[name].high) for name, v in values.items()}
         return {name: value for name, value in inside.items() if value != values[name]}
 
-    def set(self, values: Mapping[str, float], temperature: float | None = None, change: int = 0) -> None:
+    def set(self, values: Mapping[str, float], temperature: float | None = None, change: int | None = None) -> None:
         """Move controls (in the user's units, clamped to their ranges) and the temperature, from the next block on."""
         self.values.update({**values, **self.clamped(values)})
-        self.temperature = self.temperature if temperature is None else temperature
-        self.change = change
+        self.temperature = self.temperature if temperature is None else clamp_temperature(temperature)
+        self.change = self.change if change is None else change
 
     def render(self) -> Block:
         """The next block."""
@@ -114,6 +119,11 @@ class Stream:
 
     def _row(self) -> tuple[float, ...]:
         return tuple(self.values[name] for name in self.names)
+
+
+def clamp_temperature(temperature: float) -> float:
+    """A temperature within what a player can set."""
+    return min(max(temperature, 0.0), MOST_TEMPERATURE)
 
 
 def replay(player: Renderer, gesture: NDArray[np.float64], seed: int) -> NDArray[np.float32]:

@@ -78,7 +78,7 @@ class Trainer:
             log.warning("no file is long enough to hold out a tail of one window: no held-out loss")
         model.module.to(self.world.device)
         self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr, fused=True)
-        auto = model.config.net.net == "frame" and has_bf16(self.world.device)
+        auto = net.net == "frame" and has_bf16(self.world.device)
         self.mixed = options.precision == "bf16" or (options.precision == "auto" and auto)
         self.streams: Streams | None = None  # where --carry reads, and the states that it carries
         self.carried: State = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 
 from mtcrnn.errors import InputError
@@ -49,7 +48,7 @@ class Seat:
         self.take = 0  # counts the starts: what was rendered of an earlier one is thrown away
         self.played = 0
         self.rendered = 0
-        self.changes: deque[Change] = deque()
+        self.changes: list[Change] = []
 
     @property
     def due(self) -> int:
@@ -100,12 +99,8 @@ class Conductor:
 
     def start(self, seat: Seat, seed: int) -> int:
         """Play a stream from its beginning; returns the number of the take."""
-
-        def restart(stream: Stream) -> None:
-            stream.restart(seed)
-
         with self._wake:
-            seat.changes.append(restart)
+            seat.changes.append(lambda stream: stream.restart(seed))
             seat.playing, seat.played, seat.rendered = True, 0, 0
             seat.take += 1
             self._wake.notify()
@@ -137,8 +132,7 @@ class Conductor:
             while not self._closed:
                 seat = max(self._seats, key=lambda seat: seat.due, default=None)
                 if seat is not None and seat.due > 0:
-                    changes = list(seat.changes)
-                    seat.changes.clear()
+                    changes, seat.changes = seat.changes, []
                     return seat, seat.take, changes
                 self._wake.wait()
         return None

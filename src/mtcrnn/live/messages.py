@@ -13,7 +13,6 @@ from mtcrnn.stream import Block
 
 MOST_BYTES = 4096  # of one message
 MOST_MARGIN_MS, LEAST_MARGIN_MS = 500.0, 10.0
-MOST_TEMPERATURE = 3.0
 HEADER = struct.Struct("<dII")  # first sample, number of the take, number of the newest change
 
 

@@ -55,12 +55,13 @@ class Models:
         self._paths = _find(path)
         self.names = list(self._paths)
 
-    def open(self, name: str) -> Opened:
-        """A model by name.
+    def open(self, name: str | None = None) -> Opened:
+        """A model by name; left out or empty: the first.
 
         Raises:
             InputError: an unknown name, a model that cannot be read, makes no sound, or is slower than real time.
         """
+        name = name or self.names[0]
         if name not in self._paths:
             raise InputError(f"no model {name!r}; there are {listing(self.names)}")
         with self._opening:

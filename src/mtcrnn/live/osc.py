@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 from mtcrnn.errors import InputError
-from mtcrnn.live.messages import MOST_TEMPERATURE
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ class OscServer:
             elif not known:
                 raise InputError(f"/{name} takes a number, not {value!r}")
             elif name == "temperature":
-                self._move({}, min(max(number, 0.0), MOST_TEMPERATURE))
+                self._move({}, number)
             else:
                 self._move({name: number}, None)
         except InputError as error:

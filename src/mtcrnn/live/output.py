@@ -34,7 +34,7 @@ class Output:
     def __init__(self, conductor: Conductor, opened: Opened, margin_ms: float) -> None:
         self.stream = Stream(opened.player, fresh_seed())
         self._conductor, self._rate = conductor, self.stream.sample_rate
-        self._margin = max(round(margin_ms / 1000 * self._rate), 1)
+        self._margin = self.stream.samples(margin_ms)
         self._lock = threading.Lock()
         self._blocks: deque[NDArray[np.float32]] = deque()
         self._take = self._played = self._waiting = self.underruns = 0
@@ -66,9 +66,8 @@ class Output:
         """Play from the beginning; returns the seed."""
         seed = fresh_seed() if seed is None else seed
         with self._lock:
-            self._blocks.clear()
-            self._waiting = self._played = 0
-            self._running = False
+            self._drop()
+            self._played = 0
             self._take = self._conductor.start(self.seat, seed)
         return seed
 
@@ -76,9 +75,7 @@ class Output:
         """Fade out."""
         self._conductor.stop(self.seat)
         with self._lock:
-            self._blocks.clear()
-            self._waiting = 0
-            self._running = False
+            self._drop()
 
     def close(self) -> None:
         """Let the output go."""
@@ -106,6 +103,12 @@ class Output:
         if len(rest):
             self._gain = float(rest[-1])
         self._conductor.played(self.seat, self._take, self._played)
+
+    def _drop(self) -> None:
+        """Nothing waits any more; what was heard last fades."""
+        self._blocks.clear()
+        self._waiting = 0
+        self._running = False
 
     def _pop(self, count: int) -> NDArray[np.float32]:
         """At most so many samples that wait."""

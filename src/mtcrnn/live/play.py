@@ -51,7 +51,7 @@ def play(
     """
     models = Models(path, options)
     if len(models.names) == 1:
-        opened = models.open(models.names[0])
+        opened = models.open()
         log.warning("%s plays %.1f times faster than real time here", opened.name, opened.rtf)
     listening = _listen(host, port)
     instrument = Instrument(models, secrets.token_urlsafe(16), margin_ms)
@@ -75,9 +75,7 @@ def play(
             uvicorn.Server(config).run(sockets=[listening])
 
 
-def play_aloud(
-    path: str, options: Generate, seed: int | None = None, margin_ms: float = 100.0, osc: int | None = None
-) -> None:
+def play_aloud(path: str, options: Generate, margin_ms: float = MARGIN_MS, osc: int | None = None) -> None:
     """Play through this machine's sound output until Ctrl-C, moved by OSC where a port is given.
 
     Raises:
@@ -87,7 +85,7 @@ def play_aloud(
     with ExitStack() as stack:
         conductor = Conductor()
         stack.callback(conductor.close)
-        output = Output(conductor, models.open(models.names[0]), margin_ms)
+        output = Output(conductor, models.open(), margin_ms)
         stack.callback(output.close)
         output.open()
 
@@ -100,7 +98,7 @@ def play_aloud(
             stack.callback(remote.close)
             names = " ".join(f"/{name}" for name in (*output.stream.names, "temperature", "start", "stop"))
             print(f"OSC moves {names}: udp port {remote.port}", flush=True)
-        print(f"playing with seed {output.start(seed)} (Ctrl-C ends)", flush=True)
+        print(f"playing with seed {output.start()} (Ctrl-C ends)", flush=True)
         with suppress(KeyboardInterrupt):
             threading.Event().wait()
     if output.underruns:

@@ -44,14 +44,13 @@ class Generator:
         seed: int | None = None,
         temperature: float = 1.0,
     ) -> None:
-        models = Models(model, Generate(model))
-        self._stream = Stream(models.open(models.names[0]).player, fresh_seed() if seed is None else seed)
+        opened = Models(model, Generate(model)).open()
+        self._stream = Stream(opened.player, fresh_seed() if seed is None else seed)
         self._stream.temperature = temperature
         self.param_labels = list(self._stream.names)
         self._resampler: tuple[int, soxr.ResampleStream] | None = None
         self._made = np.zeros(0, np.float32)
-        self.norm_params = [0.5] * len(self.param_labels)
-        self.set_params(self.norm_params if init_norm_params is None else init_norm_params)
+        self.set_params([0.5] * len(self.param_labels) if init_norm_params is None else init_norm_params)
         self._stream.restart(self._stream.seed)
 
     def set_params(self, norm_params: Sequence[float]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import logging
 import secrets
@@ -13,7 +12,6 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
@@ -25,12 +23,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mtcrnn.errors import InputError
+from mtcrnn.files import array_bytes
 from mtcrnn.live import messages
 from mtcrnn.live.conductor import Conductor, Seat
 from mtcrnn.live.messages import Margin, Message, Played, Set, Start, Stop
 from mtcrnn.live.models import Models, Opened
 from mtcrnn.rng import fresh_seed
-from mtcrnn.stream import Block, Stream
+from mtcrnn.stream import MOST_TEMPERATURE, Block, Stream, clamp_temperature
 
 log = logging.getLogger(__name__)
 
@@ -95,7 +94,7 @@ class Page:
         self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue()
         self.stream = Stream(opened.player, fresh_seed())
         self.seat: Seat = self.conductor.join(
-            self.stream, 1 / opened.rtf, self._deliver, self._samples(instrument.margin_ms)
+            self.stream, 1 / opened.rtf, self._deliver, self.stream.samples(instrument.margin_ms)
         )
         self._say(
             {
@@ -107,7 +106,7 @@ class Page:
                 "margin_ms": instrument.margin_ms,
                 "values": self.stream.values,
                 "temperature": self.stream.temperature,
-                "most_temperature": messages.MOST_TEMPERATURE,
+                "most_temperature": MOST_TEMPERATURE,
             }
         )
 
@@ -144,7 +143,7 @@ class Page:
                 text = received.get("text")
                 if text is None:
                     raise InputError("message: it must be text, not binary")
-                await self._handle(messages.read(text))
+                self._handle(messages.read(text))
                 bad = 0
             except InputError as error:
                 bad += 1
@@ -152,7 +151,7 @@ class Page:
                 if bad >= MOST_BAD:
                     raise WebSocketDisconnect(BAD_DATA, "too many bad messages") from error
 
-    async def _handle(self, message: Message) -> None:
+    def _handle(self, message: Message) -> None:
         match message:
             case Start():
                 seed = fresh_seed() if message.seed is None else message.seed
@@ -165,7 +164,7 @@ class Page:
                 self.conductor.played(self.seat, message.take, message.samples)
             case Margin():
                 ms = min(max(message.ms, messages.LEAST_MARGIN_MS), messages.MOST_MARGIN_MS)
-                self.seat.margin = self._samples(ms)
+                self.seat.margin = self.stream.samples(ms)
                 self._say({"type": "margin", "ms": ms})
             case Set():
                 self._set(message)
@@ -173,24 +172,19 @@ class Page:
     def _set(self, message: Set) -> None:
         """Take over a change of controls at the next block."""
         self.stream.check(message.values)
-        temperature = message.temperature
-        if temperature is not None:
-            temperature = min(max(temperature, 0.0), messages.MOST_TEMPERATURE)
-        clamped = self.stream.clamped(message.values)
-        if temperature is not None and temperature != message.temperature:
-            clamped["temperature"] = temperature
+        temperature, clamped = message.temperature, self.stream.clamped(message.values)
+        if temperature is not None and temperature != clamp_temperature(temperature):
+            clamped["temperature"] = clamp_temperature(temperature)
         if clamped:
             self._say({"type": "clamped", "values": clamped})
         self.conductor.change(self.seat, lambda stream: stream.set(message.values, temperature, message.change))
 
     def move(self, values: dict[str, float], temperature: float | None) -> None:
         """Move controls from outside the page, in any thread; the page is told."""
-        told = {
-            **values,
-            **self.stream.clamped(values),
-            **({} if temperature is None else {"temperature": temperature}),
-        }
-        self.conductor.change(self.seat, lambda stream: stream.set(values, temperature, stream.change))
+        told = {**values, **self.stream.clamped(values)}
+        if temperature is not None:
+            told["temperature"] = clamp_temperature(temperature)
+        self.conductor.change(self.seat, lambda stream: stream.set(values, temperature))
         self._loop.call_soon_threadsafe(self._say, {"type": "moved", "values": told})
 
     def _deliver(self, take: int, block: Block | None) -> None:
@@ -200,9 +194,6 @@ class Page:
 
     def _say(self, message: dict[str, Any]) -> None:
         self._waiting.put_nowait(json.dumps(message))
-
-    def _samples(self, ms: float) -> int:
-        return max(round(ms / 1000 * self.stream.sample_rate), 1)
 
 
 def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
@@ -234,9 +225,7 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
         playing = instrument.pages.get(request.path_params["id"])
         if playing is None or not instrument.allows(request.query_params.get("token")):
             return PlainTextResponse("no such sound", 404)
-        buffer = io.BytesIO()
-        np.save(buffer, playing.stream.gesture())
-        return Response(buffer.getvalue(), media_type="application/octet-stream", headers=HEADERS)
+        return Response(array_bytes(playing.stream.gesture()), media_type="application/octet-stream", headers=HEADERS)
 
     async def play(socket: WebSocket) -> None:
         await _play(instrument, socket)
@@ -258,9 +247,8 @@ async def _play(instrument: Instrument, socket: WebSocket) -> None:
         await socket.close(POLICY)  # before it was accepted: HTTP 403
         return
     await socket.accept()
-    names = instrument.models.names
     try:
-        opened = await run_in_threadpool(instrument.models.open, socket.query_params.get("model") or names[0])
+        opened = await run_in_threadpool(instrument.models.open, socket.query_params.get("model"))
         page = Page(instrument, opened, socket)
     except InputError as error:
         await socket.send_text(json.dumps({"type": "refused", "text": str(error)}))

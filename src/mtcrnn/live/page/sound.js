@@ -3,7 +3,7 @@
 const ACK_S = 0.004;  // the server hears at most this often how much was played
 
 export class Sound {
-  // onPlayed(take, samples) paces the server; onUnderrun() when blocks came late
+  // onPlayed(take, samples) paces the server
   constructor(sampleRate, onPlayed) {
     this.sampleRate = sampleRate;
     this.onPlayed = onPlayed;
