@@ -38,9 +38,9 @@ def test_gru_is_its_equations():
     torch.testing.assert_close(h, h_expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name):
-    net = make_net(Net(name, 5, 2, frame_size=4), 3, 7).double()
+@pytest.mark.parametrize(("name", "lpc_order"), [*((name, 0) for name in NETS), ("frame", 3)])
+def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name, lpc_order):
+    net = make_net(Net(name, 5, 2, frame_size=4, lpc_order=lpc_order), 3, 7).double()
     x = torch.rand(2, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     whole, end = net(x, net.init_state(2))
     for sizes in ([1] * 9, [4, 5], [8, 1]):

@@ -10,8 +10,11 @@ import soundfile
 from helpers import ROOT, run_cli, write_params, write_wav
 from mtcrnn import runs, training
 from mtcrnn.cascade import Cascade
+from mtcrnn.config import Generate
 from mtcrnn.errors import InputError
+from mtcrnn.live.models import Models
 from mtcrnn.recipe import read_recipe
+from mtcrnn.stream import Stream
 
 RECIPE = """
 data_dir = "{data}"
@@ -144,6 +147,23 @@ def test_train_and_play(recipe, capsys, tmp_path):
     params = tmp_path / "data" / "s0.params"
     run_cli(capsys, *words, "--out", tmp_path / "z", "--from", f"curves={params}")
     assert np.load(tmp_path / "z_curves.npy")[0, :, 0] == pytest.approx(np.arange(26) / 100)
+
+
+def test_what_was_played_live_renders_again(recipe, capsys, tmp_path):
+    """The page plays a recipe as a Stream; `cascade --gesture` makes the same samples of its gesture and seed."""
+    assert run_cli(capsys, "train", recipe)[0] == 0
+    opened = Models(str(recipe), Generate(str(recipe))).open()
+    stream = Stream(opened.player, 5)
+    blocks = []
+    for k in range(10):
+        stream.set({"note": k / 10}, 0.8)
+        blocks.append(stream.render().samples)
+    np.save(tmp_path / "take.npy", stream.gesture())
+    words = ["--gesture", tmp_path / "take.npy", "--rand_seed", 5, "--out", tmp_path / "again"]
+    code, out, error = run_cli(capsys, "cascade", recipe, *words)
+    assert (code, out) == (0, f"wrote {tmp_path / 'again.wav'}\n"), error
+    made, _ = soundfile.read(tmp_path / "again.wav")
+    np.testing.assert_allclose(made, np.concatenate(blocks), atol=2**-23)
 
 
 def test_priming_from_a_file(recipe, capsys, tmp_path):

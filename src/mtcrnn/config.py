@@ -24,6 +24,7 @@ NET_NUMBERS = (  # the original's --net 0, 1, ...
     "gru-wide",
 )
 NET_NAMES = (*NET_NUMBERS, "phased-lstm", "frame")
+MOST_ORDER = 64  # of linear prediction
 PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
 
 
@@ -86,13 +87,17 @@ class Net:
     hidden_size: int = option("units of each recurrent layer", 128)
     n_layers: int = option("stacked recurrent layers", 2)
     frame_size: int = option("samples in a frame (net frame only)", 16)
+    lpc_order: int = option("samples that a linear prediction is made from, for the net to refine (net frame only)", 0)
     plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:
         require(self.hidden_size > 0, "hidden_size", self.hidden_size, "above 0")
         require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
         require(self.frame_size > 0, "frame_size", self.frame_size, "above 0")
+        require(0 <= self.lpc_order <= MOST_ORDER, "lpc_order", self.lpc_order, f"0 (none) to {MOST_ORDER}")
         net = canonical_net(self.net)
+        if self.lpc_order and net != "frame":
+            raise InputError(f"--lpc_order {self.lpc_order} is for the net frame, not for {net}")
         if self.plstm and net not in ("gru", "phased-lstm"):
             raise InputError(f"--plstm goes with net 0 (gru) only, not with {net}")
         object.__setattr__(self, "net", "phased-lstm" if self.plstm else net)

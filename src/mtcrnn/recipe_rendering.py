@@ -13,15 +13,16 @@ from numpy.typing import NDArray
 from mtcrnn import audio, runs
 from mtcrnn.cascade import Cascade, Given
 from mtcrnn.config import Generate
-from mtcrnn.controls import Controls, load_array
+from mtcrnn.controls import Controls, load_array, read_gesture
 from mtcrnn.errors import InputError, listing
 from mtcrnn.files import array_bytes, keep_previous, write_files
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.playable import Playable
 from mtcrnn.recipe import Recipe, TierPlan, check_same
-from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, in_blocks, open_player
+from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, in_blocks, open_player, write_values
 from mtcrnn.rng import fresh_seed
+from mtcrnn.stream import replay
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,8 @@ def render_recipe(
         replaced: files to play in place of tiers, by name: .npy [T, G] at the tier's rate, or a param file.
 
     Returns:
-        The files: OUT.wav (OUT_0.wav, ... for several), OUT_TIER.npy [B, T, G] of every tier above, OUT.png.
+        The files: OUT.wav (OUT_0.wav, ... for several), OUT_TIER.npy [B, T, G] of every tier above, OUT.png; of a
+        gesture OUT.wav alone.
 
     Raises:
         InputError: tiers that are not trained or do not fit together, conditioning that does not fit.
@@ -60,6 +62,10 @@ def render_recipe(
     if length < 1:
         raise InputError(f"--seconds is {seconds:g}; it must be above 0")
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
+    if options.gesture:
+        return write_values(
+            stem, replay(cascade, read_gesture(options, cascade.config), seed)[None], cascade.config, options
+        )
     prime_s = DEFAULT_PRIME_SECONDS if options.seed else 0.0
     controls = Controls(cascade.config, options, length, round(prime_s * rate), seed)
     state = cascade.init(seed, controls.batch)

@@ -56,7 +56,7 @@ def generate(
         raise InputError(f"--out {options.out!r} is no file name")
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
     if options.gesture:
-        return _write(stem, replay(player, read_gesture(options, config), seed)[None], config, options)
+        return write_values(stem, replay(player, read_gesture(options, config), seed)[None], config, options)
     controls = Controls(config, options, length, _prime_steps(options, length, rate), seed)
     state: Any = player.init(seed, controls.batch)
     if (priming := controls.priming()) is not None:
@@ -68,7 +68,7 @@ def generate(
     values = np.concatenate(blocks, axis=1)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
-    return _write(stem, values, config, options)
+    return write_values(stem, values, config, options)
 
 
 def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iterator[tuple[int, int]]:
@@ -141,7 +141,7 @@ def _prime_steps(options: Generate, length: int, rate: int) -> int:
     return round(DEFAULT_PRIME_SECONDS * rate) if options.seed or options.data_dir else 1
 
 
-def _write(stem: Path, values: NDArray[np.float32], config: ModelConfig, options: Generate) -> list[Path]:
+def write_values(stem: Path, values: NDArray[np.float32], config: ModelConfig, options: Generate) -> list[Path]:
     """Write values [B, T, G]; what stands in the way is kept under another name. Returns the files.
 
     Sounds go to STEM.wav, or STEM_0.wav, STEM_1.wav, ... for several, and with `save` to STEM.npy too; parameters

@@ -223,6 +223,7 @@ class Engine(Units):
                 words,
                 _aligned(sounds, layout.rows, np.int32),
                 np.zeros(sounds, np.float32),
+                np.zeros(layout.normal),
                 np.zeros(len(self._program.ops), np.bool_),
                 member,
             )
@@ -269,6 +270,6 @@ def _bytes_a_step(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]
     once_a_frame = ("gru", "spread") if config.net.net == "frame" else ()
     size = 0.0
     for name, tensor in weights.items():
-        if not name.startswith(("inward", "newest")):
+        if not name.startswith(("inward", "newest", "prediction")):
             size += tensor.nbytes / (config.net.frame_size if name.startswith(once_a_frame) else 1)
     return size

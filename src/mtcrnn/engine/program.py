@@ -19,6 +19,7 @@ from mtcrnn.config import Net, Tier
 from mtcrnn.engine.dots import TILE, WIDTH
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.prediction import HEARD, predictors, scratch
 from mtcrnn.units import Units
 
 COLUMNS = 9  # of an operation
@@ -36,6 +37,8 @@ class Op(IntEnum):
     TANH = 4  # x, y, size: y = tanh x
     WITHIN_FRAME = 5  # made, n: leave out the next n operations but at a frame's first sample
     FRAME = 6  # x, y, biases, table, size, made, F: x = ReLU(x + y + b[made] + table[code]), made += 1 (mod F)
+    FIT = 7  # heard, coefficients, order, predictor: fit a linear prediction to the samples heard
+    EXPECT = 8  # heard, coefficients, order, table, size, codes, y: y += the embedding of the code that it expects
 
 
 class When(IntEnum):
@@ -57,8 +60,9 @@ class Program(NamedTuple):
         floats: all float32 weights, and biases, scales and tables.
         words: the same memory as int32.
         entry: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, 1 where one-hot, and where
-            in `memory` the first layer's output begins; of a frame net 0, 0, F, 1, 2, and where its last F samples
-            begin, in front of the parameters; `made` and the newest code stand in front of them.
+            in `memory` the first layer's output begins; of a frame net the table of the codes' samples, where in
+            `memory` those heard begin (0: without linear prediction), F, 1, 2, and where its last F inputs begin, in
+            front of the parameters; `made` and the newest code stand in front of them.
         divisor: a code is divided by it before it enters as a number (1 for parameters).
     """
 
@@ -78,6 +82,7 @@ class Layout(NamedTuple):
     raw: int  # where the raw numbers of the output begin
     width: int  # most columns of a matrix, padded
     rows: int  # most rows of a matrix, padded
+    normal: int  # float64 numbers that fitting a linear prediction takes
 
 
 def padded(n: int, unit: int = WIDTH) -> int:
@@ -201,6 +206,10 @@ class Builder:
             x = h
         return x
 
+    def table(self, name: str, rows: int, columns: int) -> int:
+        """Store an embedding [rows, columns], its rows padded; returns its start in words."""
+        return self.store(_wide(self.take(name, rows, columns)))
+
     def tanh(self, x: int, n: int) -> int:
         """Y = tanh x; returns where y is."""
         y = self.scratch(n)
@@ -217,6 +226,11 @@ class Builder:
         out = whole[first : first + self.words]
         np.concatenate(self.parts, out=out)
         return out
+
+
+def _wide(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A table whose rows are padded with zeros."""
+    return np.pad(table, ((0, 0), (0, padded(table.shape[1]) - table.shape[1])))
 
 
 def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDArray[Any]:
@@ -239,7 +253,10 @@ def build(
     if net.net not in (*_BODIES, "frame"):
         raise InputError(f"the engine does not know the net {net.net}; --engine torch does")
     b = Builder(weights, quantised, _kept(units.config))
-    entry, raw = _frame(b, tier, net, raw_size) if net.net == "frame" else _layers(b, tier, net, raw_size)
+    if net.net == "frame":
+        entry, raw = _frame(b, tier, net, raw_size, units.codec.decode(np.arange(raw_size)))
+    else:
+        entry, raw = _layers(b, tier, net, raw_size)
     assert b.used == b.kept
     words = b.memory()
     program = Program(
@@ -250,41 +267,48 @@ def build(
         np.array(entry, np.int64),
         float(units.codec.divisor) if tier.is_audio else 1.0,
     )
-    return program, Layout(b.kept, b.size, raw, b.width, b.rows)
+    normal = scratch(net.lpc_order)
+    return program, Layout(b.kept, b.size, raw, b.width, b.rows, normal)
 
 
 def _layers(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
     """A net that begins with ReLU(W (past, conditions) + b): its entry, and where its raw numbers are."""
     hidden, inputs = net.hidden_size, tier.gen_size + tier.cond_size
     middle = 3 * inputs if net.net == "gru-wide" else hidden
-    table = np.zeros((inputs, padded(middle)), np.float32)
-    table[:, :middle] = b.take("inward.weight", middle, inputs).T
+    table = _wide(b.take("inward.weight", middle, inputs).T)
     x = b.scratch(middle)
     bias = b.store(b.take("inward.bias", middle))
     entry = [b.store(table), bias, padded(middle), tier.gen_size, int(tier.onehot), x]
     return entry, _BODIES[net.net](b, x, middle, raw_size, net)
 
 
-def _frame(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
+def _frame(b: Builder, tier: Tier, net: Net, raw_size: int, levels: NDArray[np.float32]) -> tuple[list[int], int]:
     """The frame net, see `nets.frame`: a matrix for each position, and the GRU only at a frame's first sample."""
-    hidden, F, inputs = net.hidden_size, net.frame_size, net.frame_size + tier.cond_size
+    hidden, F, inputs, order = net.hidden_size, net.frame_size, net.frame_size + tier.cond_size, net.lpc_order
     skip = len(b.ops)
     made, recent = b.state(2), b.state(inputs)
+    heard, precise = (b.state(HEARD), b.state(order)) if order else (0, 0)
     b.add(Op.WITHIN_FRAME, made)
     h = b.gru_stack(recent, "gru", net.n_layers, hidden, inputs)
+    if order:
+        b.add(Op.FIT, heard, precise, order, 1)
     b.ops[skip][2] = len(b.ops) - skip - 1
     x, y = b.scratch(hidden), b.scratch(hidden)
     b.add(Op.PRODUCT, b.matrix(b.take("recent.weight", hidden, inputs)), recent, x)
     spread = b.take("spread.weight", F * hidden, hidden).reshape(F, hidden, hidden)
     matrices = [b.matrix(place) for place in spread]
     b.add(Op.PRODUCT, matrices[0], h, y, When.ALWAYS, 0, made + 1)
-    biases = np.zeros((F, padded(hidden)), np.float32)
-    biases[:, :hidden] = b.take("spread.bias", F * hidden).reshape(F, hidden)
-    table = np.zeros((raw_size, padded(hidden)), np.float32)
-    table[:, :hidden] = b.take("newest.weight", raw_size, hidden)
-    b.add(Op.FRAME, x, y, b.store(biases), b.store(table), padded(hidden), made, F)
+    if order:
+        few = predictors(order)[0].order
+        quick = b.scratch(few)
+        b.add(Op.FIT, heard, quick, few, 0)
+        for k, (place, count) in enumerate(((quick, few), (precise, order))):
+            table = b.table(f"prediction.expected.{k}.weight", raw_size, hidden)
+            b.add(Op.EXPECT, heard, place, count, table, padded(hidden), raw_size, x)
+    biases = b.store(_wide(b.take("spread.bias", F * hidden).reshape(F, hidden)))
+    b.add(Op.FRAME, x, y, biases, b.table("newest.weight", raw_size, hidden), padded(hidden), made, F)
     x = b.linear(x, "hidden", hidden, hidden, relu=True)
-    return [0, 0, F, 1, 2, recent], b.linear(x, "head", raw_size, hidden)
+    return [b.store(levels), heard, F, 1, 2, recent], b.linear(x, "head", raw_size, hidden)
 
 
 def _kept(config: ModelConfig) -> int:
@@ -292,7 +316,8 @@ def _kept(config: ModelConfig) -> int:
     net, generated = config.net, len(config.tier.generate)
     layer = padded(net.hidden_size) * net.n_layers
     if net.net == "frame":
-        return layer + WIDTH + padded(net.frame_size + config.tier.cond_size)
+        own = layer + WIDTH + padded(net.frame_size + config.tier.cond_size)
+        return own + (padded(HEARD) + padded(net.lpc_order) if net.lpc_order else 0)
     if net.net == "phased-lstm":
         return 2 * layer + WIDTH  # h, c, and the time
     parts = generated if "variables" in net.net else 2 if "moments" in net.net else 1
