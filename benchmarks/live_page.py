@@ -49,14 +49,13 @@ def start(page) -> None:
 
 
 def moves(page, control, rng) -> None:
-    before = len(page.evaluate("mtcrnn.sound.latencies"))
-    late = page.evaluate("mtcrnn.sound.status.underruns")
+    late, _, before = page.evaluate(STATUS)
     for _ in range(MOVES):
         slide(page, control, rng.random())
         page.wait_for_timeout(rng.uniform(60, 200))
     page.wait_for_timeout(500)
     underruns, _, latencies = page.evaluate(STATUS)
-    found = latencies[before:]
+    found = latencies[len(before) :]
     print(
         f"{len(found)} moves: median {np.median(found):.0f} ms, 95% {np.quantile(found, 0.95):.0f} ms, worst "
         f"{max(found):.0f} ms; {underruns - late} underruns; the browser's output adds "

@@ -36,11 +36,11 @@ LISTEN = """(seconds) => new Promise((done) => {
 def playing(model: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """`mtcrnn play` on a model, as a process, and the address that it prints."""
     words = [sys.executable, "-m", "mtcrnn", "play", str(model), "--port", "0", "--no-browser", *options]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
-            assert "http://" in line, process.communicate(timeout=20)
+            assert "http://" in line, f"mtcrnn play said {line!r}"
             yield process, line.split(" at ")[1].split()[0]
         finally:
             process.terminate()

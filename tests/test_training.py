@@ -195,14 +195,15 @@ def test_frames_belong_to_the_frame_net(tmp_path):
         run(tmp_path, scored_frames=2)
 
 
-def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
+@pytest.mark.parametrize("lpc_order", [0, 4])
+def test_scored_frames_are_a_sample_of_the_whole(tmp_path, lpc_order):
     """The loss over drawn frames: that of those frames in the whole window, so right on average."""
     options = tiny_train(
         tone_set(tmp_path / "data"), tmp_path / "run", seq_len=64, scored_frames=5, precision="float32"
     )
     tier = tiny_config().tier
     corpus = Corpus(tier, ParamManager(tmp_path / "data"))
-    model = new_model(ModelConfig(tier, Net("frame", 8, 2, frame_size=4, lpc_order=4), corpus.ranges), 3)
+    model = new_model(ModelConfig(tier, Net("frame", 8, 2, frame_size=4, lpc_order=lpc_order), corpus.ranges), 3)
     trainer = training.Trainer(model, corpus, options, tmp_path / "run")
     batch, state = trainer._next_batch(1)
     values, conditions = trainer._to_device(batch)
@@ -214,7 +215,7 @@ def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
         loss, own_after = trainer._loss(values[:, :-1], conditions, values[:, 1:], state, frames)
         steps = (4 * frames[:, None] + torch.arange(4)).flatten()
         torch.testing.assert_close(loss, model.output.loss(raw[:, steps], values[:, 1:][:, steps]))
-        for one, other in zip(after[:-1], own_after[:-1], strict=True):  # last: coefficients of a frame that is over
+        for one, other in zip(after, own_after, strict=True):
             torch.testing.assert_close(one, other)
     assert counts.min() > 199 * 5 / 16 / 2
     assert trainer._frames(7).equal(trainer._frames(7))

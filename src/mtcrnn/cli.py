@@ -239,8 +239,8 @@ def _add_cascade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--temp", dest="temperatures", nargs="+", default=[], metavar="X", help=temp)
     given = "play a file in a tier's place: .npy at its rate, or a param file"
     parser.add_argument("--from", dest="given", nargs="+", default=[], metavar="TIER=FILE", help=given)
-    only = "batch_size seed seed_start param_dir paramvect external_array external_sr gesture set precision out"
-    add_options(parser, Generate, "controls, priming and output", only=[*only.split(), "rand_seed"])
+    only = "batch_size seed seed_start param_dir paramvect external_array external_sr gesture set"
+    add_options(parser, Generate, "controls, priming and output", only=f"{only} precision out rand_seed".split())
 
 
 def _cascade(args: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ from mtcrnn.compiled import BARE
 
 
 class Predictor(NamedTuple):
-    """One way to predict: from `order` samples, fitted to the last `window`, anew for each sample or for each frame.
+    """One way to predict: from `order` samples, fitted to the last `window`.
 
     Samples that are `memory` samples old count exp(-1) as much as the newest. `noise`, a share of the sound's power, is
     taken for noise: a fit to more detail than that does not last.
@@ -26,7 +26,6 @@ class Predictor(NamedTuple):
     window: int
     memory: float
     noise: float
-    each_sample: bool
 
     @property
     def decay(self) -> float:
@@ -34,12 +33,15 @@ class Predictor(NamedTuple):
         return math.exp(-1 / self.memory)
 
 
-def predictors(order: int) -> tuple[Predictor, ...]:
-    """Those of a net: a quick one, that knows a new event after its first samples, and a precise one of `order`.
+QUICK, PRECISE = 0, 1  # numbers of the predictors of a net
 
-    (docs/log.md has others.)
+
+def predictors(order: int) -> tuple[Predictor, Predictor]:
+    """Those of a net: QUICK, fitted for each sample, and PRECISE, of `order`, fitted once a frame.
+
+    The quick one knows a new event after its first samples. (docs/log.md has others.)
     """
-    return Predictor(4, 64, 20.0, 1e-3, True), Predictor(order, 128, 40.0, 1e-3, False)
+    return Predictor(4, 64, 20.0, 1e-3), Predictor(order, 128, 40.0, 1e-3)
 
 
 HEARD = max(predictor.window for predictor in predictors(1))

@@ -26,7 +26,7 @@ from mtcrnn.hardware import has_bf16, keep_freed_memory
 from mtcrnn.interrupt import stop_on_interrupt
 from mtcrnn.model import Model, make_output
 from mtcrnn.nets import State
-from mtcrnn.nets.linear_prediction import take_frames
+from mtcrnn.nets.frame import take_frames
 from mtcrnn.rng import Purpose, generator
 from mtcrnn.runlog import RunLog
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs

@@ -19,7 +19,7 @@ from mtcrnn.config import Net, Tier
 from mtcrnn.engine.dots import TILE, WIDTH
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.prediction import HEARD, predictors, scratch
+from mtcrnn.prediction import HEARD, PRECISE, QUICK, predictors, scratch
 from mtcrnn.units import Units
 
 COLUMNS = 9  # of an operation
@@ -267,8 +267,7 @@ def build(
         np.array(entry, np.int64),
         float(units.codec.divisor) if tier.is_audio else 1.0,
     )
-    normal = scratch(net.lpc_order)
-    return program, Layout(b.kept, b.size, raw, b.width, b.rows, normal)
+    return program, Layout(b.kept, b.size, raw, b.width, b.rows, scratch(net.lpc_order))
 
 
 def _layers(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
@@ -291,7 +290,7 @@ def _frame(b: Builder, tier: Tier, net: Net, raw_size: int, levels: NDArray[np.f
     b.add(Op.WITHIN_FRAME, made)
     h = b.gru_stack(recent, "gru", net.n_layers, hidden, inputs)
     if order:
-        b.add(Op.FIT, heard, precise, order, 1)
+        b.add(Op.FIT, heard, precise, order, PRECISE)
     b.ops[skip][2] = len(b.ops) - skip - 1
     x, y = b.scratch(hidden), b.scratch(hidden)
     b.add(Op.PRODUCT, b.matrix(b.take("recent.weight", hidden, inputs)), recent, x)
@@ -299,9 +298,9 @@ def _frame(b: Builder, tier: Tier, net: Net, raw_size: int, levels: NDArray[np.f
     matrices = [b.matrix(place) for place in spread]
     b.add(Op.PRODUCT, matrices[0], h, y, When.ALWAYS, 0, made + 1)
     if order:
-        few = predictors(order)[0].order
+        few = predictors(order)[QUICK].order
         quick = b.scratch(few)
-        b.add(Op.FIT, heard, quick, few, 0)
+        b.add(Op.FIT, heard, quick, few, QUICK)
         for k, (place, count) in enumerate(((quick, few), (precise, order))):
             table = b.table(f"prediction.expected.{k}.weight", raw_size, hidden)
             b.add(Op.EXPECT, heard, place, count, table, padded(hidden), raw_size, x)

@@ -10,7 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from mtcrnn.nets.cpu_gru import GRU
-from mtcrnn.nets.linear_prediction import LinearPrediction, take_frames
+from mtcrnn.nets.linear_prediction import LinearPrediction
+
+
+def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
+    """[B, T, ...] -> [B, n F, ...]: the frames of F steps whose numbers are `frames` [n]."""
+    return a.reshape(a.shape[0], -1, frame_size, *a.shape[2:])[:, frames].flatten(1, 2)
 
 
 class FrameNet(nn.Module):

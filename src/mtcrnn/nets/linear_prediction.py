@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mtcrnn.codec import MuLaw
-from mtcrnn.prediction import HEARD, SILENT, Predictor, fit_all, predictors, scratch
+from mtcrnn.prediction import HEARD, PRECISE, QUICK, SILENT, Predictor, fit_all, predictors, scratch
 
 CHUNK = 1024  # windows that are fitted at once: their products take some 20 MB
 
@@ -74,18 +74,20 @@ class LinearPrediction(nn.Module):
             behind = torch.arange(HEARD + 1, HEARD + 1 + T, device=heard.device)  # what each step has heard ends there
             coefficients = state[1]
             if T == 1:  # without a look at `made`, see `FrameNet`
-                coefficients = torch.where(made > 0, coefficients, self._fit(heard, behind, 1).transpose(0, 1))
+                coefficients = torch.where(made > 0, coefficients, self._fit(heard, behind, PRECISE).transpose(0, 1))
                 held = coefficients[0][:, None]
             elif frames is None:
                 done = int(made[0, 0, 0])
-                whole = torch.cat((coefficients[0][:, None], self._fit(heard, behind[-done % F :: F], 1)), dim=1)
+                whole = torch.cat((coefficients[0][:, None], self._fit(heard, behind[-done % F :: F], PRECISE)), dim=1)
                 first = F if done == 0 else done
                 held = whole.repeat_interleave(F, dim=1)[:, first : first + T]
                 coefficients = whole[None, :, -1]
             else:
-                held = self._fit(heard, behind[::F][frames], 1).repeat_interleave(F, dim=1)
-                behind = take_frames(behind[None], frames, F)[0]
-            places = [self._place(heard, behind, each) for each in (self._fit(heard, behind, 0), held)]
+                begun = torch.cat((behind[::F][frames], behind[-F:][:1]))  # the last one's are the state's
+                fitted = self._fit(heard, begun, PRECISE)
+                held, coefficients = fitted[:, :-1].repeat_interleave(F, dim=1), fitted[None, :, -1]
+                behind = behind.reshape(-1, F)[frames].flatten()
+            places = [self._place(heard, behind, each) for each in (self._fit(heard, behind, QUICK), held)]
         quick, precise = (self._between(table, place) for table, place in zip(self.expected, places, strict=True))
         return quick + precise, (heard[None, :, T:], coefficients)
 
@@ -112,8 +114,3 @@ class LinearPrediction(nn.Module):
         below = place.floor().clamp(max=self.codes - 2)
         share = (place - below)[..., None]
         return table(below.long()) * (1 - share) + table(below.long() + 1) * share
-
-
-def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
-    """[B, T, ...] -> [B, n F, ...]: the frames of F steps whose numbers are `frames` [n]."""
-    return a.reshape(a.shape[0], -1, frame_size, *a.shape[2:])[:, frames].flatten(1, 2)
