@@ -182,7 +182,7 @@ def corpus_tone(hz):
         (["--meter", "speed=beat"], "unknown parameter 'speed'; known: pitch, gain"),
         (
             ["--meter", "pitch=beet"],
-            "unknown meter 'beet' (did you mean 'beat'?); known: beat, pitch, loudness, centroid",
+            f"unknown meter 'beet' (did you mean 'beat'?); known: {', '.join(METERS)}",
         ),
         (["--holdout", "file:x"], "--holdout file:x: no such wav; there are tone0.wav, tone1.wav, tone2.wav"),
     ],

@@ -1,38 +1,118 @@
+import math
+
 import numpy as np
 import pytest
 
 from helpers import run_cli
 from mtcrnn import audio
-from mtcrnn.errors import InputError
+from mtcrnn.evaluation.meters import METERS
 from mtcrnn.paramset import ParamManager
-from mtcrnn.textures import write_texture
+from mtcrnn.textures import TEXTURES, write_texture
+from mtcrnn.textures.primitives import band, irregular, rings
+
+RATE, SECONDS, SEED = 16000, 20.0, 5
+KNOBS = [(name, p) for name, texture in TEXTURES.items() for p, knob in texture.knobs.items() if knob.meter]
+CENTS = 2 ** (10 / 1200) - 1
+# How near a meter must come: a share of what it should read, and an amount. Where events come at random, three standard
+# deviations of their number in 20 s are added.
+NEAR = {
+    "beat": (0.005, 0), "peak": (CENTS, 0), "period": (CENTS, 0), "carrier": (CENTS, 0), "vibrato": (0.005, 0),
+    "index": (0.005, 0.005), "level": (0.02, 0), "middle": (0.04, 0), "tone": (0, 0.04), "swing": (0.1, 0.06),
+    "spread": (0.15, 0.01), "density": (0.03, 0),
+}  # fmt: skip
 
 
-def pops_per_second(samples: np.ndarray, sample_rate: int) -> float:
-    """From the first high peak in the autocorrelation of the onset strength (rises of the log envelope at 1 kHz)."""
-    hop = sample_rate // 1000
-    envelope = np.sqrt((samples[: len(samples) // hop * hop].reshape(-1, hop) ** 2).mean(axis=1))
-    onsets = np.maximum(np.diff(np.log(envelope + 1e-3)), 0)
-    onsets -= onsets.mean()
-    correlation = np.fft.irfft(np.abs(np.fft.rfft(onsets, 2 * len(onsets))) ** 2)[: len(onsets)]
-    lags = np.arange(20, 400)
-    high = [
-        k
-        for k in lags
-        if correlation[k] >= 0.5 * correlation[lags].max() and correlation[k] == correlation[k - 3 : k + 4].max()
-    ]
-    return 1000 / high[0]
+@pytest.mark.parametrize(("name", "p"), KNOBS)
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_meters_read_what_the_knobs_say(name, p, share):
+    texture = TEXTURES[name]
+    values = {q: knob.usual for q, knob in texture.knobs.items()}
+    knob = texture.knobs[p]
+    values[p] = knob.low + share * (knob.high - knob.low)
+    curves = {q: np.full(round(SECONDS * RATE), value) for q, value in values.items()}
+    sound = texture.sound(np.random.default_rng(SEED), curves, RATE)
+    read, wanted = METERS[knob.meter](sound, RATE), knob.reads(values)
+    relative, absolute = NEAR[knob.meter]
+    if "density" in values:
+        relative += 3 / math.sqrt(SECONDS * values["density"])
+    assert read is not None
+    assert read[0] == pytest.approx(wanted, rel=relative, abs=absolute), f"{name} {p}={values[p]:g}, seed {SEED}"
 
 
-def test_pops_come_at_the_rate_that_their_label_says(tmp_path):
-    wavs = write_texture("pops", tmp_path / "pops", files=5, seconds=6)
-    manager = ParamManager(tmp_path / "pops")
-    for wav in wavs:
-        sound = audio.read(wav)
-        rate = manager.read(wav).params["rate"].values[0]
-        assert pops_per_second(sound.samples, 16000) == pytest.approx(2 ** (2 + 3 * rate), rel=0.02)
-        assert 0.2 < np.abs(sound.samples).max() <= 1
-        assert abs(sound.samples.mean()) < 1e-3
+@pytest.mark.parametrize("name", TEXTURES)
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_loudest_settings_hardly_clip_at_any_sample_rate(name, rate):
+    knobs = TEXTURES[name].knobs
+    curves = {q: np.linspace(knob.low, knob.high, 5 * rate) for q, knob in knobs.items()}
+    sound = TEXTURES[name].sound(np.random.default_rng(SEED), curves, rate)
+    assert np.isfinite(sound).all()
+    assert np.mean(np.abs(sound) > 1) < 1e-4
+    assert 0.005 < sound.std() < 0.4
+    assert abs(sound.mean()) < 0.004
+
+
+def test_a_band_of_noise_has_the_variance_of_its_noise():
+    noise = np.random.default_rng(SEED).standard_normal(40 * RATE)
+    for hz, quality in ((300.0, 2.0), (3000.0, 10.0), (6500.0, 1.0)):
+        assert band(noise, np.full(len(noise), hz), quality, RATE).std() == pytest.approx(1, rel=0.03)
+
+
+def test_rings_are_their_formula():
+    onsets = np.array([10, 300])
+    t = np.arange(2000)[:, None] - onsets
+    each = 0.5 * np.exp(-t / (0.01 * RATE)) * np.sin(2 * np.pi * (200 * t / RATE + 0.25))
+    made = rings(2000, onsets, 200.0, 0.01, 0.5, RATE, 0.25)
+    np.testing.assert_allclose(made, np.where(t >= 0, each, 0).sum(axis=1), atol=1e-4)
+
+
+def test_a_poisson_process_of_changing_rate():
+    rates = np.repeat([2.0, 50.0], 100 * RATE)
+    onsets = irregular(rates, RATE, np.random.default_rng(SEED))
+    early = (onsets < 100 * RATE).sum()
+    assert abs(early - 200) < 4 * math.sqrt(200)
+    assert abs(len(onsets) - early - 5000) < 4 * math.sqrt(5000)
+    gaps = np.diff(onsets[onsets >= 100 * RATE]) / RATE
+    assert gaps.std() / gaps.mean() == pytest.approx(1, abs=0.05)  # exponential
+
+
+def values_of(folder, p):
+    return [file.params[p].values for _, file in ParamManager(folder).files()]
+
+
+def test_the_first_parameter_is_a_grid_and_all_are_labelled(tmp_path):
+    wavs = write_texture("rain", tmp_path / "rain", files=5, seconds=0.2)
+    assert [v[0] for v in values_of(tmp_path / "rain", "density")] == pytest.approx(np.linspace(5, 400, 5))
+    assert values_of(tmp_path / "rain", "size") == [[2.0, 2.0]] * 5
+    assert all(len(audio.read(wav).samples) == 3200 for wav in wavs)
+    assert not ParamManager(tmp_path / "rain").check()
+
+
+def test_a_grid_over_two_parameters(tmp_path):
+    write_texture(
+        "fm", tmp_path / "a", vary=("carrier", "index"), files=(3, 2), settings={"modulation": 9}, seconds=0.1
+    )
+    found = list(zip(*(values_of(tmp_path / "a", p) for p in ("carrier", "index")), strict=True))
+    assert sorted((c[0], i[0]) for c, i in found) == [(c, i) for c in (400, 1000, 1600) for i in (0, 4)]
+    assert values_of(tmp_path / "a", "modulation") == [[9, 9]] * 6
+
+
+def test_held_out_values_are_in_a_folder_of_their_own(tmp_path):
+    held = {"rate": [0.0, 0.5]}
+    wavs = write_texture("pops", tmp_path / "grid", files=5, seconds=0.1, held_out=held)
+    assert [v[0] for v in values_of(tmp_path / "grid", "rate")] == [0.25, 0.75, 1.0]
+    assert len(wavs) == 3
+    assert [v[0] for v in values_of(tmp_path / "grid_held_out", "rate")] == [0.0, 0.5]
+    write_texture("pops", tmp_path / "drawn", files=40, random=True, seconds=0.02, held_out=held)
+    drawn = [v[0] for v in values_of(tmp_path / "drawn", "rate")]
+    assert len(set(drawn)) == 40
+    assert min(min(abs(v), abs(v - 0.5)) for v in drawn) > 0.05
+
+
+def test_gliding_files_go_from_value_to_value(tmp_path):
+    write_texture("chimes", tmp_path / "a", vary=("rate", "size"), files=8, random=True, glide=True, seconds=0.1)
+    rates = values_of(tmp_path / "a", "rate")
+    assert sorted(start for start, _ in rates) == sorted(end for _, end in rates)
+    assert all(start != end for start, end in rates)
 
 
 def test_the_same_seed_makes_the_same_files(tmp_path):
@@ -43,15 +123,44 @@ def test_the_same_seed_makes_the_same_files(tmp_path):
     assert len(contents["a"]) == 4
 
 
-def test_bad_requests_write_nothing(tmp_path, capsys):
-    with pytest.raises(InputError, match=r"unknown texture 'pop' \(did you mean 'pops'\?\); known: pops"):
-        write_texture("pop", tmp_path / "x")
-    for option in ("--files", "--seconds", "--sample_rate"):
-        code, _, err = run_cli(capsys, "texture", "pops", "--out", tmp_path / "x", option, "0")
-        assert code == 2
-        assert f"{option} is 0" in err
-    (tmp_path / "there").mkdir()
-    code, _, err = run_cli(capsys, "texture", "pops", "--out", tmp_path / "there")
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (["pop"], r"unknown texture 'pop' (did you mean 'pops'?); known: pops, wind"),
+        (["pops", "--vary", "rat"], "unknown parameter 'rat' (did you mean 'rate'?); known: rate"),
+        (["pops", "--set", "centre=20"], "--set centre=20: it must be 300 to 2000 (Hz)"),
+        (["pops", "--set", "centre=nan"], "--set centre=nan: it must be 300 to 2000 (Hz)"),
+        (["pops", "--set", "centre"], "--set centre: it must be NAME=VALUE, with a number"),
+        (["pops", "--set", "rate=0.5"], "--set rate: that parameter varies (--vary)"),
+        (["pops", "--held_out", "rate=2"], "--held_out rate=2: it must be 0 to 1"),
+        (["pops", "--held_out", "rate=0", "--glide"], "--held_out goes without --glide"),
+        (["pops", "--files", "1", "--held_out", "rate=0"], "all values are held out"),
+        (["pops", "--files", "0"], "--files is 0; it must be above 0"),
+        (["pops", "--files", "2", "3"], "--files 2 3: give one number, or one for each of rate"),
+        (["pops", "--seconds", "0"], "--seconds is 0.0; it must be above 0"),
+        (["pops", "--seconds", "nan"], "--seconds is nan; it must be above 0"),
+        (["pops", "--seconds", "1e-6"], "--seconds 1e-06 is less than one sample at 16000 Hz"),
+        (["pops", "--sample_rate", "0"], "--sample_rate is 0; it must be above 0"),
+        ([], "a texture needs a name and --out FOLDER"),
+    ],
+)
+def test_bad_requests_write_nothing(tmp_path, capsys, words, problem):
+    code, _, err = run_cli(capsys, "texture", *words, "--out", tmp_path / "x")
     assert code == 2
-    assert "there exists already" in err
-    assert not (tmp_path / "x").exists()
+    assert problem in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_folders_that_exist_are_left_alone(tmp_path, capsys):
+    (tmp_path / "there_held_out").mkdir()
+    code, _, err = run_cli(capsys, "texture", "pops", "--out", tmp_path / "there", "--held_out", "rate=0")
+    assert code == 2
+    assert "there_held_out exists already" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["there_held_out"]
+
+
+def test_the_list_names_all(capsys):
+    _, out, _ = run_cli(capsys, "texture", "--list")
+    for name, texture in TEXTURES.items():
+        assert f"{name}: {texture.summary}" in out
+    assert "  irregularity: 0 to 1 share of the period [0], meter: spread" in out

@@ -6,7 +6,7 @@ import io
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -43,8 +43,8 @@ def array_bytes(array: np.ndarray[Any, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def write_folder(path: Path, files: dict[str, bytes]) -> None:
-    """Write a new folder with these files so that it appears complete or not at all.
+def write_folder(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
+    """Write a new folder with these files, one after the other, so that it appears complete or not at all.
 
     Raises:
         InputError: as `write_bytes`; also when `path` exists already.
@@ -55,7 +55,7 @@ def write_folder(path: Path, files: dict[str, bytes]) -> None:
     with _cleaning(temporary, path):
         shutil.rmtree(temporary, ignore_errors=True)
         temporary.mkdir(parents=True)
-        for name, data in files.items():
+        for name, data in files.items() if isinstance(files, Mapping) else files:
             _write_flushed(temporary / name, data)
         _flush_folder(temporary)
         os.replace(temporary, path)

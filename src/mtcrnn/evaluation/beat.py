@@ -37,15 +37,26 @@ def beat(samples: NDArray[np.float32], sample_rate: int) -> Beat | None:
     both = np.fft.irfft(spectrum)[: latest + 2] * len(onsets) / (len(onsets) - np.arange(latest + 2))
     curve = both / both[0]
     first = round(FASTEST_S * ENVELOPE_HZ)
-    inner = curve[first : latest + 1]
-    peaks = first + np.flatnonzero((inner > curve[first - 1 : latest]) & (inner >= curve[first + 1 : latest + 2]))
+    found = first_high_peak(curve, first, latest)
+    return None if found is None else Beat(ENVELOPE_HZ / found[0], found[1])
+
+
+def first_high_peak(curve: NDArray[np.float64], first: int, last: int) -> tuple[float, float] | None:
+    """Place (not rounded) and height of the first peak, from `first` to `last`, that is about as high as any."""
+    inner = curve[first : last + 1]
+    peaks = first + np.flatnonzero((inner > curve[first - 1 : last]) & (inner >= curve[first + 1 : last + 2]))
     if not len(peaks) or curve[peaks].max() <= 0:
         return None
     lag = int(peaks[np.flatnonzero(curve[peaks] >= HIGH * curve[peaks].max())[0]])
-    left, top, right = curve[lag - 1 : lag + 2]
+    return lag + summit(curve[lag - 1 : lag + 2])[0], float(curve[lag])
+
+
+def summit(three: NDArray[np.float64]) -> tuple[float, float]:
+    """Where, from the middle one, the parabola through three values is highest, and how high."""
+    left, top, right = three
     bend = left - 2 * top + right
-    shift = 0.5 * (left - right) / bend if bend else 0.0  # the parabola through the three
-    return Beat(ENVELOPE_HZ / (lag + shift), float(top))
+    shift = 0.5 * (left - right) / bend if bend else 0.0
+    return float(shift), float(top - 0.25 * (left - right) * shift)
 
 
 def onset_strength(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:

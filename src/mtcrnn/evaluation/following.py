@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mtcrnn import audio
 from mtcrnn.corpus import Corpus
-from mtcrnn.evaluation.meters import METERS, Samples
+from mtcrnn.evaluation.meters import MATCHED, METERS, Samples
 from mtcrnn.playable import Renderer
 from mtcrnn.rendering import rendered
 
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 GRID, SECONDS = 11, 6.0  # values asked for, and how long each is listened to
 GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
+TINY = 1e-9  # stands for readings of 0
 TRACKED = 0.5  # a meter belongs to a parameter where their ranks correlate by this or more
 
 
@@ -49,7 +50,7 @@ def follow(engine: Renderer, corpus: Corpus, k: int, meter: str | None) -> Follo
     """Parameter number k against its meter, on a grid over its range and on a glide; None where no meter follows it."""
     name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
     known, sounds = _real(corpus, k)
-    chosen, real = _matching(known, sounds, rate, (meter,) if meter else tuple(METERS))
+    chosen, real = _matching(known, sounds, rate, (meter,) if meter else MATCHED)
     if chosen is None:
         log.warning("no meter follows %s in the data: not measured (--meter NAME=METER says which)", name)
         return None
@@ -91,7 +92,7 @@ class _Curve:
     def __init__(self, values: Sequence[float], readings: Sequence[tuple[float, float]]) -> None:
         self.values = sorted(set(values))
         means = [np.mean([r for v, r in zip(values, readings, strict=True) if v == u], axis=0) for u in self.values]
-        self.readings, self.strengths = np.array(means).T
+        self.readings, self.strengths = np.maximum(means, TINY).T
 
     def at(self, value: float) -> tuple[float, float]:
         """Reading and strength at a value."""

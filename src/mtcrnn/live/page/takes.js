@@ -52,7 +52,7 @@ export function wav(samples, sampleRate) {
   text(36, "data");
   view.setUint32(40, 3 * samples.length, true);
   samples.forEach((sample, k) => {
-    const value = Math.round(Math.max(-1, Math.min(1, sample)) * 0x7fffff);
+    const value = Math.max(-0x80000000, Math.min(0x7fffffff, Math.round(sample * 0x80000000))) >> 8; // as libsndfile does
     view.setUint16(44 + 3 * k, value & 0xffff, true);
     view.setInt8(46 + 3 * k, value >> 16);
   });
