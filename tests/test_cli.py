@@ -123,6 +123,7 @@ def test_the_module_is_the_command_and_debug_shows_the_traceback():
 TRAIN = ["train", "--data_dir", "data", "--prop", "pitch", "--output_dir", "x", *SMALL]
 GENERATE = ["generate", "--model_dir", "m", "--length", 50]
 EXTERNAL = [*GENERATE, "--paramvect", "external"]
+ARRAY = [*EXTERNAL, "--external_array", "a.npy", "--external_sr", 10]
 
 
 def np_file(array, **options):
@@ -179,12 +180,12 @@ BAD_GENERATION = {
     "array gone": (None, [*EXTERNAL, "--external_array", "nix.npy", "--external_sr", 10], "nix.npy: no such file"),
     "no rate": (np_file(np.zeros(5)), [*EXTERNAL, "--external_array", "a.npy"], "--external_array needs --external_sr"),
     "bad rate": (np_file(np.zeros(5)), [*EXTERNAL, "--external_array", "a.npy", "--external_sr", 0], "above 0"),
-    "width": (np_file(np.zeros((1, 5, 2))), None, "a.npy has shape [1, 5, 2]; it must be [1, length, 1] (pitch)"),
-    "length 0": (np_file(np.zeros((1, 0, 1))), None, "a.npy has no values: its length is 0"),
+    "width": (np_file(np.zeros((1, 5, 2))), None, "a.npy has shape [1, 5, 2]; it must be [sounds, length, 1] (pitch)"),
+    "length 0": (np_file(np.zeros((1, 0, 1))), None, "a.npy has no values: its shape is [1, 0, 1]"),
     "nan": (np_file(np.array([1.0, np.nan])), None, "a.npy holds NaN or infinite values"),
     "objects": (np_file(np.array([{}], dtype=object)), None, "a.npy is no plain .npy array of numbers: Object arrays"),
     "words": (np_file(np.array(["x"])), None, "a.npy holds <U1; it must be one array of real numbers"),
-    "batch": (np_file(np.zeros((3, 5, 1))), None, "a.npy is for 3 sounds, but --batch_size is 1"),
+    "batch": (np_file(np.zeros((3, 5, 1))), [*ARRAY, "--batch_size", 2], "a.npy is for 3 sounds, but --batch_size"),
     "not needed": (np_file(np.zeros(5)), [*GENERATE, "--external_array", "a.npy"], "needs --paramvect external"),
     "no model": (None, [*GENERATE, "--model_dir", "nix"], "nix: no such model folder"),
     "no models": (None, [*GENERATE, "--model_dir", "data"], "data holds no models (folders named model_STEP); it"),
@@ -205,7 +206,7 @@ def test_bad_generation_input(model, capsys, case):
     prepare, words, message = BAD_GENERATION[case]
     if prepare:
         prepare(model)
-    words = words or [*EXTERNAL, "--external_array", "a.npy", "--external_sr", 10]
+    words = words or ARRAY
     before = files_of(model)
     code, out, err = run_cli(capsys, *words)
     assert (code, out) == (2, "")

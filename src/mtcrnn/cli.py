@@ -81,6 +81,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_import(command("import", "turn a model of the original (model_STEP.pkl) into a model folder", _import))
     _add_bench(command("bench", "how fast models play on this machine", _bench))
     _add_evaluate(command("evaluate", "measure a model: held-out bits, how its parameters are followed", _evaluate))
+    _add_gesture(commands.add_parser("gesture", help="make control curves", description="control curves, as .npy"))
     _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
     return parser
 
@@ -244,6 +245,12 @@ def _add_params(parser: argparse.ArgumentParser) -> None:
     params_cli.add_commands(parser)
 
 
+def _add_gesture(parser: argparse.ArgumentParser) -> None:
+    from mtcrnn import gestures_cli
+
+    gestures_cli.add_options(parser)
+
+
 def _add_features(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("data", type=Path, help="folder of wavs, at any depth, or one wav")
     parser.add_argument("params", type=Path, nargs="?", help="folder of the param files (left out: beside the wavs)")
@@ -267,12 +274,12 @@ def _features(args: argparse.Namespace) -> None:
 
 def _add_cascade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="the recipe (.toml), its tiers trained")
-    parser.add_argument("--seconds", type=float, default=10.0, metavar="X", help="length of the sound [%(default)g]")
+    parser.add_argument("--seconds", type=float, metavar="X", help="length of the sound [10]")
     temp = "temperature of all tiers, or of one: TIER=X"
     parser.add_argument("--temp", dest="temperatures", nargs="+", default=[], metavar="X", help=temp)
     given = "play a file in a tier's place: .npy at its rate, or a param file"
     parser.add_argument("--from", dest="given", nargs="+", default=[], metavar="TIER=FILE", help=given)
-    only = "batch_size seed seed_start param_dir paramvect external_array external_sr gesture set"
+    only = "batch_size seed seed_start param_dir paramvect external_array external_sr gesture set names"
     add_options(parser, Generate, "controls, priming and output", only=f"{only} precision out rand_seed".split())
 
 

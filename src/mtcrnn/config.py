@@ -187,7 +187,7 @@ class Generate:
     step: int = option("which saved step (left out: the newest)", 0)
     length: int | None = option("how much to generate, in steps (audio: samples); left out: 10 seconds", None)
     seq_len: int | None = option("priming plus generated length, in steps; left out: 0.25 s of priming", None)
-    batch_size: int = option("sounds made at once", 1)
+    batch_size: int = option("sounds made at once (1: as many as the external array has)", 1)
     temp: float = option("temperature: 1 as trained, below 1 tamer, above 1 wilder", 1.0)
     seed: str | None = option("prime with this wav (and condition on its param file)", None)
     seed_start: float = option("where in the seed file to start, in seconds", 0.0)
@@ -211,6 +211,7 @@ class Generate:
         "cuda takes a GPU (by torch: for large batches); auto does so for --engine torch where there is one", "auto"
     )
     out: str = option("output name without ending; _0, _1, ... are added for a batch", "generated")
+    names: str | None = option("text file with a line for each sound of a batch: its name, in place of 0, 1, ...", None)
     save: bool = option("also save the generated sound as .npy (parameters always are)", False)
     save_params: bool = option("also save generated parameters as param files", False)
     rand_seed: int | None = option("random seed: the same number gives the same sound", None)

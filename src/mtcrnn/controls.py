@@ -32,8 +32,10 @@ class Place:
     start: int
 
 
-def load_array(path: Path, batch: int, names: Sequence[str]) -> NDArray[np.float64]:
+def load_array(path: Path, batch: int | None, names: Sequence[str]) -> NDArray[np.float64]:
     """Read control values [batch, length, parameters] (also [length, parameters] or [length]) from a .npy.
+
+    One sound's values serve all of a `batch`; None takes as many sounds as there are.
 
     Raises:
         InputError: no such file, no plain array of numbers, a wrong shape, no values, NaN or infinite values.
@@ -51,11 +53,12 @@ def load_array(path: Path, batch: int, names: Sequence[str]) -> NDArray[np.float
         array = array[:, None]
     if array.ndim == 2:
         array = array[None]
-    wanted = f"[{batch}, length, {len(names)}] ({listing(names)})"
+    wanted = f"[{batch or 'sounds'}, length, {len(names)}] ({listing(names)})"
     if array.ndim != 3 or array.shape[2] != len(names):
         raise InputError(f"{path} has shape {list(array.shape)}; it must be {wanted}")
-    if array.shape[1] == 0:
-        raise InputError(f"{path} has no values: its length is 0")
+    if array.size == 0:
+        raise InputError(f"{path} has no values: its shape is {list(array.shape)}")
+    batch = batch or len(array)
     if array.shape[0] not in (1, batch):
         raise InputError(f"{path} is for {array.shape[0]} sounds, but --batch_size is {batch}")
     if not np.isfinite(array).all():
@@ -100,8 +103,16 @@ class Controls:
         self.batch, self.length = options.batch_size, length
         self._seed = seed
         self._from_data = options.paramvect == "self" and not options.set  # what conditions the generated part
-        self._places = self._find_places()
         self._array, self._array_rate = self._external()
+        if self._array is not None:
+            self.batch = len(self._array)
+        self._places = self._find_places()
+        if self._array is None and self._tier.prop and not self._places:
+            names = self._tier.prop
+            raise InputError(
+                f"this model is conditioned on {listing(names)}: give --set {names[0]}=VALUE, "
+                f"--paramvect external with --external_array, or --seed or --data_dir to take the values from data"
+            )
         if config.codec == "mulaw":  # nobody knows the ranges that a model of the original was trained on
             self._warn_out_of_range()
 
@@ -204,14 +215,10 @@ class Controls:
                 raise InputError("--external_array needs --external_sr, its number of values per second")
             if not options.external_sr > 0:
                 raise InputError(f"--external_sr is {options.external_sr:g}; it must be above 0")
-            return load_array(Path(options.external_array), self.batch, names), options.external_sr
+            batch = None if options.batch_size == 1 else options.batch_size
+            return load_array(Path(options.external_array), batch, names), options.external_sr
         if names and options.paramvect == "none":
             raise InputError(f"--paramvect none, but this model is conditioned on {listing(names)}")
-        if names and not self._places:
-            raise InputError(
-                f"this model is conditioned on {listing(names)}: give --set {names[0]}=VALUE, "
-                f"--paramvect external with --external_array, or --seed or --data_dir to take the values from data"
-            )
         return None, 0.0
 
     def _warn_out_of_range(self) -> None:

@@ -70,19 +70,27 @@ def plot_files(files: Sequence[Path], out: Path | None = None, external_sr: floa
 
 
 def save(panels: Sequence[Draw], x_label: str, path: Path, share: bool = True) -> None:
-    """Draw panels under each other, on one x axis if they `share` it, as .png (or what the ending says)."""
+    """Write a `picture`, as .png or what the ending says."""
+    try:
+        write_bytes(path, picture(panels, x_label, share, path.suffix.removeprefix(".") or "png"))
+    except ValueError as error:
+        raise InputError(f"--out {path}: {str(error).splitlines()[0]}") from error
+
+
+def picture(panels: Sequence[Draw], x_label: str, share: bool = True, kind: str = "png") -> bytes:
+    """Panels under each other, on one x axis if they `share` it, as the content of a file.
+
+    Raises:
+        ValueError: a kind that matplotlib does not know.
+    """
     figure = Figure(figsize=(11, 1.2 + 1.9 * len(panels)), layout="constrained")
     axes = figure.subplots(len(panels), 1, sharex=share, squeeze=False)[:, 0]
     for draw, ax in zip(panels, axes, strict=True):
         draw(ax)
     axes[-1].set_xlabel(x_label)
     buffer = io.BytesIO()
-    kind = path.suffix.removeprefix(".") or "png"
-    try:
-        figure.savefig(buffer, format=kind, dpi=110)
-    except ValueError as error:
-        raise InputError(f"--out {path}: {str(error).splitlines()[0]}") from error
-    write_bytes(path, buffer.getvalue())
+    figure.savefig(buffer, format=kind, dpi=110)
+    return buffer.getvalue()
 
 
 def sound_panels(samples: NDArray[np.float32], sample_rate: int, name: str) -> list[Draw]:
@@ -118,7 +126,7 @@ def sound_panels(samples: NDArray[np.float32], sample_rate: int, name: str) -> l
 
 
 def curve_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) -> Draw:
-    """One curve [L] over time in seconds, in the user's units."""
+    """One curve [L], or several [L, N], over time in seconds, in the user's units."""
 
     def draw(ax: Axes) -> None:
         ax.plot(times, values)

@@ -20,7 +20,7 @@ from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.playable import Playable
 from mtcrnn.recipe import Recipe, TierPlan, check_same
-from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, in_blocks, open_player, write_values
+from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, DEFAULT_SECONDS, in_blocks, open_player, stems, write_values
 from mtcrnn.rng import fresh_seed
 from mtcrnn.stream import replay
 
@@ -33,7 +33,7 @@ SLOW_SHARE = 0.05  # of a core's time for each tier that generates parameters; t
 def render_recipe(
     recipe: Recipe,
     options: Generate,
-    seconds: float,
+    seconds: float | None,
     temperatures: Mapping[str, float],
     replaced: Mapping[str, Path],
 ) -> list[Path]:
@@ -42,7 +42,7 @@ def render_recipe(
     Args:
         recipe: its tiers are trained.
         options: conditioning (of the recipe's controls), priming, random seed, precision, and where to.
-        seconds: length of the sound.
+        seconds: length of the sound; None: 10, or that of the gesture.
         temperatures: of tiers by name, where it is not `options.temp`.
         replaced: files to play in place of tiers, by name: .npy [T, G] at the tier's rate, or a param file.
 
@@ -57,20 +57,26 @@ def render_recipe(
     if not stem.name:
         raise InputError(f"--out {options.out!r} is no file name")
     cascade = open_cascade(recipe, options, temperatures, replaced)
-    rate = cascade.config.tier.sample_rate
-    length = round(seconds * rate)
-    if length < 1:
-        raise InputError(f"--seconds is {seconds:g}; it must be above 0")
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
     if options.gesture:
+        if seconds is not None:
+            raise InputError("--gesture goes without --seconds")
         return write_values(
             stem, replay(cascade, read_gesture(options, cascade.config), seed)[None], cascade.config, options
         )
+    rate = cascade.config.tier.sample_rate
+    seconds = DEFAULT_SECONDS if seconds is None else seconds
+    length = round(seconds * rate)
+    if length < 1:
+        raise InputError(f"--seconds is {seconds:g}; it must be above 0")
     prime_s = DEFAULT_PRIME_SECONDS if options.seed else 0.0
     controls = Controls(cascade.config, options, length, round(prime_s * rate), seed)
+    files = stems(stem, options, controls.batch)
     state = cascade.init(seed, controls.batch)
     if options.seed:
-        from_file = replace(options, paramvect="self", set=(), external_array=None, external_sr=None)
+        from_file = replace(
+            options, batch_size=controls.batch, paramvect="self", set=(), external_array=None, external_sr=None
+        )
         given = {}
         for name, player in cascade.players.items():
             steps = round(prime_s * player.config.tier.sample_rate)
@@ -86,7 +92,7 @@ def render_recipe(
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     made = {name: np.concatenate(parts, axis=1) for name, parts in blocks.items()}
-    return _write(stem, cascade, made, controls.block(0, length)[0])
+    return _write(stem, files, cascade, made, controls.block(0, length)[0])
 
 
 def open_cascade(
@@ -128,17 +134,20 @@ def _values(plan: TierPlan, config: ModelConfig, path: Path, batch: int) -> NDAr
 
 
 def _write(
-    stem: Path, cascade: Cascade, made: Mapping[str, NDArray[np.float32]], controls: NDArray[np.float64]
+    stem: Path,
+    sounds: Sequence[Path],
+    cascade: Cascade,
+    made: Mapping[str, NDArray[np.float32]],
+    controls: NDArray[np.float64],
 ) -> list[Path]:
-    """Write what was made; what stands in the way is kept under another name. Returns the files.
+    """Write what was made, `sounds` without their ending; what stands in the way is kept. Returns the files.
 
     The picture shows the first sound, under `controls` [T, C].
     """
-    sounds, rate = made[cascade.order[-1]][..., 0], cascade.config.tier.sample_rate
+    rate = cascade.config.tier.sample_rate
     files: dict[Path, bytes] = {}
-    for b, sound in enumerate(sounds):
-        name = f"{stem.name}_{b}" if len(sounds) > 1 else stem.name
-        files[stem.with_name(f"{name}.wav")] = audio.wav_bytes(sound, rate)
+    for path, sound in zip(sounds, made[cascade.order[-1]][..., 0], strict=True):
+        files[Path(f"{path}.wav")] = audio.wav_bytes(sound, rate)
     for name in cascade.order[:-1]:
         files[stem.with_name(f"{stem.name}_{name}.npy")] = array_bytes(made[name])
     picture = stem.with_name(f"{stem.name}.png")

@@ -61,6 +61,7 @@ def generate(
     state: Any = player.init(seed, controls.batch)
     if (priming := controls.priming()) is not None:
         state = player.prime(state, *priming)
+    stems(stem, options, controls.batch)  # a bad list of names is told before the work
     blocks = []
     for first, count in in_blocks(length):
         values, state = player.render(state, controls.block(first, count))
@@ -144,14 +145,13 @@ def _prime_steps(options: Generate, length: int, rate: int) -> int:
 def write_values(stem: Path, values: NDArray[np.float32], config: ModelConfig, options: Generate) -> list[Path]:
     """Write values [B, T, G]; what stands in the way is kept under another name. Returns the files.
 
-    Sounds go to STEM.wav, or STEM_0.wav, STEM_1.wav, ... for several, and with `save` to STEM.npy too; parameters
+    Sounds go to STEM.wav, or to what `stems` says for several, and with `save` to STEM.npy too; parameters
     to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ...
     """
     tier = config.tier
     rate = tier.sample_rate
     files: dict[Path, bytes] = {}
-    for b, made in enumerate(values):
-        one = stem.with_name(f"{stem.name}_{b}" if len(values) > 1 else stem.name)
+    for one, made in zip(stems(stem, options, len(values)), values, strict=True):
         if tier.is_audio:
             files[Path(f"{one}.wav")] = audio.wav_bytes(made[:, 0], rate)
         elif options.save_params:
@@ -160,6 +160,26 @@ def write_values(stem: Path, values: NDArray[np.float32], config: ModelConfig, o
         files[Path(f"{stem}.npy")] = array_bytes(values)
     write_files(files)
     return list(files)
+
+
+def stems(stem: Path, options: Generate, batch: int) -> list[Path]:
+    """The files of the sounds of a batch, without ending: STEM; or STEM_0, STEM_1, ...; or STEM_NAME for each name.
+
+    Raises:
+        InputError: a list of names that cannot be read, is of another length, or holds one twice.
+    """
+    if options.names is None:
+        return [stem.with_name(f"{stem.name}_{b}" if batch > 1 else stem.name) for b in range(batch)]
+    try:
+        names = Path(options.names).read_text().split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--names {options.names} cannot be read: {error}") from error
+    names = [name.strip() for name in names if name.strip()]
+    if len(names) != batch:
+        raise InputError(f"--names {options.names} has {len(names)} names for {batch} sounds")
+    if len(set(names)) < batch or any("/" in name or "\\" in name for name in names):
+        raise InputError(f"--names {options.names}: each name must be there once, and no path")
+    return [stem.with_name(f"{stem.name}_{name}") for name in names]
 
 
 def _param_file(values: NDArray[np.float32], config: ModelConfig) -> ParamFile:
