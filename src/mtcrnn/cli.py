@@ -274,7 +274,7 @@ def _features(args: argparse.Namespace) -> None:
 
 def _add_cascade(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("recipe", type=Path, help="the recipe (.toml), its tiers trained")
-    parser.add_argument("--seconds", type=float, metavar="X", help="length of the sound [10]")
+    parser.add_argument("--seconds", type=float, metavar="X", help="length of the sound [that of the array, or 10]")
     temp = "temperature of all tiers, or of one: TIER=X"
     parser.add_argument("--temp", dest="temperatures", nargs="+", default=[], metavar="X", help=temp)
     given = "play a file in a tier's place: .npy at its rate, or a param file"

@@ -185,7 +185,9 @@ class Generate:
 
     model_dir: str = option("the run's folder, its model/ folder, or one model_STEP folder")
     step: int = option("which saved step (left out: the newest)", 0)
-    length: int | None = option("how much to generate, in steps (audio: samples); left out: 10 seconds", None)
+    length: int | None = option(
+        "how much to generate, in steps (audio: samples); left out: that of the external array, or 10 s", None
+    )
     seq_len: int | None = option("priming plus generated length, in steps; left out: 0.25 s of priming", None)
     batch_size: int = option("sounds made at once (1: as many as the external array has)", 1)
     temp: float = option("temperature: 1 as trained, below 1 tamer, above 1 wilder", 1.0)

@@ -18,9 +18,9 @@ from mtcrnn.errors import InputError, listing
 from mtcrnn.files import array_bytes, keep_previous, write_files
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import SUFFIX, ParamFile
-from mtcrnn.playable import Playable
-from mtcrnn.recipe import Recipe, TierPlan, check_same
-from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, DEFAULT_SECONDS, in_blocks, open_player, stems, write_values
+from mtcrnn.playable import Playable, Renderer
+from mtcrnn.recipe import Recipe, TierPlan, check_same, read_recipe
+from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, default_length, in_blocks, open_player, stems, write_values
 from mtcrnn.rng import fresh_seed
 from mtcrnn.stream import replay
 
@@ -42,7 +42,7 @@ def render_recipe(
     Args:
         recipe: its tiers are trained.
         options: conditioning (of the recipe's controls), priming, random seed, precision, and where to.
-        seconds: length of the sound; None: 10, or that of the gesture.
+        seconds: length of the sound; None: that of the gesture or the external array, or 10.
         temperatures: of tiers by name, where it is not `options.temp`.
         replaced: files to play in place of tiers, by name: .npy [T, G] at the tier's rate, or a param file.
 
@@ -65,8 +65,7 @@ def render_recipe(
             stem, replay(cascade, read_gesture(options, cascade.config), seed)[None], cascade.config, options
         )
     rate = cascade.config.tier.sample_rate
-    seconds = DEFAULT_SECONDS if seconds is None else seconds
-    length = round(seconds * rate)
+    length = default_length(options, cascade.config) if seconds is None else round(seconds * rate)
     if length < 1:
         raise InputError(f"--seconds is {seconds:g}; it must be above 0")
     prime_s = DEFAULT_PRIME_SECONDS if options.seed else 0.0
@@ -120,6 +119,18 @@ def open_cascade(
             share = 1 - SLOW_SHARE * (len(recipe.tiers) - 1) if plan is last else SLOW_SHARE
             players[name] = open_player(own, config, path, max(share, SLOW_SHARE))
     return Cascade(players, recipe.controls)
+
+
+def open_path(path: Path, options: Generate) -> Renderer:
+    """What plays a recipe (.toml), or a model by its run or folder.
+
+    Raises:
+        InputError: nothing there; see `open_cascade` and `runs.find`.
+    """
+    if path.suffix == ".toml":
+        return open_cascade(read_recipe(path), options, {}, {})
+    found = runs.find(str(path), options.step)
+    return open_player(options, runs.read_config(found), found)
 
 
 def _values(plan: TierPlan, config: ModelConfig, path: Path, batch: int) -> NDArray[np.float64]:

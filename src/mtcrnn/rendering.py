@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mtcrnn import audio, runs
 from mtcrnn.config import Generate
-from mtcrnn.controls import Controls, read_gesture
+from mtcrnn.controls import Controls, load_array, read_gesture
 from mtcrnn.errors import InputError
 from mtcrnn.files import array_bytes, write_files
 from mtcrnn.modelconfig import ModelConfig
@@ -48,7 +48,7 @@ def generate(
     """
     config, player = _open(options, typed or {}, sizes or {})
     rate = config.tier.sample_rate
-    length = options.length or round(DEFAULT_SECONDS * rate)
+    length = options.length or default_length(options, config)
     if options.save_params and config.tier.is_audio:
         raise InputError("--save_params is for tiers that generate parameters; this one generates audio")
     stem = Path(options.out.removesuffix(".wav").removesuffix(".npy"))
@@ -70,6 +70,14 @@ def generate(
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     return write_values(stem, values, config, options)
+
+
+def default_length(options: Generate, config: ModelConfig) -> int:
+    """Steps to generate where nobody said: as long as the external array, or `DEFAULT_SECONDS`."""
+    seconds, array_rate = DEFAULT_SECONDS, options.external_sr or 0.0
+    if options.external_array and options.paramvect == "external" and array_rate > 0:
+        seconds = load_array(Path(options.external_array), None, config.tier.prop).shape[1] / array_rate
+    return max(round(seconds * config.tier.sample_rate), 1)
 
 
 def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iterator[tuple[int, int]]:

@@ -14,7 +14,7 @@ from mtcrnn.config import Generate
 from mtcrnn.errors import InputError, listing
 from mtcrnn.live.conductor import speed
 from mtcrnn.playable import Renderer
-from mtcrnn.rendering import open_player
+from mtcrnn.recipe_rendering import open_path
 
 log = logging.getLogger(__name__)
 
@@ -70,19 +70,10 @@ class Models:
             return self._opened[name]
 
     def _open(self, name: str) -> Opened:
-        path = self._paths[name]
-        if path.suffix == ".toml":
-            from mtcrnn.recipe import read_recipe
-            from mtcrnn.recipe_rendering import open_cascade
-
-            player: Renderer = open_cascade(read_recipe(path), self._options, {}, {})
-        else:
-            found = runs.find(str(path), self._options.step)
-            config = runs.read_config(found)
-            if not config.tier.is_audio:
-                made = listing(config.tier.generate)
-                raise InputError(f"{found} generates {made}, no sound: it plays as a tier of a recipe")
-            player = open_player(self._options, config, found)
+        player = open_path(self._paths[name], self._options)
+        if not player.config.tier.is_audio:
+            made = listing(player.config.tier.generate)
+            raise InputError(f"{self._paths[name]} generates {made}, no sound: it plays as a tier of a recipe")
         rtf = speed(player)
         if rtf < 1:
             raise InputError(

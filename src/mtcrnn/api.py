@@ -1,0 +1,135 @@
+"""Level 4: the few functions that people use in a notebook; `import mtcrnn` offers them all.
+
+A whole session, as small as it can be:
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import mtcrnn
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> wavs = mtcrnn.textures.write_texture("pops", folder / "sounds", files=3, seconds=2)
+    >>> run = mtcrnn.train(folder / "sounds", ["rate"], folder / "run", num_steps=2, hidden_size=16)
+    >>> model = mtcrnn.load(run)
+    >>> model.config.tier.prop, model.config.ranges["rate"].high
+    (('rate',), 1.0)
+    >>> sound = mtcrnn.render(model, mtcrnn.gestures.line(0, 1, seconds=0.5))
+    >>> sound.shape, sound.dtype.name
+    ((8000,), 'float32')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mtcrnn import evaluation
+from mtcrnn.config import Generate, Net, Tier, Train
+from mtcrnn.errors import InputError
+from mtcrnn.options import for_tier
+from mtcrnn.params import sample_array
+from mtcrnn.paramset import ParamManager
+from mtcrnn.playable import Renderer
+from mtcrnn.recipe_rendering import open_path
+from mtcrnn.rendering import rendered
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+GESTURE_RATE = 100.0
+
+
+def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision: str = "auto") -> Renderer:
+    """A model that was trained, ready to play.
+
+    Args:
+        path: a run, a model folder, or a recipe (.toml) whose tiers are trained.
+        step: which saved step; 0 the newest.
+        temperature: 1 as trained, below 1 tamer, above 1 wilder.
+        precision: of the weights: float32, int8, or auto.
+
+    Raises:
+        InputError: no such model, or numbers out of range.
+    """
+    return open_path(Path(path), Generate(str(path), step=step, temp=temperature, precision=precision))  # type: ignore[arg-type]
+
+
+def train(
+    data_dir: str | Path, prop: Sequence[str], output_dir: str | Path, *, minutes: float | None = None, **options: Any
+) -> Path:
+    """Train a model of sound on labelled wavs, and return its folder.
+
+    Args:
+        data_dir: folder of wavs with param files.
+        prop: names of the parameters to play it by.
+        output_dir: folder of the run; a relative one lies under output/.
+        minutes: how long (left out: `num_steps`).
+        options: any option of `mtcrnn train`, such as num_steps, sample_rate, hidden_size, net, lr, batch_size.
+
+    Raises:
+        InputError: an unknown option, bad data, an output folder that holds another run.
+    """
+    from mtcrnn.training import train
+
+    own: dict[type, dict[str, Any]] = {Tier: {}, Net: {}, Train: {}}
+    for name, value in options.items():
+        owner = next((cls for cls in own if name in _fields(cls)), None)
+        if owner is None:
+            raise InputError(f"train has no option {name!r} (mtcrnn train --help lists them)")
+        own[owner][name] = value
+    tier = Tier(prop=tuple(prop), **own[Tier])
+    places = {"data_dir": str(data_dir), "output_dir": str(output_dir)}
+    length = {} if minutes is None else {"minutes": minutes}
+    net, how = for_tier(tier, own[Net], {**places, **length, **own[Train]})
+    return train(tier, Net(**net), Train(**how))
+
+
+def render(model: Renderer, gesture: ArrayLike, *, rate: float = GESTURE_RATE, seed: int = 0) -> NDArray[np.float32]:
+    """Sound under a gesture, as long as the gesture is.
+
+    Args:
+        model: what `load` gives.
+        gesture: parameters in their own units, in the order of the model's: [length, C], or a batch [B, length, C].
+        rate: their values a second; between them it is linear.
+        seed: the same number gives the same sound.
+
+    Returns:
+        Samples [T] in [-1, 1] (of a batch [B, T]) at the model's sample rate, `model.config.tier.sample_rate`.
+
+    Raises:
+        InputError: another shape, values that are no finite numbers, a rate that is not above 0.
+    """
+    array = np.asarray(gesture, np.float64)
+    batch = array[None] if array.ndim == 2 else array
+    if batch.ndim != 3 or not batch.size or not rate > 0:
+        raise InputError(f"a gesture is [length, parameters] at a rate above 0, not {list(array.shape)} at {rate:g}")
+    sample_rate = model.config.tier.sample_rate
+    steps = max(round(batch.shape[1] / rate * sample_rate), 1)
+    sounds = rendered(model, sample_array(batch, rate, sample_rate, 0, steps), "playing", seed)
+    return sounds[0] if array.ndim == 2 else sounds
+
+
+def evaluate(
+    path: str | Path, data_dir: str | Path, *, holdout: str = "tail", meters: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Measure a model against labelled sounds: what `mtcrnn evaluate --json` prints.
+
+    Args:
+        path: a run or model folder.
+        data_dir: folder of labelled wavs.
+        holdout: what of them the model has not seen: as in training, or 'all'.
+        meters: which meter reads which parameter, where it is not found by itself.
+
+    Returns:
+        Numbers and lists: bits_per_sample, control, texture, stability, speed.
+
+    Raises:
+        InputError: no such model, a model that makes no sound, data that lack one of its parameters.
+    """
+    return evaluation.evaluate(str(path), ParamManager(Path(data_dir)), holdout, meters)
+
+
+def _fields(cls: Any) -> Mapping[str, Field[Any]]:
+    return cls.__dataclass_fields__
