@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 FRAME_S = 0.001  # of the envelope that events are found in
 RISE = 0.4
+QUIETEST = 2e-3  # of the loudest: what is softer is as quiet as can be
 SHORTEST_GAP_S = 0.008  # quiet for less is the same event
 
 
@@ -42,7 +43,8 @@ def _edges(samples: NDArray[np.float32], sample_rate: int) -> tuple[NDArray[np.f
     hop = max(round(FRAME_S * sample_rate), 1)
     steep = np.diff(samples.astype(np.float64), prepend=0)
     frames = steep[: len(steep) // hop * hop].reshape(-1, hop)
-    envelope = np.sqrt((frames**2).mean(axis=1)) + 1e-6
+    envelope = np.sqrt((frames**2).mean(axis=1)) + 1e-9
+    envelope = np.maximum(envelope, QUIETEST * envelope.max())
     low, high = np.log(np.quantile(envelope, (0.2, 0.998)))
     loud = np.log(envelope) > low + RISE * (high - low)
     changes = np.flatnonzero(np.diff(loud.astype(np.int8), prepend=0, append=0)) * hop / sample_rate

@@ -2,8 +2,7 @@
 
 Each is a function `(rng, curves, sample_rate) -> samples` and a line in `TEXTURES`, with its parameters. Where a
 parameter can be read back from the sound, `meter` names one of `evaluation.meters.METERS`, and `reads` is what that
-should read, from the values of all parameters. All have a floor of white noise at -66 dB, as in a recording: a net
-that learns exact silence stays in it for ever once it runs free.
+should read, from the values of all parameters.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ Curves = Mapping[str, NDArray[np.float64]]  # one value per sample, by parameter
 Values = Mapping[str, float]
 
 OVER = 3  # times the sample rate: where textures are made
-FLOOR = 0.0005  # of the noise under every texture
+STEPS = 2**15  # of 16 bits: what is softer is silence, one code and not noise between two
 GUSTS, HOWLING, WIND = 0.8, 40.0, 0.12  # wind: swing of the gusts; quality of the howling band; level
 DROP = 4e-3  # rain: root of a drop's energy
 INSECT, CHIRP = 0.15, 0.4  # insects: height; share of the time that a chirp takes
@@ -50,14 +49,14 @@ class Texture:
     make: Callable[[np.random.Generator, Curves, int], Samples]
 
     def sound(self, rng: np.random.Generator, curves: Curves, sample_rate: int) -> NDArray[np.float32]:
-        """What it makes, as it would be recorded: on a floor of noise, with nothing above half the sample rate.
+        """What it makes, as it would be recorded: with nothing above half the sample rate, in steps of 16 bits.
 
         So events begin as a filter lets them, a few samples ahead: nets learn far sooner when to begin one.
         """
         length = len(next(iter(curves.values())))
         fine = {p: np.interp(np.arange(OVER * length) / OVER, np.arange(length), curve) for p, curve in curves.items()}
         made = soxr.resample(self.make(rng, fine, OVER * sample_rate), OVER * sample_rate, sample_rate)[:length]
-        return (made + FLOOR * rng.standard_normal(length)).astype(np.float32)
+        return (np.round(made * STEPS) / STEPS).astype(np.float32)
 
 
 def pops(rng: np.random.Generator, curves: Curves, sample_rate: int) -> Samples:
