@@ -1,8 +1,9 @@
 # make quickstart: data, training, a glide and a picture in minutes.  make test: linter, type checker, all tests.
+# make docs: the manual, docs/_build/index.html.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart test install clean
+.PHONY: quickstart test docs install clean
 
 quickstart: install
 	$(BIN)/mtcrnn quickstart
@@ -12,6 +13,9 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+docs: install
+	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build
 
 install: .venv/installed
 

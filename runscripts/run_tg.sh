@@ -7,7 +7,7 @@
 #   -g             generate: a sound (or a batch) for each .npy in CONTROLS
 #   -d DATA        folder of wavs and param files [data]
 #   -n STEPS       training steps [8000]
-#   -c CHECKPOINT  save the model every so many steps, and generate with the one of this step where it is not the last [all]
+#   -c CHECKPOINT  with -t: save the model every so many steps [1000]; with -g alone: the step to generate from [last]
 #   -s STAMP       name of the run, to go on with an earlier one or to generate from it [the time now]
 #
 # The parameters below are meant to be edited; the copy in the run's folder says what they were.
@@ -53,8 +53,10 @@ if [ -n "$generate" ]; then
   [ -e "${arrays[0]}" ] || { echo "run_tg.sh: no .npy files in $CONTROLS (mtcrnn gesture makes some)" >&2; exit 2; }
   for array in "${arrays[@]}"; do
     name=$(basename "$array" .npy)
-    names=(); [ -e "${array%.npy}.txt" ] && names=(--names "${array%.npy}.txt")
+    also=("${PLAY[@]}")
+    if [ -e "${array%.npy}.txt" ]; then also+=(--names "${array%.npy}.txt"); fi
+    if [ -z "$train" ] && [ -n "$checkpoint" ]; then also+=(--step "$checkpoint"); fi
     mtcrnn generate --model_dir "$run" --paramvect external --external_array "$array" --external_sr "$CONTROL_RATE" \
-      --out "$run/sounds/$name" "${names[@]}" "${PLAY[@]}"
+      --out "$run/sounds/$name" "${also[@]}"
   done
 fi

@@ -25,6 +25,8 @@ COMMANDS = [
     "bench",
     "evaluate",
     "plot",
+    "gesture",
+    "play",
 ]
 
 
