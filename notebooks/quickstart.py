@@ -41,7 +41,7 @@ for wav, params in data.files():
     print(wav.name, {name: param.values[0] for name, param in params.params.items()})
 
 # %%
-Audio(str(data.wavs()[3]))
+Audio(str(data.wavs()[-1]))
 
 # %% [markdown]
 # ## A model

@@ -342,8 +342,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data_dir", required=True, help="folder of labelled wavs")
     parser.add_argument("--param_dir", help="folder of their param files (left out: beside the wavs)")
     parser.add_argument("--holdout", default="tail", help="what the model has not seen: as in training, or all [tail]")
-    meter = "what measures a parameter: beat, density, spread, pitch, period, tone, peak, middle, centroid, loudness, level, "
-    meter += "swing, carrier, vibrato or index (left out: the first of beat, pitch, loudness, centroid that follows it)"
+    meter = "what measures a parameter: beat, density, spread, pitch, period, tone, peak, middle, centroid, loudness, "
+    meter += "level, swing, carrier, vibrato, index (left out: the best of beat, pitch, loudness and centroid)"
     parser.add_argument("--meter", nargs="+", default=[], metavar="NAME=METER", help=meter)
     parser.add_argument("--out", type=Path, help="a picture of asked against measured")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
