@@ -8,7 +8,7 @@ from pathlib import Path
 from mtcrnn.cli import command_parser
 from mtcrnn.textures import TEXTURES
 
-WIDTH = 100
+WIDTH = 88
 
 
 def write_generated(folder: Path) -> None:

@@ -123,7 +123,7 @@ def evaluate(
         meters: which meter reads which parameter, where it is not found by itself.
 
     Returns:
-        Numbers and lists: bits_per_sample, control, texture, stability, speed.
+        What was measured, by name (bits_per_sample, control, texture, stability, speed), as plain numbers and lists.
 
     Raises:
         InputError: no such model, a model that makes no sound, data that lack one of its parameters.
