@@ -6,14 +6,20 @@ A whole session, as small as it can be:
     >>> from pathlib import Path
     >>> import mtcrnn
     >>> folder = Path(tempfile.mkdtemp())
-    >>> wavs = mtcrnn.textures.write_texture("pops", folder / "sounds", files=3, seconds=2)
-    >>> run = mtcrnn.train(folder / "sounds", ["rate"], folder / "run", num_steps=2, hidden_size=16)
+    >>> wavs = mtcrnn.textures.write_texture("insects", folder / "sounds", files=3, seconds=3, sample_rate=4000,
+    ...                                      settings={"pitch": 2000.0})
+    >>> mtcrnn.ParamManager(folder / "sounds").check()  # no problems
+    []
+    >>> run = mtcrnn.train(folder / "sounds", ["rate"], folder / "run", num_steps=2, sample_rate=4000, hidden_size=16)
     >>> model = mtcrnn.load(run)
     >>> model.config.tier.prop, model.config.ranges["rate"].high
-    (('rate',), 1.0)
-    >>> sound = mtcrnn.render(model, mtcrnn.gestures.line(0, 1, seconds=0.5))
+    (('rate',), 16.0)
+    >>> sound = mtcrnn.render(model, mtcrnn.gestures.line(2, 16, seconds=0.5))
     >>> sound.shape, sound.dtype.name
-    ((8000,), 'float32')
+    ((2000,), 'float32')
+    >>> found = mtcrnn.evaluate(run, folder / "sounds", meters={"rate": "beat"})
+    >>> found["bits_per_sample"] < 9, found["control"][0]["meter"]
+    (True, 'beat')
 """
 
 from __future__ import annotations
