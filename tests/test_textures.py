@@ -140,6 +140,7 @@ def test_the_same_seed_makes_the_same_files(tmp_path):
         (["pops", "--seconds", "0"], "--seconds is 0.0; it must be above 0"),
         (["pops", "--seconds", "nan"], "--seconds is nan; it must be above 0"),
         (["pops", "--seconds", "1e-6"], "--seconds 1e-06 is less than one sample at 16000 Hz"),
+        (["pops", "--seconds", "inf"], "--seconds inf is too long for one file at 16000 Hz: 625 at most; more --files"),
         (["pops", "--sample_rate", "0"], "--sample_rate is 0; it must be above 0"),
         ([], "a texture needs a name and --out FOLDER"),
     ],

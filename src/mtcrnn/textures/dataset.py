@@ -19,6 +19,7 @@ from mtcrnn.rng import Purpose, generator
 from mtcrnn.textures.synths import TEXTURES, Texture
 
 HELD_OUT = "_held_out"  # a folder's name goes on with this
+MOST_SAMPLES = 10_000_000  # of a file: what it takes to make one fits into 2 GB
 APART = 1 / 20  # of a parameter's range: random values keep so far from those held out
 
 
@@ -155,9 +156,14 @@ def _length(seconds: float, sample_rate: int) -> int:
     for what, value in (("seconds", seconds), ("sample_rate", sample_rate)):
         if not value > 0:
             raise InputError(f"--{what} is {value}; it must be above 0")
-    length = round(seconds * sample_rate)
+    length = round(min(seconds * sample_rate, 2 * MOST_SAMPLES))
     if not length:
         raise InputError(f"--seconds {seconds} is less than one sample at {sample_rate} Hz")
+    if length > MOST_SAMPLES:
+        most = MOST_SAMPLES // sample_rate
+        raise InputError(
+            f"--seconds {seconds:g} is too long for one file at {sample_rate} Hz: {most} at most; more --files"
+        )
     return length
 
 
