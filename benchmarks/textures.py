@@ -36,7 +36,7 @@ def main() -> None:
             for p in texture.knobs:
                 print(row(name, p, Path(folder) / name / p, args.seconds))
             if args.pictures:
-                picture(name, Path(folder) / name / "picture", args.pictures)
+                picture(name, args.pictures)
 
 
 def row(name: str, p: str, folder: Path, seconds: float) -> str:
@@ -59,7 +59,7 @@ def row(name: str, p: str, folder: Path, seconds: float) -> str:
     return f"| {name} | {p} | {knob.meter} | {'; '.join(cells)} | {share} | {expected:.1%} | {speed:.0f} |"
 
 
-def picture(name: str, folder: Path, to: Path) -> None:
+def picture(name: str, to: Path) -> None:
     p, knob = next(iter(TEXTURES[name].knobs.items()))
     length, rate = round(PICTURE_SECONDS * 16000), 16000
     curves = {q: np.full(length, k.usual) for q, k in TEXTURES[name].knobs.items()}

@@ -1,4 +1,4 @@
-"""The pages that are made from the code: every command with its options, every texture, every meter."""
+"""The pages that are made from the code: every command with its options, every texture."""
 
 from __future__ import annotations
 

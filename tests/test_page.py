@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from mtcrnn.config import Generate, Net, Tier, Train
+import mtcrnn
+from mtcrnn.config import Generate
 from mtcrnn.evaluation.beat import onset_strength
-from mtcrnn.options import for_tier
 from mtcrnn.rendering import generate
 from mtcrnn.textures import write_texture
-from mtcrnn.training import train
 
 driver = pytest.importorskip("page_driver", reason="playwright is not installed", exc_type=ImportError)
 pytestmark = pytest.mark.skipif(driver.CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)")
@@ -24,10 +23,7 @@ def model(tmp_path_factory) -> Path:
     """The quick start's model, smaller and sooner done (10 events a second at rate 0, 42 at rate 1)."""
     folder = tmp_path_factory.mktemp("quickstart")
     write_texture("pops", folder / "pops")
-    tier = Tier(prop=("rate",))
-    data = {"data_dir": str(folder / "pops"), "output_dir": str(folder / "run"), "num_steps": 800}
-    net, options = for_tier(tier, {"hidden_size": 64, "lpc_order": 16}, data)
-    train(tier, Net(**net), Train(**options))
+    mtcrnn.train(folder / "pops", ["rate"], folder / "run", num_steps=800, hidden_size=64, lpc_order=16)
     return folder / "run"
 
 

@@ -34,6 +34,7 @@ from numpy.typing import ArrayLike, NDArray
 from mtcrnn import evaluation
 from mtcrnn.config import Generate, Net, Tier, Train
 from mtcrnn.errors import InputError
+from mtcrnn.gestures import RATE
 from mtcrnn.options import for_tier
 from mtcrnn.params import sample_array
 from mtcrnn.paramset import ParamManager
@@ -43,8 +44,6 @@ from mtcrnn.rendering import rendered
 
 if TYPE_CHECKING:
     from dataclasses import Field
-
-GESTURE_RATE = 100.0
 
 
 def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision: str = "auto") -> Renderer:
@@ -92,7 +91,7 @@ def train(
     return train(tier, Net(**net), Train(**how))
 
 
-def render(model: Renderer, gesture: ArrayLike, *, rate: float = GESTURE_RATE, seed: int = 0) -> NDArray[np.float32]:
+def render(model: Renderer, gesture: ArrayLike, *, rate: float = RATE, seed: int = 0) -> NDArray[np.float32]:
     """Sound under a gesture, as long as the gesture is.
 
     Args:

@@ -62,7 +62,11 @@ def render_recipe(
         if seconds is not None:
             raise InputError("--gesture goes without --seconds")
         return write_values(
-            stem, replay(cascade, read_gesture(options, cascade.config), seed)[None], cascade.config, options
+            stem,
+            stems(stem, options, 1),
+            replay(cascade, read_gesture(options, cascade.config), seed)[None],
+            cascade.config,
+            options,
         )
     rate = cascade.config.tier.sample_rate
     length = default_length(options, cascade.config) if seconds is None else round(seconds * rate)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +56,13 @@ def generate(
         raise InputError(f"--out {options.out!r} is no file name")
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
     if options.gesture:
-        return write_values(stem, replay(player, read_gesture(options, config), seed)[None], config, options)
+        sounds = stems(stem, options, 1)
+        return write_values(stem, sounds, replay(player, read_gesture(options, config), seed)[None], config, options)
     controls = Controls(config, options, length, _prime_steps(options, length, rate), seed)
     state: Any = player.init(seed, controls.batch)
     if (priming := controls.priming()) is not None:
         state = player.prime(state, *priming)
-    stems(stem, options, controls.batch)  # a bad list of names is told before the work
+    sounds = stems(stem, options, controls.batch)
     blocks = []
     for first, count in in_blocks(length):
         values, state = player.render(state, controls.block(first, count))
@@ -69,7 +70,7 @@ def generate(
     values = np.concatenate(blocks, axis=1)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
-    return write_values(stem, values, config, options)
+    return write_values(stem, sounds, values, config, options)
 
 
 def default_length(options: Generate, config: ModelConfig) -> int:
@@ -150,16 +151,18 @@ def _prime_steps(options: Generate, length: int, rate: int) -> int:
     return round(DEFAULT_PRIME_SECONDS * rate) if options.seed or options.data_dir else 1
 
 
-def write_values(stem: Path, values: NDArray[np.float32], config: ModelConfig, options: Generate) -> list[Path]:
+def write_values(
+    stem: Path, sounds: Sequence[Path], values: NDArray[np.float32], config: ModelConfig, options: Generate
+) -> list[Path]:
     """Write values [B, T, G]; what stands in the way is kept under another name. Returns the files.
 
-    Sounds go to STEM.wav, or to what `stems` says for several, and with `save` to STEM.npy too; parameters
+    Sounds go to the names of `sounds` (see `stems`), and with `save` to STEM.npy too; parameters
     to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ...
     """
     tier = config.tier
     rate = tier.sample_rate
     files: dict[Path, bytes] = {}
-    for one, made in zip(stems(stem, options, len(values)), values, strict=True):
+    for one, made in zip(sounds, values, strict=True):
         if tier.is_audio:
             files[Path(f"{one}.wav")] = audio.wav_bytes(made[:, 0], rate)
         elif options.save_params:

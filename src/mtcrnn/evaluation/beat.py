@@ -33,12 +33,17 @@ def beat(samples: NDArray[np.float32], sample_rate: int) -> Beat | None:
     if len(onsets) < 2 * latest or not onsets.any():
         return None
     onsets = onsets - onsets.mean()
-    spectrum = np.abs(np.fft.rfft(onsets, 2 * len(onsets))) ** 2
-    both = np.fft.irfft(spectrum)[: latest + 2] * len(onsets) / (len(onsets) - np.arange(latest + 2))
+    both = autocorrelation(onsets)[: latest + 2] * len(onsets) / (len(onsets) - np.arange(latest + 2))
     curve = both / both[0]
     first = round(FASTEST_S * ENVELOPE_HZ)
     found = first_high_peak(curve, first, latest)
     return None if found is None else Beat(ENVELOPE_HZ / found[0], found[1])
+
+
+def autocorrelation(signals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of products [..., T] of signals [..., T] with themselves 0 to T - 1 steps later."""
+    length = signals.shape[-1]
+    return np.fft.irfft(np.abs(np.fft.rfft(signals, 2 * length)) ** 2)[..., :length]
 
 
 def first_high_peak(curve: NDArray[np.float64], first: int, last: int) -> tuple[float, float] | None:

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import hilbert, welch
 
-from mtcrnn.evaluation.beat import first_high_peak, summit
+from mtcrnn.evaluation.beat import autocorrelation, first_high_peak, summit
 
 Array = NDArray[np.float64]
 
@@ -26,16 +26,11 @@ def periodicity(samples: NDArray[np.float32], sample_rate: int) -> tuple[float, 
     fastest = round(sample_rate / FASTEST_HZ)
     window = np.hanning(length + 2)[1:-1]
     frames = np.lib.stride_tricks.sliding_window_view(samples, length)[:: length // 2] * window
-    curve = _autocorrelation(frames).sum(axis=0) / _autocorrelation(window)
+    lags = slice(length // 2)
+    curve = autocorrelation(frames).sum(axis=0)[lags] / autocorrelation(window)[lags]
     apart = int(np.argmax(curve < 0))  # peaks before are ripples on the summit at 0
     found = first_high_peak(curve / curve[0], max(apart, fastest), round(sample_rate / SLOWEST_HZ))
     return None if found is None else (sample_rate / found[0], found[1])
-
-
-def _autocorrelation(frames: Array) -> Array:
-    """Along the last axis, for the lags 0 to half its length."""
-    length = frames.shape[-1]
-    return np.fft.irfft(np.abs(np.fft.rfft(frames, 2 * length)) ** 2)[..., : length // 2]
 
 
 def peak_hz(samples: NDArray[np.float32], sample_rate: int) -> float | None:
