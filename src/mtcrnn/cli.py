@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
 from mtcrnn.config import Generate, Net, Tier, Train
-from mtcrnn.errors import InputError
+from mtcrnn.errors import InputError, one_line
 from mtcrnn.launch import leads
-from mtcrnn.options import add_options, add_sizes, build, check_sizes, for_tier, sizes, typed
+from mtcrnn.options import add_options, add_sizes, build, check_sizes, file_path, for_tier, number, sizes, typed
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -37,23 +39,49 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     """Parse, run what the options chose, and turn bad input into one line on standard error."""
-    logging.basicConfig(format="%(message)s", level=logging.WARNING if leads() else logging.ERROR, force=True)
+    _prepare_output()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
         args = parser.parse_args([a for a in arguments if a != "--debug"])
         args.run(args)
-    except InputError as error:
+    except BrokenPipeError:
+        return 0
+    except (InputError, OSError, MemoryError, RecursionError) as error:
         if debug:
             raise
-        print(f"mtcrnn: error: {error}", file=sys.stderr)
+        print(f"mtcrnn: error: {one_line(_explained(error))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mtcrnn: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        return 0
     return 0
+
+
+class _OneLine(logging.Formatter):
+    """News and warnings as they may be shown."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The message, and whatever traceback belongs to it."""
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return one_line(record.getMessage()) + trace
+
+
+def _prepare_output() -> None:
+    """Messages go to standard error; what a terminal cannot show is escaped, there and on standard output."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_OneLine())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING if leads() else logging.ERROR, force=True)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _explained(error: BaseException) -> str:
+    """What went wrong, of our own errors and of the system's."""
+    if isinstance(error, OSError) and not isinstance(error, InputError):
+        return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
+    return str(error) or {"MemoryError": "out of memory"}.get(type(error).__name__, type(error).__name__)
 
 
 def command_parser() -> argparse.ArgumentParser:
@@ -63,6 +91,7 @@ def command_parser() -> argparse.ArgumentParser:
         description="Train recurrent networks on labelled sounds and play them through their parameters.",
         epilog="'mtcrnn COMMAND --help' explains one command. --debug shows the whole traceback of an error.",
     )
+    parser.add_argument("--version", action="version", version=f"mtcrnn {version('mtcrnn')}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, summary: str, run: Run) -> argparse.ArgumentParser:
@@ -74,7 +103,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_texture(command("texture", "write a built-in labelled data set", _texture))
     _add_params(commands.add_parser("params", help="make, check and change param files", description="param files"))
     _add_features(command("features", "measure sounds: loudness, centroid, pitch, MFCCs as parameters", _features))
-    add_train(command("train", "train a model on a folder of wavs and param files", run_train))
+    add_train(command("train", "train a model on a folder of sounds and param files", run_train))
     add_generate(command("generate", "generate sound from a trained model", run_generate))
     _add_cascade(command("cascade", "play the tiers of a recipe together", _cascade))
     _add_play(command("play", "play a model live, in the browser", _play))
@@ -82,7 +111,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_bench(command("bench", "how fast models play on this machine", _bench))
     _add_evaluate(command("evaluate", "measure a model: held-out bits, how its parameters are followed", _evaluate))
     _add_gesture(commands.add_parser("gesture", help="make control curves", description="control curves, as .npy"))
-    _add_plot(command("plot", "draw wavs, control arrays, param files and training logs", _plot))
+    _add_plot(command("plot", "draw sounds, control arrays, param files and training logs", _plot))
     return parser
 
 
@@ -93,7 +122,9 @@ def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
         parser.set_defaults(recipe=None, tier=None)
     else:
         several = parser.add_argument_group("several tiers")
-        several.add_argument("recipe", nargs="?", type=Path, help="a recipe (.toml): train the tiers that it names")
+        several.add_argument(
+            "recipe", nargs="?", type=file_path, help="a recipe (.toml): train the tiers that it names"
+        )
         several.add_argument("--tier", metavar="NAME", help="only this one")
     resume.add_argument("--model_dir", help="the run's folder or its model/ folder")
     resume.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
@@ -173,7 +204,9 @@ def run_generate(args: argparse.Namespace) -> None:
 
 
 def _add_quickstart(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, default=Path("output/quickstart"), help="folder of the run [%(default)s]")
+    parser.add_argument(
+        "--out", type=file_path, default=Path("output/quickstart"), help="folder of the run [%(default)s]"
+    )
     parser.add_argument("--num_steps", type=int, default=None, help="training steps (left out: five minutes)")
 
 
@@ -186,7 +219,7 @@ def _quickstart(args: argparse.Namespace) -> None:
 def _add_texture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", help="the texture: see --list")
     parser.add_argument("--list", action="store_true", help="list all textures and their parameters")
-    parser.add_argument("--out", type=Path, help="new folder to write")
+    parser.add_argument("--out", type=file_path, help="new folder to write")
     parser.add_argument("--vary", nargs="+", default=[], metavar="NAME", help="what differs between files [the first]")
     each = "values of each of these, evenly spread, in all combinations; or one number for each [11]"
     parser.add_argument("--files", type=int, nargs="+", default=[11], metavar="N", help=each)
@@ -195,7 +228,7 @@ def _add_texture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="values of the others")
     held = "values that no file takes; a file for each goes to the folder OUT_held_out"
     parser.add_argument("--held_out", nargs="+", default=[], metavar="NAME=VALUE", help=held)
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each file, in seconds [%(default)s]")
+    parser.add_argument("--seconds", type=number, default=10.0, help="length of each file, in seconds [%(default)s]")
     parser.add_argument("--sample_rate", type=int, default=16000, help="in Hz [%(default)s]")
     parser.add_argument("--rand_seed", type=int, default=0, help="the same number makes the same files [%(default)s]")
 
@@ -252,15 +285,17 @@ def _add_gesture(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_features(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", type=Path, help="folder of wavs, at any depth, or one wav")
-    parser.add_argument("params", type=Path, nargs="?", help="folder of the param files (left out: beside the wavs)")
+    parser.add_argument("data", type=file_path, help="folder of sounds, at any depth, or one sound")
+    parser.add_argument(
+        "params", type=file_path, nargs="?", help="folder of the param files (left out: beside the wavs)"
+    )
     names = "rmse (loudness), centroid, pitch (with voicing, its probability), mfcc"
     parser.add_argument("--features", nargs="+", required=True, metavar="NAME", help=names)
-    parser.add_argument("--rate", type=float, default=63.0, help="frames a second [%(default)g]")
+    parser.add_argument("--rate", type=number, default=63.0, help="frames a second [%(default)g]")
     parser.add_argument("--n_mfcc", type=int, default=13, help="MFCCs [%(default)s]")
-    parser.add_argument("--fmin", type=float, default=65.0, help="lowest pitch, in Hz [%(default)g]")
-    parser.add_argument("--fmax", type=float, default=2100.0, help="highest pitch, in Hz [%(default)g]")
-    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="wavs measured at once [all cores]")
+    parser.add_argument("--fmin", type=number, default=65.0, help="lowest pitch, in Hz [%(default)g]")
+    parser.add_argument("--fmax", type=number, default=2100.0, help="highest pitch, in Hz [%(default)g]")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="sounds measured at once [all cores]")
 
 
 def _features(args: argparse.Namespace) -> None:
@@ -273,8 +308,8 @@ def _features(args: argparse.Namespace) -> None:
 
 
 def _add_cascade(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", type=Path, help="the recipe (.toml), its tiers trained")
-    parser.add_argument("--seconds", type=float, metavar="X", help="length of the sound [that of the array, or 10]")
+    parser.add_argument("recipe", type=file_path, help="the recipe (.toml), its tiers trained")
+    parser.add_argument("--seconds", type=number, metavar="X", help="length of the sound [that of the array, or 10]")
     temp = "temperature of all tiers, or of one: TIER=X"
     parser.add_argument("--temp", dest="temperatures", nargs="+", default=[], metavar="X", help=temp)
     given = "play a file in a tier's place: .npy at its rate, or a param file"
@@ -299,7 +334,7 @@ def _add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on [127.0.0.1: this machine only]")
     parser.add_argument("--port", type=int, default=8765, metavar="N", help="port; 0 takes any free one [8765]")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
-    parser.add_argument("--margin", type=float, default=30.0, metavar="MS", help="how far to render ahead, in ms [30]")
+    parser.add_argument("--margin", type=number, default=30.0, metavar="MS", help="how far to render ahead, in ms [30]")
     parser.add_argument("--osc", type=int, metavar="PORT", help="take Open Sound Control messages: /NAME value")
     parser.add_argument("--audio", action="store_true", help="play through this machine's output, without a browser")
     add_options(parser, Generate, "how to play", only=("step", "precision"))
@@ -339,13 +374,13 @@ def _import(args: argparse.Namespace) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="run or model folder")
     parser.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
-    parser.add_argument("--data_dir", required=True, help="folder of labelled wavs")
-    parser.add_argument("--param_dir", help="folder of their param files (left out: beside the wavs)")
+    parser.add_argument("--data_dir", required=True, help="folder of labelled sounds")
+    parser.add_argument("--param_dir", help="folder of their param files (left out: beside the sounds)")
     parser.add_argument("--holdout", default="tail", help="what the model has not seen: as in training, or all [tail]")
     meter = "what measures a parameter: beat, density, spread, pitch, period, tone, peak, middle, centroid, loudness, "
     meter += "level, swing, carrier, vibrato, index (left out: the best of beat, pitch, loudness and centroid)"
     parser.add_argument("--meter", nargs="+", default=[], metavar="NAME=METER", help=meter)
-    parser.add_argument("--out", type=Path, help="a picture of asked against measured")
+    parser.add_argument("--out", type=file_path, help="a picture of asked against measured")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -383,9 +418,9 @@ def _bench(args: argparse.Namespace) -> None:
 
 
 def _add_plot(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path, help=".wav, .npy, .params, or a run's folder")
-    parser.add_argument("--external_sr", type=float, help="values per second of the .npy files")
-    parser.add_argument("--out", type=Path, help="the picture (left out: beside the first file, as .png)")
+    parser.add_argument("files", nargs="+", type=file_path, help="sounds, .npy, .params, or a run's folder")
+    parser.add_argument("--external_sr", type=number, help="values per second of the .npy files")
+    parser.add_argument("--out", type=file_path, help="the picture (left out: beside the first file, as .png)")
 
 
 def _plot(args: argparse.Namespace) -> None:

@@ -1,13 +1,14 @@
 """Level 1: every option, once. Frozen dataclasses whose fields carry their help text and unit.
 
-The command lines (`cli.py`, `compat.py`), the files on disk and the manual are all made from these classes, so
-an option has one name, one type and one default. `validation.parse` reads them back
-strictly. `ORIGINAL` holds the defaults of the 2020 code where ours differ.
+The command lines (`cli`, `compat.commands`) and the files on disk are made from these classes, so an option has one
+name, one type and one default. `validation.parse` reads them back strictly. `ORIGINAL` holds the defaults of the 2020
+code where ours differ.
 """
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field
+import os
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, Literal
 
 from mtcrnn.errors import InputError, listing, unknown
@@ -26,16 +27,47 @@ NET_NUMBERS = (  # the original's --net 0, 1, ...
 NET_NAMES = (*NET_NUMBERS, "phased-lstm", "frame")
 MOST_ORDER = 64  # of linear prediction
 PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
+RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
+MOST_RATE = 768_000  # Hz
+MOST_HIDDEN, MOST_LAYERS, MOST_FRAME = 16384, 64, 4096
+MOST_STEP_VALUES = 1 << 24  # of all windows of a training step
+MOST_STEPS = 10**12
+MOST_SOUNDS = 4096  # generated at once
+MOST_LENGTH = 1_400_000_000  # of a sound: a wav of 24 bits holds no more in its 4 GB
+MOST_PRIME = 1 << 24
 
 
-def option(help: str, default: Any = MISSING) -> Any:
-    """A dataclass field that is also a command-line option: `help` is what people read."""
-    return field(default=default, metadata={"help": help})
+def option(help: str, default: Any = MISSING, path: bool = False) -> Any:
+    """A dataclass field that is also a command-line option: `help` is what people read; `path`: it names a file."""
+    return field(default=default, metadata={"help": help, "path": path})
+
+
+class Options:
+    """What all config classes check of every field."""
+
+    def __post_init__(self) -> None:
+        """Numbers must be finite and fit 64 bits; ~ in a path is the home folder."""
+        for spec in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, spec.name)
+            if isinstance(value, int | float) and not abs(value) < 2**63:  # also inf and NaN
+                raise InputError(f"--{spec.name} is {value!s:.40}; it must be a finite number")
+            if spec.metadata.get("path") and isinstance(value, str):
+                object.__setattr__(self, spec.name, os.path.expanduser(value))
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for a name that no parameter can have: what begins with @ is the instrument's own."""
+    odd = name.startswith("@") or any(c.isspace() or not c.isprintable() or c in "=," for c in name)
+    if not name or name in RESERVED or odd:
+        raise InputError(
+            f"{name!r} cannot be a parameter's name: no spaces, '=' or ',', no '@' at its beginning, and not "
+            f"{' or '.join(map(repr, RESERVED))}"
+        )
 
 
 @strict
 @dataclass(frozen=True)
-class Tier:
+class Tier(Options):
     """What one model generates, and from what."""
 
     generate: tuple[str, ...] = option("what to generate: audio, or names of parameters", (AUDIO,))
@@ -45,7 +77,8 @@ class Tier:
     onehot: bool = option("feed audio to the net as a one-hot code instead of one number", False)
 
     def __post_init__(self) -> None:
-        require(self.sample_rate > 0, "sample_rate", self.sample_rate, "above 0")
+        super().__post_init__()
+        require(0 < self.sample_rate <= MOST_RATE, "sample_rate", self.sample_rate, f"above 0, {MOST_RATE} at most")
         require(2 <= self.mulaw_channels <= 65536, "mulaw_channels", self.mulaw_channels, "2 to 65536")
         for key in ("generate", "prop"):
             names = getattr(self, key)
@@ -59,6 +92,8 @@ class Tier:
         both = [name for name in self.generate if name in self.prop]
         if both:
             raise InputError(f"{listing(both)} cannot be both generated (--generate) and conditioning (--prop)")
+        for name in self.prop if self.is_audio else (*self.prop, *self.generate):
+            check_name(name)
         if self.onehot and not self.is_audio:
             raise InputError("--onehot is for audio; parameters enter the net as they are")
 
@@ -80,7 +115,7 @@ class Tier:
 
 @strict
 @dataclass(frozen=True)
-class Net:
+class Net(Options):
     """The network's architecture and size."""
 
     net: str = option("architecture, by name or by the original's number (left out, for sound: frame)", "gru")
@@ -91,9 +126,9 @@ class Net:
     plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:
-        require(self.hidden_size > 0, "hidden_size", self.hidden_size, "above 0")
-        require(self.n_layers > 0, "n_layers", self.n_layers, "above 0")
-        require(self.frame_size > 0, "frame_size", self.frame_size, "above 0")
+        super().__post_init__()
+        for name, most in (("hidden_size", MOST_HIDDEN), ("n_layers", MOST_LAYERS), ("frame_size", MOST_FRAME)):
+            require(0 < getattr(self, name) <= most, name, getattr(self, name), f"above 0, {most} at most")
         require(0 <= self.lpc_order <= MOST_ORDER, "lpc_order", self.lpc_order, f"0 (none) to {MOST_ORDER}")
         net = canonical_net(self.net)
         if self.lpc_order and net != "frame":
@@ -115,12 +150,12 @@ class Net:
 
 @strict
 @dataclass(frozen=True)
-class Train:
+class Train(Options):
     """How to train. A step is one batch of windows; a window is `seq_len` generated values in a row."""
 
-    data_dir: str = option("folder of wavs, at any depth", "./data/audio")
-    param_dir: str | None = option("folder of the param files (left out: the data folder)", None)
-    output_dir: str = option("folder of the run; a relative one lies under output/", "run")
+    data_dir: str = option("folder of sounds, at any depth", "./data/audio", path=True)
+    param_dir: str | None = option("folder of the param files (left out: the data folder)", None, path=True)
+    output_dir: str = option("folder of the run: a name lies under output/, a path is taken as it is", "run", path=True)
     num_steps: int | None = option("steps of this run (left out, with --minutes: as many as fit)", 1000)
     batch_size: int = option("windows in a step (of each process, where there are several)", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
@@ -159,11 +194,18 @@ class Train:
     rand_seed: int = option("random seed of the run: weights, batches, coins", 0)
 
     def __post_init__(self) -> None:
-        require(self.num_steps is None or self.num_steps > 0, "num_steps", self.num_steps, "above 0")
+        super().__post_init__()
+        allowed = self.num_steps is None or 0 < self.num_steps <= MOST_STEPS
+        require(allowed, "num_steps", self.num_steps, f"above 0, {MOST_STEPS} at most")
         if self.num_steps is None and self.minutes is None:
             raise InputError("a run needs --num_steps or --minutes")
         for name in ("batch_size", "seq_len", "stride", "checkpoint"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
+        if self.batch_size * self.seq_len > MOST_STEP_VALUES:
+            raise InputError(
+                f"--batch_size {self.batch_size} with --seq_len {self.seq_len} is too much for one step: "
+                f"{MOST_STEP_VALUES} values at most"
+            )
         require(self.scored_frames >= 0, "scored_frames", self.scored_frames, "0 or above")
         require(self.lr > 0, "lr", self.lr, "above 0")
         require(self.lr_final is None or self.lr_final >= 0, "lr_final", self.lr_final, "0 or above")
@@ -180,10 +222,10 @@ class Train:
 
 @strict
 @dataclass(frozen=True)
-class Generate:
+class Generate(Options):
     """How to generate from a trained model."""
 
-    model_dir: str = option("the run's folder, its model/ folder, or one model_STEP folder")
+    model_dir: str = option("the run's folder, its model/ folder, or one model_STEP folder", path=True)
     step: int = option("which saved step (left out: the newest)", 0)
     length: int | None = option(
         "how much to generate, in steps (audio: samples); left out: that of the external array, or 10 s", None
@@ -191,17 +233,19 @@ class Generate:
     seq_len: int | None = option("priming plus generated length, in steps; left out: 0.25 s of priming", None)
     batch_size: int = option("sounds made at once (1: as many as the external array has)", 1)
     temp: float = option("temperature: 1 as trained, below 1 tamer, above 1 wilder", 1.0)
-    seed: str | None = option("prime with this wav (and condition on its param file)", None)
+    seed: str | None = option("prime with this sound (and condition on its param file)", None, path=True)
     seed_start: float = option("where in the seed file to start, in seconds", 0.0)
-    data_dir: str | None = option("prime from a random place in this folder of wavs", None)
-    param_dir: str | None = option("folder of their param files (left out: beside the wavs)", None)
+    data_dir: str | None = option("prime from a random place in this folder of sounds", None, path=True)
+    param_dir: str | None = option("folder of their param files (left out: beside the sounds)", None, path=True)
     rand_prime: bool = option("prime with random numbers", False)
     paramvect: Literal["self", "external", "none"] = option(
         "conditioning: self (the param file of the seed), external (--external_array) or none", "self"
     )
-    external_array: str | None = option(".npy of control values [batch, length, parameters]", None)
+    external_array: str | None = option(".npy of control values [batch, length, parameters]", None, path=True)
     external_sr: float | None = option("values per second in the external array", None)
-    gesture: str | None = option(".npy that was saved while playing live: the same sound again, with its seed", None)
+    gesture: str | None = option(
+        ".npy that was saved while playing live: the same sound again, with its seed", None, path=True
+    )
     set: tuple[str, ...] = option("constant or linear parameters: NAME=VALUE or NAME=FROM:TO", ())
     engine: Literal["numba", "torch"] = option(
         "what renders: compiled loops, or the slow and readable reference", "numba"
@@ -212,15 +256,26 @@ class Generate:
     device: Literal["auto", "cpu", "cuda"] = option(
         "cuda takes a GPU (by torch: for large batches); auto does so for --engine torch where there is one", "auto"
     )
-    out: str = option("output name without ending; _0, _1, ... are added for a batch", "generated")
-    names: str | None = option("text file with a line for each sound of a batch: its name, in place of 0, 1, ...", None)
+    out: str = option(
+        "output name without ending (or a folder); _0, _1, ... are added for a batch", "generated", path=True
+    )
+    names: str | None = option(
+        "text file with a line for each sound of a batch: its name, in place of 0, 1, ...", None, path=True
+    )
     save: bool = option("also save the generated sound as .npy (parameters always are)", False)
     save_params: bool = option("also save generated parameters as param files", False)
     rand_seed: int | None = option("random seed: the same number gives the same sound", None)
 
     def __post_init__(self) -> None:
-        require(self.length is None or self.length > 0, "length", self.length, "above 0")
-        require(self.batch_size > 0, "batch_size", self.batch_size, "above 0")
+        super().__post_init__()
+        allowed = self.length is None or 0 < self.length <= MOST_LENGTH
+        require(allowed, "length", self.length, f"above 0, {MOST_LENGTH} at most")
+        require(0 < self.batch_size <= MOST_SOUNDS, "batch_size", self.batch_size, f"above 0, {MOST_SOUNDS} at most")
+        prime = (self.seq_len or 0) - (self.length or 0)
+        fits = self.length is None or prime <= MOST_PRIME
+        require(fits, "seq_len", self.seq_len, f"{MOST_PRIME} above --length at most")
+        rate = self.external_sr
+        require(rate is None or 1e-3 <= rate <= 1e6, "external_sr", rate, "0.001 to 1000000 values a second")
         require(self.temp >= 0, "temp", self.temp, "0 or above")
         require(self.seed_start >= 0, "seed_start", self.seed_start, "0 or above, in seconds")
         require(self.step >= 0, "step", self.step, "0 or above")
@@ -232,7 +287,7 @@ class Generate:
             raise InputError("--seed and --data_dir both say where to prime from; give one")
 
 
-# The 2020 defaults, where they differ from ours (shared/original-flags tables; used by train.py and generate.py).
+# The 2020 defaults, where they differ from ours (used by train.py and generate.py).
 ORIGINAL: dict[type, dict[str, Any]] = {
     Net: {"hidden_size": 800, "n_layers": 3},
     Train: {

@@ -13,6 +13,24 @@ class InputError(ValueError):
     """
 
 
+LONGEST = 280  # characters of a message
+
+
+def one_line(text: str, longest: int = LONGEST) -> str:
+    r"""A message as it may be shown: on one line, without what a terminal would act on, cut in its middle.
+
+    >>> one_line("a\nb\x1b[2J")
+    'a\\nb\\x1b[2J'
+    >>> one_line("x" * 1000, 9)
+    'xxxx...xx'
+    """
+    if len(text) > longest:
+        tail = (longest - 3) // 3
+        text = f"{text[: longest - 3 - tail]}...{text[-tail:]}"
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return shown if len(shown) <= longest else shown[: longest - 3] + "..."
+
+
 def listing(names: Iterable[object], limit: int = 12) -> str:
     """Names on one line, cut after `limit`, for the end of a message.
 

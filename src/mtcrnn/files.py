@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import os
+import re
 import shutil
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,10 @@ from mtcrnn.errors import InputError
 
 log = logging.getLogger(__name__)
 
+MOST_VALUES = 50_000_000  # of an array that is read
+_TEMPORARY = re.compile(r"\.tmp-\d+-\d+|\..+\.tmp-\d+")  # the second is an older version's
+_count = itertools.count()
+
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path`: to a temporary name beside it, flushed to disk, then renamed.
@@ -24,9 +31,30 @@ def write_bytes(path: Path, data: bytes) -> None:
     Raises:
         InputError: the disk is full or the folder cannot be written; whatever stood at `path` still does.
     """
+    with writing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write a file under, which takes its place at the end of the block.
+
+    A link stays one: what it leads to is replaced. The rights of a file stay as they are.
+
+    Raises:
+        InputError: as `write_bytes`; also where a file that is there may not be written.
+    """
+    path = path.resolve() if path.is_symlink() else path
     temporary = _temporary(path)
     with _cleaning(temporary, path):
-        _write_flushed(temporary, data)
+        there = path.is_file()
+        if there and not path.stat().st_mode & 0o222:
+            raise InputError(f"{path} is read-only; nothing was changed")
+        yield temporary
+        if there:
+            shutil.copymode(path, temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
         os.replace(temporary, path)
         _flush_folder(path.parent)
 
@@ -41,6 +69,35 @@ def array_bytes(array: np.ndarray[Any, Any]) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
+
+
+def read_array(path: Path) -> np.ndarray[Any, Any]:
+    """The array in a .npy file, of any numbers.
+
+    Raises:
+        InputError: no such file, not one plain array of numbers, more than `MOST_VALUES`, or fewer than it promises.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=4096)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except Exception as error:  # a header is Python's own literals: it can fail in any way
+        reason = getattr(error, "strerror", None) or "its header is wrong, or promises more than the file holds"
+        raise InputError(f"{path} cannot be read as a plain .npy array of numbers: {reason}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        kind = array.dtype if isinstance(array, np.ndarray) else "several arrays"
+        raise InputError(f"{path} holds {kind}; it must be one array of real numbers")
+    if array.size > MOST_VALUES:
+        raise InputError(f"{path} holds {array.size:,} values; {MOST_VALUES:,} at most")
+    return np.array(array)
+
+
+def existing(path: Path) -> Path:
+    """The file that is meant by a path: itself, or where only its accents are spelt otherwise (NFC, NFD), that one."""
+    if path.name.isascii() or path.exists() or not path.parent.is_dir():
+        return path
+    wanted = unicodedata.normalize("NFC", path.name)
+    return next((p for p in path.parent.iterdir() if unicodedata.normalize("NFC", p.name) == wanted), path)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
@@ -80,8 +137,22 @@ def write_files(files: Mapping[Path, bytes]) -> None:
         write_bytes(path, content)
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder is what a killed process left of one that it was writing."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, as far as that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.tmp-{os.getpid()}")
+    return path.with_name(f".tmp-{os.getpid()}-{next(_count)}")
 
 
 @contextmanager
@@ -91,10 +162,7 @@ def _cleaning(temporary: Path, path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
     except BaseException as error:
-        if temporary.is_dir():
-            shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
         if isinstance(error, OSError):
             reason = error.strerror or str(error)
             raise InputError(f"cannot write {path}: {reason}; nothing there was changed") from error

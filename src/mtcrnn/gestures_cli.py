@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtcrnn.errors import InputError, unknown
+from mtcrnn.options import file_path, number
 
 if TYPE_CHECKING:
     from mtcrnn.gestures import Gesture
@@ -30,14 +31,14 @@ MIDI = "midi"
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `mtcrnn gesture`."""
     shapes = "; ".join(f"{name}:{numbers}" for name, (numbers, *_) in SHAPES.items())
-    parser.add_argument("out", type=Path, help="name of the .npy (and of the picture beside it)")
+    parser.add_argument("out", type=file_path, help="name of the .npy (and of the picture beside it)")
     curves = f"NAME=SHAPE:NUMBERS, in the order of --prop; the same NAME again goes on after it. Shapes: {shapes}. "
     midi = f"NAME,NAME,...={MIDI}:FILE takes note (MIDI number), gate and velocity from a .mid file"
     parser.add_argument("curves", nargs="*", metavar="NAME=SHAPE:...", help=curves + midi)
     grid = "NAME=FROM:TO:COUNT or NAME=VALUE,VALUE,...: a sound for every combination, as one batch"
     parser.add_argument("--grid", nargs="+", default=[], metavar="NAME=...", help=grid)
-    parser.add_argument("--seconds", type=float, default=2.0, help="length of each sound of a --grid [%(default)g]")
-    parser.add_argument("--rate", type=float, default=100.0, help="values a second [%(default)g]")
+    parser.add_argument("--seconds", type=number, default=2.0, help="length of each sound of a --grid [%(default)g]")
+    parser.add_argument("--rate", type=number, default=100.0, help="values a second [%(default)g]")
     parser.set_defaults(run=run)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import math
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from mtcrnn.config import FOR_AUDIO, ORIGINAL, Net, Tier, Train, canonical_net
@@ -115,7 +117,20 @@ def _kind(hint: Any, default: Any) -> dict[str, Any]:
     if typing.get_origin(hint) is tuple:
         return {"nargs": "*", "metavar": "NAME"}
     inner = next((part for part in typing.get_args(hint) if part is not type(None)), hint)
-    return {"type": inner, "metavar": {int: "N", float: "X", str: "TEXT"}[inner]}
+    return {"type": number if inner is float else inner, "metavar": {int: "N", float: "X", str: "TEXT"}[inner]}
+
+
+def number(text: str) -> float:
+    """A finite number. Raises ValueError for anything else: a type for argparse."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(text)
+    return value
+
+
+def file_path(text: str) -> Path:
+    """A path in which ~ is the home folder: a type for argparse."""
+    return Path(text).expanduser()
 
 
 def _help(text: str, default: Any, inherit: bool) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtcrnn.errors import InputError
+from mtcrnn.options import file_path, number
 
 if TYPE_CHECKING:
     from mtcrnn.paramset import ParamManager
@@ -18,8 +18,8 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=summary, description=summary)
-        made.add_argument("data", type=Path, help="folder of wavs, at any depth, or one wav")
-        made.add_argument("--param_dir", type=Path, help="folder of the param files (left out: beside the wavs)")
+        made.add_argument("data", type=file_path, help="folder of wavs, at any depth, or one wav")
+        made.add_argument("--param_dir", type=file_path, help="folder of the param files (left out: beside the wavs)")
         return made
 
     init = command("init", "make an empty param file for every wav that has none")
@@ -29,11 +29,11 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     command("show", "list the parameters of every wav").set_defaults(run=_show)
     add = command("add", "add a parameter to every wav of a folder, or to one wav")
     add.add_argument("name", help="the parameter's name")
-    add.add_argument("--times", type=float, nargs="+", required=True, help="knots, in seconds, rising")
-    add.add_argument("--values", type=float, nargs="+", required=True, help="value at each knot")
+    add.add_argument("--times", type=number, nargs="+", required=True, help="knots, in seconds, rising")
+    add.add_argument("--values", type=number, nargs="+", required=True, help="value at each knot")
     add.add_argument("--units", help="what the numbers are, for people")
-    add.add_argument("--minval", type=float, help="lowest value of the knob [lowest value given]")
-    add.add_argument("--maxval", type=float, help="highest value of the knob [highest value given]")
+    add.add_argument("--minval", type=number, help="lowest value of the knob [lowest value given]")
+    add.add_argument("--maxval", type=number, help="highest value of the knob [highest value given]")
     add.set_defaults(run=_add)
     names = command("from-names", "make param files from labels in the wavs' names (name_p76.00.wav, Name--p-76.wav)")
     names.add_argument(

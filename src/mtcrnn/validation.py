@@ -1,10 +1,12 @@
-"""Level 0: JSON into typed objects, with errors of one line. The checking itself is pydantic's."""
+"""Level 0: JSON and TOML into typed objects, with errors of one line. The checking itself is pydantic's."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import tomllib
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 T = TypeVar("T")
+MOST_BYTES = 500_000_000  # of a text file: the curves of a few hundred hours
 STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
@@ -27,20 +30,50 @@ def read_json(path: Path) -> Any:
     """The JSON value in a file.
 
     Raises:
-        InputError: no such file, not UTF-8, or broken JSON (with file and line).
+        InputError: no such file, not UTF-8, broken JSON (with file and line), or a key that stands twice in an object.
     """
+    return _decoded(path, "JSON", lambda text: json.loads(text, object_pairs_hook=_without_twins))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables in a TOML file. Raises InputError as `read_json`."""
+    return _decoded(path, "TOML", tomllib.loads)
+
+
+def read_text(path: Path) -> str:
+    """A text file in UTF-8, without its byte order mark. Raises InputError where it cannot be read, or is none."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > MOST_BYTES:
+            raise InputError(f"{path} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} at most")
+        return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from error
+
+
+def _decoded(path: Path, what: str, decode: Callable[[str], Any]) -> Any:
+    """The content of a text file of a format; whatever is wrong with it in one line."""
+    text = read_text(path)
+    try:
+        return decode(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: broken JSON: {error.msg}") from error
+        raise InputError(f"{path}, line {error.lineno}: broken {what}: {error.msg}") from error
+    except ValueError as error:  # also a whole number of thousands of digits
+        raise InputError(f"{path}: broken {what}: {error}") from error
     except RecursionError as error:
-        raise InputError(f"{path}: JSON nested too deeply") from error
+        raise InputError(f"{path}: {what} nested too deeply") from error
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's pairs as a dict. Raises ValueError for a key that stands twice: one of them would be lost."""
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return content
 
 
 def parse(cls: type[T], value: Any, where: str) -> T:
@@ -52,9 +85,11 @@ def parse(cls: type[T], value: Any, where: str) -> T:
     from pydantic import TypeAdapter, ValidationError  # here: the command line's --help must not wait for it
 
     try:
-        return TypeAdapter(cls).validate_json(json.dumps(value))
+        return TypeAdapter(cls).validate_json(json.dumps(value, default=str))  # TOML also has dates
     except ValidationError as error:
         raise InputError(f"{where}: {explain(error, cls)}") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: numbers too long, or nested too deeply") from error
 
 
 def explain(error: ValidationError, cls: type | None = None) -> str:
