@@ -46,7 +46,7 @@ def test_write_is_24_bit_and_clips(tmp_path):
 def test_find_takes_any_depth_and_case(tmp_path):
     write_wav(tmp_path / "x" / "y" / "b.WAV", [0.0])
     write_wav(tmp_path / "a.wav", [0.0])
-    assert [p.name for p in audio.find(tmp_path)] == ["a.wav", "b.WAV"]
+    assert [p.name for p in audio.find(tmp_path)[0]] == ["a.wav", "b.WAV"]
 
 
 def broken(tmp_path, content: bytes):
@@ -60,9 +60,9 @@ def test_bad_wavs_are_one_clear_line(tmp_path):
     cases = {
         whole[:500]: r"bad\.wav is truncated: its header promises 2000 bytes of sound, it holds 456",
         whole[:44]: r"bad\.wav is (truncated|empty)",
-        whole[:20]: r"bad\.wav cannot be read as a wav",
-        b"": r"bad\.wav cannot be read as a wav: .*not recognised",
-        b"hello": r"bad\.wav cannot be read as a wav: .*not recognised",
+        whole[:20]: r"bad\.wav cannot be read as sound",
+        b"": r"bad\.wav cannot be read as sound: .*not recognised",
+        b"hello": r"bad\.wav cannot be read as sound: .*not recognised",
     }
     for content, message in cases.items():
         with pytest.raises(InputError, match=message):

@@ -61,7 +61,7 @@ def test_files_get_units_the_ranges_of_the_set_and_what_they_were_made_with(tone
     data = tones
     path = data.path_of(data.wavs()[0])
     path.parent.mkdir()
-    path.write_text(json.dumps({"meta": {"by": "me"}, "own": {"times": [0, 1], "values": [1, 2]}}))
+    path.write_text(json.dumps({"meta": {"by": "me"}, "own": {"times": [0, 0.5], "values": [1, 2]}}))
     assert write_features(data, ALL, processes=1) == (2, 0)
     first, second = (data.read(wav) for wav in data.wavs())
     assert first.meta == {"by": "me"}

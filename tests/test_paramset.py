@@ -3,8 +3,9 @@ import pytest
 
 from helpers import run_cli, tone_set, write_params, write_wav
 from mtcrnn.errors import InputError
+from mtcrnn.labels import labels_of
 from mtcrnn.params import ParamFile
-from mtcrnn.paramset import ParamManager, labels_of, make_param
+from mtcrnn.paramset import ParamManager, make_param
 
 
 def test_files_pair_by_stem_in_a_parallel_tree(tmp_path):
@@ -47,7 +48,7 @@ def test_check_lists_every_problem_at_once(tmp_path, capsys):
         "tone2.params: pitch: values[1]",
         "tone2.params: gain: 1 knots",
         "parameter 'gain' is missing from 1 files: tone3.params",
-        "text.wav cannot be read as a wav",
+        "text.wav cannot be read as sound",
     ):
         assert sum(words in line for line in problems) == 1, words
     assert len(problems) == 6
@@ -59,7 +60,7 @@ def test_a_filename_in_meta_that_names_something_else_is_no_problem(tmp_path, ca
     file = ParamFile.read(tmp_path / "tone0.params")
     ParamFile(file.params, {"filename": "quite_other.params"}).write(tmp_path / "tone0.params")
     code, out, _ = run_cli(capsys, "params", "check", tmp_path)
-    assert (code, out) == (0, "3 wavs, no problems\n")
+    assert (code, out) == (0, "3 sounds, no problems\n")
 
 
 def test_labels_in_both_spellings():
@@ -89,7 +90,7 @@ def test_from_names_with_a_pattern_of_ones_own(tmp_path, capsys):
     for note in (70, 71):
         write_wav(tmp_path / f"brass_018-0{note}-127.wav", np.zeros(500))
     code, out, _ = run_cli(capsys, "params", "from-names", tmp_path, r"--pattern=-(?P<note>\d+)-")
-    assert (code, out) == (0, "note: 2 values from 70 to 71\nlabelled 2 wavs\n")
+    assert (code, out) == (0, "note: 2 values from 70 to 71\nlabelled 2 sounds\n")
     assert ParamFile.read(tmp_path / "brass_018-070-127.params").params["note"].values == [70, 70]
 
 
@@ -99,7 +100,7 @@ def test_from_names_with_a_pattern_of_ones_own(tmp_path, capsys):
         ("(", "--pattern '(' is no regular expression: "),
         ("x(?P<note>.)", "a-1.wav has no labels in its name (--pattern 'x(?P<note>.)' does not match)"),
         ("-.", "--pattern '-.' names no parameter; write (?P<NAME>...) around its number"),
-        ("(?P<note>.)-", "--pattern '(?P<note>.)-' finds no number for every group in 'a-1'"),
+        ("(?P<note>.)-", "'a-1': 'a' is no number for 'note'"),
     ],
 )
 def test_patterns_that_do_not_work(tmp_path, capsys, pattern, message):

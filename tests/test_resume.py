@@ -132,7 +132,7 @@ def test_damaged_and_foreign_training_states(tmp_path, data):
             training.resume(str(saved), 0, {}, {}, {})
     torch.save({"x": 1}, state)
     with pytest.raises(
-        InputError, match="is no training state: it must hold best, carried, elapsed, end, optimiser, train"
+        InputError, match="is no training state: it must hold best, carried, data, elapsed, end, optimiser, train"
     ):
         training.resume(str(saved), 0, {}, {}, {})
     state.unlink()

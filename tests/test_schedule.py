@@ -83,7 +83,7 @@ def test_a_run_by_the_clock_ends_resumes_and_goes_on(tmp_path, monkeypatch, cloc
     assert saved.name == "model_10"
     assert rates == pytest.approx([0.01 * (1 - k / 10) for k in range(10)])
     state = checkpoint.load_train_state(saved)
-    assert (state["end"], state["elapsed"]) == (None, pytest.approx(60.0))
+    assert (state.end, state.elapsed) == (None, pytest.approx(60.0))
 
     rates.clear()
     saved = training.resume(str(tmp_path / "run"), 4, {}, {}, {})  # as if killed behind step 4
@@ -107,7 +107,7 @@ def test_minutes_alone_set_no_limit_of_steps(tmp_path, capsys, monkeypatch):
 
 def _saved(folder):
     model = new_model(tiny_config(), 1)
-    checkpoint.save(folder / "model", model, {})
+    checkpoint.save(folder / "model", model)
     return runs.model_path(folder / "model", 0)
 
 

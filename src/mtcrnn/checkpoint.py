@@ -7,31 +7,29 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import save as save_tensors
 
-from mtcrnn.errors import InputError, listing
-from mtcrnn.files import keep_previous, write_bytes, write_folder
+from mtcrnn import train_state
+from mtcrnn.errors import InputError
+from mtcrnn.files import is_temporary, keep_previous, remove, write_bytes, write_folder
 from mtcrnn.model import Model
-from mtcrnn.runs import CONFIG, WEIGHTS, model_path, read_config, read_weights, step_of
+from mtcrnn.runs import CONFIG, WEIGHTS, model_path, read_config, read_weights, step_of, steps
+from mtcrnn.train_state import TrainState
 
 
-def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) -> Path:
-    """Save a model as `folder/model_STEP`, and beside it what resuming needs.
+def save(folder: Path, model: Model, state: bytes | None = None) -> Path:
+    """Save a model as `folder/model_STEP`, and beside it what resuming needs, the content of its file.
 
     Raises:
         InputError: the disk is full or the folder cannot be written; models saved before stay as they were.
     """
-    state_file = folder / f"train_state_{model.config.step}.pt"
-    if train_state is not None:  # first, so that every model that is there can be resumed from
-        buffer = io.BytesIO()
-        torch.save(train_state, buffer)
-        write_bytes(state_file, buffer.getvalue())
+    resuming = state_file(folder, model.config.step)
+    if state is not None:  # first, so that every model that is there can be resumed from
+        write_bytes(resuming, state)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.module.state_dict().items()}
     config = json.dumps(dataclasses.asdict(model.config), indent=2) + "\n"
     path = model_path(folder, model.config.step)
@@ -39,7 +37,7 @@ def save(folder: Path, model: Model, train_state: dict[str, Any] | None = None) 
     try:
         write_folder(path, {CONFIG: config.encode(), WEIGHTS: save_tensors(weights)})
     except InputError:
-        state_file.unlink(missing_ok=True)
+        resuming.unlink(missing_ok=True)
         raise
     return path
 
@@ -56,23 +54,34 @@ def load(path: Path) -> Model:
     return model
 
 
-def load_train_state(path: Path) -> dict[str, Any]:
-    """What resuming from the model_STEP folder `path` needs. Only tensors and plain values are unpickled.
+def load_train_state(path: Path) -> TrainState:
+    """What resuming from the model_STEP folder `path` needs.
 
     Raises:
-        InputError: there is none, it is damaged, or it holds anything else.
+        InputError: there is none, or as `train_state.load`.
     """
-    file = path.parent / f"train_state_{step_of(path)}.pt"
+    file = state_file(path.parent, step_of(path))
     if not file.is_file():
         raise InputError(f"{path} can be played but not resumed: {file.name} is not beside it")
-    try:
-        state = torch.load(io.BytesIO(file.read_bytes()), weights_only=True, map_location="cpu")
-    except Exception as error:  # damaged bytes make the unpickler fail in any way
-        raise InputError(f"{file} is damaged, or no training state ({type(error).__name__})") from error
-    expected = {"optimiser", "train", "end", "elapsed", "carried", "best"}
-    if not isinstance(state, dict) or set(state) != expected:
-        raise InputError(f"{file} is no training state: it must hold {listing(sorted(expected))}")
-    return state
+    return train_state.load(file)
+
+
+def state_file(folder: Path, step: int | None) -> Path:
+    """Where what resuming from a step needs lies, in a folder of saved models."""
+    return folder / f"train_state_{step}.pt"
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a killed process left in a run's folder: files half written, training states without their model."""
+    for place in (folder, folder / "model", folder / "log"):
+        for path in place.iterdir() if place.is_dir() else ():
+            if is_temporary(path):
+                remove(path)
+    models = folder / "model"
+    states = {state_file(models, step) for step in steps(models)}
+    for path in models.glob("train_state_*.pt"):
+        if path not in states:
+            remove(path)
 
 
 def fit_weights(module: torch.nn.Module, weights: dict[str, torch.Tensor], where: str) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -171,12 +172,17 @@ def run_train(args: argparse.Namespace) -> None:
     if not leads():
         return
     print(f"saved {saved}")
-    print(f"next: mtcrnn generate --model_dir {saved.parent}{_settings(read_config(saved).tier.prop)}")
+    _say_next("generate", "--model_dir", saved.parent, *_settings(read_config(saved).tier.prop))
 
 
-def _settings(names: Sequence[str]) -> str:
+def _settings(names: Sequence[str]) -> list[str]:
     """How to set parameters, for the end of a command."""
-    return " --set " + " ".join(f"{name}=VALUE" for name in names) if names else ""
+    return ["--set", *(f"{name}=VALUE" for name in names)] if names else []
+
+
+def _say_next(*words: object) -> None:
+    """What to do next, as it can be pasted."""
+    print(f"next: mtcrnn {shlex.join(str(word) for word in words)}")
 
 
 def _train_recipe(args: argparse.Namespace) -> None:
@@ -192,7 +198,7 @@ def _train_recipe(args: argparse.Namespace) -> None:
     if leads():
         for path in saved.values():
             print(f"saved {path}")
-        print(f"next: mtcrnn cascade {args.recipe}{_settings(recipe.controls)}")
+        _say_next("cascade", args.recipe, *_settings(recipe.controls))
 
 
 def run_generate(args: argparse.Namespace) -> None:
@@ -368,7 +374,7 @@ def _import(args: argparse.Namespace) -> None:
         args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args), **sizes(args)}, args.output_dir
     )
     print(f"made {made}")
-    print(f"next: mtcrnn generate --model_dir {made.parent}")
+    _say_next("generate", "--model_dir", made.parent)
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

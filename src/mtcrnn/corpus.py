@@ -1,13 +1,14 @@
 """Level 1: a data set in memory: the codes and curves of all files, and batches of windows out of them.
 
-Values and curves of all files stand in two arrays, one after the other, so that a batch is one gather. Above
-`MEMORY_LIMIT` the arrays live in a temporary memory-mapped file instead.
+The values of all files stand in one array, one after the other, so that a batch is one gather; their curves are kept as
+knots. See `store` for what happens to large ones.
 """
 
 from __future__ import annotations
 
 import logging
-import tempfile
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +17,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn import audio
-from mtcrnn.codec import MuLaw
+from mtcrnn.codec import CODECS
 from mtcrnn.config import Tier
+from mtcrnn.curves import Curves
 from mtcrnn.errors import InputError, listing
 from mtcrnn.params import Param, Range, normalise
 from mtcrnn.paramset import ParamManager
 from mtcrnn.rng import Purpose, generator
+from mtcrnn.store import Store
 
 log = logging.getLogger(__name__)
 
-MEMORY_LIMIT = 2 * 2**30  # bytes of values and curves kept in memory before they go to a memory-mapped file
 STREAM_STEPS = 100  # windows that a stream reads in a row before it begins anew elsewhere
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, a second at most
 
@@ -80,81 +82,114 @@ class Corpus:
     """The files of a data set for one tier.
 
     Attributes:
-        names: the wavs, in the order they are stored.
+        names: the sounds, in the order they are stored.
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
         values: [N, G]: codes (in the smallest integer type that holds them), or normalised parameters (float32).
-        conditions: float32 [N, C], normalised.
+        conditions: the conditioning parameters, normalised, by step: see `Curves`.
         ranges: the range of every parameter, in the user's units.
+        marks: for each file, by its path inside the folder: how many values it has, and numbers that stand for them
+            and for its curves.
     """
 
-    def __init__(self, tier: Tier, data: ParamManager, ranges: dict[str, Range] | None = None) -> None:
+    def __init__(
+        self,
+        tier: Tier,
+        data: ParamManager,
+        ranges: dict[str, Range] | None = None,
+        codec: str = "mulaw",
+    ) -> None:
         """Read everything.
 
         Args:
             tier: what is generated, under what, at which rate.
-            data: the wavs and param files.
+            data: the sounds and param files.
             ranges: the parameters' ranges where a model fixed them already; else they are taken from the data.
+            codec: name of the audio's codec, out of `codec.CODECS`.
 
         Raises:
-            InputError: no wavs, a bad wav, a missing or bad param file, a parameter that a file lacks.
+            InputError: no sounds, a bad sound, a missing or bad param file, a parameter that a file lacks.
         """
         self.tier = tier
-        self.names = data.wavs()
+        self.names, left_out = data.find()
+        for line in left_out:
+            log.warning("%s", line)
         needed = (*(() if tier.is_audio else tier.generate), *tier.prop)
-        self._data = data
-        self._files = [data.read(wav) for wav in self.names] if needed else []
-        self.ranges = ranges or {name: Range.of(self._curves(name)) for name in needed}
-        codec = MuLaw(tier.mulaw_channels)
-        value_type = np.min_scalar_type(tier.mulaw_channels - 1) if tier.is_audio else np.dtype(np.float32)
-        per_file: list[NDArray[Any]] = []
-        mixed: dict[int, int] = {}
-        resampled: dict[int, int] = {}
+        curves = {name: self._curves(data, name) for name in needed}
+        self.ranges = ranges or {name: Range.of(found) for name, found in curves.items()}
+        self._codec = CODECS[codec](tier.mulaw_channels)
+        store = Store(np.min_scalar_type(tier.mulaw_channels - 1) if tier.is_audio else np.dtype(np.float32))
+        generated = [curves[name] for name in tier.generate] if not tier.is_audio else []
+        oddities: dict[str, list[str]] = {}
+        lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
-            sound = audio.read(wav, tier.sample_rate if tier.is_audio else None)
-            if tier.is_audio:
-                mixed[sound.file_channels] = mixed.get(sound.file_channels, 0) + 1
-                resampled[sound.file_sample_rate] = resampled.get(sound.file_sample_rate, 0) + 1
-                values: NDArray[Any] = codec.encode(sound.samples)[:, None]
-            else:
-                values = self._sample(i, tier.generate, int(sound.duration_s * tier.sample_rate))
-            per_file.append(values.astype(value_type))
-        self._tell_once(mixed, resampled)
-        self.offsets = np.concatenate([[0], np.cumsum([len(values) for values in per_file])]).astype(np.int64)
-        total = int(self.offsets[-1])
-        self.values = _allocate((total, len(tier.generate)), value_type)
-        self.conditions = _allocate((total, tier.cond_size), np.dtype(np.float32))
-        for i, values in enumerate(per_file):
-            place = slice(self.offsets[i], self.offsets[i + 1])
-            self.values[place] = values
-            self.conditions[place] = self._sample(i, tier.prop, len(values))
+            with audio.source(wav, tier.sample_rate if tier.is_audio else None) as source:
+                length = checksum = 0
+                for block in self._blocks(source, [column[i] for column in generated]):
+                    checksum = zlib.crc32(store.add(block), checksum)
+                    length += len(block)
+            for kind, found in self._odd(source):
+                oddities.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
+            lengths.append(length)
+            sums.append(checksum)
+        for kind, which in sorted(oddities.items()):
+            log.warning("%s in %d of %d sounds: %s", kind, len(which), len(self.names), listing(which, 5))
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        self.values = store.array(len(tier.generate))
+        by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
+        self.conditions = Curves(by_file, self.offsets, tier.sample_rate, tier.prop, self.ranges)
+        self.marks = {
+            data.relative(wav): (lengths[i], sums[i], self.conditions.checksum(i)) for i, wav in enumerate(self.names)
+        }
+        if ranges:
+            self._tell_out_of_range()
 
-    def _curves(self, name: str) -> list[Param]:
+    def _curves(self, data: ParamManager, name: str) -> list[Param]:
         """One parameter's curve in every file."""
-        return [file.get(name, self._data.path_of(wav)) for wav, file in zip(self.names, self._files, strict=True)]
+        return [file.get(name, data.path_of(wav)) for wav, file in data.files(self.names)]
 
-    def _sample(self, i: int, names: tuple[str, ...], length: int) -> NDArray[np.float32]:
-        """The normalised curves of file i at this tier's rate: [length, len(names)]."""
-        if not names:
-            return np.zeros((length, 0), np.float32)
-        where = self._data.path_of(self.names[i])
-        curves = [self._files[i].get(name, where).sample(self.tier.sample_rate, 0, length) for name in names]
-        return normalise(np.stack(curves, axis=-1), self.ranges, names)
+    def _blocks(self, source: audio.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
+        """What this tier learns of a sound, block by block: codes [n, 1], or all of its parameters [N, G]."""
+        if self.tier.is_audio:
+            for block in source:
+                yield self._codec.encode(block)[:, None]
+            return
+        length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
+        columns = [curve.sample(self.tier.sample_rate, 0, length) for curve in curves]
+        yield normalise(np.stack(columns, axis=-1), self.ranges, self.tier.generate)
 
-    def _tell_once(self, mixed: dict[int, int], resampled: dict[int, int]) -> None:
-        for channels, count in sorted(mixed.items()):
-            if channels == 1:
-                continue
-            log.warning("%d of %d wavs have %d channels: mixed to mono", count, len(self.names), channels)
-        for rate, count in sorted(resampled.items()):
-            if rate == self.tier.sample_rate:
-                continue
-            log.warning(
-                "%d of %d wavs are at %d Hz: resampled to %d Hz",
-                count,
-                len(self.names),
-                rate,
-                self.tier.sample_rate,
-            )
+    def _odd(self, source: audio.Source) -> Iterator[tuple[str, str]]:
+        """What a person should know of how a sound was read: kinds, and what was found."""
+        if not self.tier.is_audio:
+            return
+        if source.file_channels > 1:
+            yield f"{source.file_channels} channels, mixed to mono,", ""
+        if source.file_sample_rate != source.sample_rate:
+            yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
+        yield from source.remarks.items()
+
+    def _tell_out_of_range(self) -> None:
+        for name in self.tier.prop:
+            (low, high), known = self.conditions.extremes(name), self.ranges[name]
+            if low < known.low or high > known.high:
+                log.warning(
+                    "%s goes from %g to %g in the data, but the model knows it from %g to %g",
+                    name,
+                    low,
+                    high,
+                    known.low,
+                    known.high,
+                )
+
+    def changes(self, before: Mapping[str, Sequence[int]]) -> list[str]:
+        """What differs between these data and those of earlier `marks`, a line for each kind."""
+        both = [name for name in self.marks if name in before]
+        kinds = {
+            "new": [name for name in self.marks if name not in before],
+            "gone": [name for name in before if name not in self.marks],
+            "another sound": [name for name in both if tuple(self.marks[name][:2]) != tuple(before[name][:2])],
+            "other labels": [name for name in both if self.marks[name][2] != before[name][2]],
+        }
+        return [f"{kind}: {listing(names)}" for kind, names in kinds.items() if names]
 
     def split(self, seq_len: int, stride: int, holdout: str) -> tuple[Windows, Windows]:
         """Training windows, and held-out windows that share no value with them.
@@ -205,16 +240,16 @@ class Corpus:
 
     def _check_holdout_file(self, name: str) -> None:
         if not any(name in (wav.name, wav.stem) for wav in self.names):
-            raise InputError(f"--holdout file:{name}: no such wav; there are {listing(w.name for w in self.names)}")
+            raise InputError(f"--holdout file:{name}: no such sound; there are {listing(w.name for w in self.names)}")
 
     def _tail(self, length: int) -> int:
         return min(int(length * TAIL_SHARE), int(self.tier.sample_rate * TAIL_SECONDS))
 
     def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
         """The windows that start at `starts`."""
-        index = starts[:, None] + np.arange(seq_len + 1)
-        values = self.values[index]
-        return Batch(values.astype(np.int64) if self.tier.is_audio else values, self.conditions[index[:, 1:]])
+        values = self.values[starts[:, None] + np.arange(seq_len + 1)]
+        conditions = np.stack([self.conditions[start + 1 : start + 1 + seq_len] for start in starts.tolist()])
+        return Batch(values.astype(np.int64) if self.tier.is_audio else values, conditions)
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
         """`share` of `size` windows drawn at random, with replacement: a pure function of (seed, step)."""
@@ -253,12 +288,3 @@ def _windows(stretches: list[tuple[int, int]], seq_len: int, stride: int) -> Win
     first = np.array([start for start, _ in stretches], dtype=np.int64)
     count = np.array([(end - start - seq_len - 1) // stride + 1 for start, end in stretches], dtype=np.int64)
     return Windows(first, count, stride, seq_len)
-
-
-def _allocate(shape: tuple[int, int], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """An array in memory, or in a temporary file that vanishes with the process where it would be large."""
-    if shape[0] * shape[1] * dtype.itemsize <= MEMORY_LIMIT:
-        return np.empty(shape, dtype)
-    with tempfile.TemporaryFile() as file:  # the mapping keeps it alive
-        file.truncate(shape[0] * shape[1] * dtype.itemsize)
-        return np.memmap(file, dtype=dtype, mode="r+", shape=shape)

@@ -107,9 +107,13 @@ def write_features(data: ParamManager, settings: Settings, processes: int) -> tu
 
 
 def measure(samples: NDArray[np.float32], sample_rate: int, settings: Settings) -> dict[str, NDArray[np.float64]]:
-    """The features of mono samples [T], by name: curves [T // hop + 1] whose value k is centred at k * hop samples."""
+    """The features of mono samples [T], by name: curves [T // hop + 1] whose value k is centred at k * hop samples.
+
+    They are those of the sound without its mean, which nobody hears.
+    """
     import librosa
 
+    samples = samples - samples.mean(dtype=np.float64).astype(np.float32)
     hop, length = settings.frame(sample_rate)
     frames: dict[str, Any] = {"hop_length": hop, "center": True}
     curves: dict[str, NDArray[np.float64]] = {}
@@ -164,7 +168,7 @@ def _made(wav: Path, settings: Settings) -> dict[str, Any]:
     if float(np.abs(sound.samples).max()) < QUIET:
         raise InputError(f"{wav} is silent: there is nothing to measure")
     how = {key: value for key, value in asdict(settings).items() if key != "features"}
-    return {"by": "mtcrnn features", "wav": zlib.crc32(wav.read_bytes()), "hop": hop, "frame": length, **how}
+    return {"by": "mtcrnn features 2", "wav": zlib.crc32(wav.read_bytes()), "hop": hop, "frame": length, **how}
 
 
 def _file(data: ParamManager, wav: Path) -> ParamFile:

@@ -47,16 +47,20 @@ def writing(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path
     temporary = _temporary(path)
     with _cleaning(temporary, path):
-        there = path.is_file()
-        if there and not path.stat().st_mode & 0o222:
-            raise InputError(f"{path} is read-only; nothing was changed")
+        check_writable(path)
         yield temporary
-        if there:
+        if path.is_file():
             shutil.copymode(path, temporary)
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
         _flush_folder(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError for a file that is there and may not be changed."""
+    if path.is_file() and not path.stat().st_mode & 0o222:
+        raise InputError(f"{path} is read-only; nothing was changed")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 class Stop:
@@ -32,11 +32,15 @@ class Stop:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
-    """Turn the first Ctrl-C (or SIGTERM) into a wish to stop; a second one interrupts at once."""
+    """Turn the first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that closes) into a wish to stop.
+
+    A second one interrupts at once. Signals that are ignored, as under nohup, stay so.
+    """
     outer = signal.getsignal(signal.SIGINT)
     stop = Stop(outer if isinstance(outer, Stop) else None)
     try:
-        before = {number: signal.signal(number, stop) for number in SIGNALS}
+        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        before = {number: signal.signal(number, stop) for number in heard}
     except ValueError:  # not the main thread: nobody can press Ctrl-C here
         before = {}
     try:

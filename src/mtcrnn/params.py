@@ -116,6 +116,9 @@ def read_lenient(path: Path) -> tuple[ParamFile, dict[str, str]]:
         problems[META] = f"{path}: {META} must be a JSON object"
         meta = {}
     for name, value in content.items():
+        if not name.isprintable():
+            problems[name] = f"{path}: the name {name!r} has characters that cannot be shown"
+            continue
         try:
             params[name] = Param.model_validate(value)
         except ValidationError as error:

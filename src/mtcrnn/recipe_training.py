@@ -6,12 +6,10 @@ import logging
 from pathlib import Path
 
 from mtcrnn import checkpoint, runs
-from mtcrnn.config import Train
 from mtcrnn.interrupt import stop_on_interrupt
 from mtcrnn.paramset import ParamManager
 from mtcrnn.recipe import Recipe, TierPlan, check_same, differences
 from mtcrnn.training import resume, train
-from mtcrnn.validation import parse
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +59,7 @@ def _train(plan: TierPlan) -> Path:
         return newest
     log.warning("tier %s goes on from step %d", plan.name, models[-1])
     changes = {name: getattr(plan.train, name) for name in FREE - {"num_steps", "output_dir"}}
-    if checkpoint.load_train_state(newest)["end"] != plan.num_steps:
+    if checkpoint.load_train_state(newest).end != plan.num_steps:
         changes["num_steps"] = plan.num_steps - models[-1]
     return resume(str(newest), 0, {}, changes, {})
 
@@ -82,7 +80,7 @@ def _check_trained(recipe: Recipe, plan: TierPlan) -> None:
         return
     newest = runs.model_path(plan.folder / "model", models[-1])
     check_same(recipe, plan, runs.read_config(newest))
-    saved = parse(Train, checkpoint.load_train_state(newest)["train"], f"{newest}'s training options")
+    saved = checkpoint.load_train_state(newest).train
     changed = [text for name, text in differences(plan.train, saved) if name not in FREE]
     if changed:
         raise recipe.changed(plan, changed)

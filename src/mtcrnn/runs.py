@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -18,14 +19,19 @@ from mtcrnn.modelconfig import FORMAT_VERSION, ModelConfig
 from mtcrnn.validation import parse, read_json
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
+LOG = Path("log/args.txt")  # of a run: what it was started with
 OUTPUT_ROOT = Path("output")  # relative output folders lie under it, as in the original
 
 
 def run_folder(output_dir: str) -> Path:
-    """Where a run goes: as given if absolute (or under output/ already), else under output/."""
+    """Where a run goes: a name under output/; a path (/..., ./..., ../..., output/...) as it is.
+
+    >>> run_folder("pops").as_posix(), run_folder("../pops").as_posix()
+    ('output/pops', '../pops')
+    """
     path = Path(output_dir)
-    inside = path.is_absolute() or path.parts[:1] == OUTPUT_ROOT.parts
-    return path if inside else OUTPUT_ROOT / path
+    as_it_is = path.is_absolute() or path.parts[:1] in (OUTPUT_ROOT.parts, ("..",))
+    return path if as_it_is or re.match(r"\.[/\\]", output_dir) else OUTPUT_ROOT / path
 
 
 def model_folder(output_dir: str) -> Path:
@@ -33,9 +39,17 @@ def model_folder(output_dir: str) -> Path:
     return run_folder(output_dir) / "model"
 
 
-def _places(model_dir: str) -> tuple[Path, Path]:
-    """Where a folder may be that a user names: as it stands, or under output/."""
-    return Path(model_dir), run_folder(model_dir)
+def places(model_dir: str) -> list[Path]:
+    """Where a folder may be that a user names, as it stands or under output/: first what holds a run, then the rest."""
+    both = [Path(model_dir).expanduser(), run_folder(os.path.expanduser(model_dir))]
+    return sorted((path for path in both if path.exists()), key=lambda path: not holds_run(path))
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a folder is a run or a model, or was to become one."""
+    return any((folder / name).exists() for name in (CONFIG, "model", LOG)) or bool(
+        steps(folder) or original_steps(folder)
+    )
 
 
 def model_path(folder: Path, step: int) -> Path:
@@ -53,7 +67,7 @@ def find(model_dir: str, step: int = 0) -> Path:
     Raises:
         InputError: nothing there (lists what is), or no such step (lists those that exist).
     """
-    given = next((path for path in _places(model_dir) if path.exists()), None)
+    given = next(iter(places(model_dir)), None)
     if given is None:
         raise InputError(f"{model_dir}: no such model folder")
     if (given / CONFIG).is_file():
@@ -63,11 +77,22 @@ def find(model_dir: str, step: int = 0) -> Path:
     folder = given / "model" if (given / "model").is_dir() else given
     found = steps(folder)
     if not found:
+        if find_unsaved(model_dir):
+            raise InputError(f"{given} has no model yet: mtcrnn train --model_dir {given} begins the run anew")
         inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else [folder.name]
         raise InputError(f"{folder} holds no models (folders named model_STEP); it holds {listing(inside)}")
     if step and step not in found:
         raise InputError(f"{folder} has no model of step {step}; it has steps {listing(found)}")
     return model_path(folder, step or found[-1])
+
+
+def find_unsaved(model_dir: str) -> Path | None:
+    """The run that a user means where it ended before its first save, else None."""
+    for place in places(model_dir):
+        folder = place.parent if place.name == "model" else place
+        if (folder / LOG).is_file() and not steps(folder / "model") and not original_steps(folder / "model"):
+            return folder
+    return None
 
 
 def steps(folder: Path) -> list[int]:
@@ -109,7 +134,7 @@ def original_steps(folder: Path) -> list[int]:
 
 def find_original(model_dir: str, step: int = 0) -> Path | None:
     """The original's model that a user means (step 0: the newest), or None where there is none of that step."""
-    for base in _places(model_dir):
+    for base in places(model_dir):
         for folder in (base, base / "model"):
             found = original_steps(folder) if folder.is_dir() else []
             if found and (not step or step in found):

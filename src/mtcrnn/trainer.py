@@ -8,10 +8,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -31,6 +29,7 @@ from mtcrnn.rng import Purpose, generator
 from mtcrnn.runlog import RunLog
 from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
 from mtcrnn.schedule import Schedule
+from mtcrnn.train_state import TrainState, as_plain
 
 log = logging.getLogger(__name__)
 
@@ -87,14 +86,15 @@ class Trainer:
         self.newest_held_out = -math.inf
         self.saved: Path | None = None
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take up what `_save` saved beside the model, by any number of processes."""
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.best = (float(state["best"][0]), int(state["best"][1]))
-        if state["carried"] and state["carried"][0].shape[1] == self.batch_size:
-            self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state["carried"])
-        elif state["carried"]:
-            before = state["carried"][0].shape[1]
+    def restore(self, state: TrainState) -> None:
+        """Take up what `_save` saved beside the model, by any number of processes; it was checked for the model."""
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state.optimiser, "param_groups": groups})
+        self.best = state.best
+        if state.carried and state.carried[0].shape[1] == self.batch_size:
+            self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state.carried)
+        elif state.carried:
+            before = state.carried[0].shape[1]
             log.warning("the batch had %d windows and has %d now: carried states begin anew", before, self.batch_size)
 
     def run(self) -> Path:
@@ -271,15 +271,15 @@ class Trainer:
         folder = self.folder / "model"
         self.saved = runs.model_path(folder, step)
         if self.world.leads:
-            state = {
-                "optimiser": self.optimiser.state_dict(),
+            others = {
                 "train": dataclasses.asdict(self.options),
                 "end": self.schedule.end,
                 "elapsed": self.schedule.elapsed,
                 "carried": carried,
                 "best": self.best,
+                "data": self.corpus.marks,
             }
-            checkpoint.save(folder, self.model, state)
+            checkpoint.save(folder, self.model, as_plain(self.optimiser.state_dict(), others))
 
     def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.model.device

@@ -3,41 +3,86 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mtcrnn import checkpoint, runs
 from mtcrnn.config import Net, Tier, Train
 from mtcrnn.corpus import Corpus
 from mtcrnn.distributed import join
 from mtcrnn.errors import InputError
+from mtcrnn.launch import leads
+from mtcrnn.locks import locked
 from mtcrnn.model import new_model
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.paramset import ParamManager
 from mtcrnn.schedule import Schedule
+from mtcrnn.train_state import TrainState
 from mtcrnn.trainer import Trainer
-from mtcrnn.validation import parse
+from mtcrnn.validation import parse, read_json
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Sizes = Mapping[str, int | None]  # `gen_size` and `cond_size`, where given
 
 
-def train(tier: Tier, net: Net, options: Train) -> Path:
+def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> Path:
     """Train a new model and return the folder of its last saved state.
 
-    Ctrl-C ends the run after the step in hand and saves.
+    Ctrl-C ends the run after the step in hand and saves. A folder in which a run ended before its first save is free.
+
+    Args:
+        tier: what is generated.
+        net: by what.
+        options: how.
+        folder: of the run, where it is not the one that `options` name.
 
     Raises:
-        InputError: bad data or options, an output folder that holds another run, a loss that is no finite number
-            (models saved before stay), a full disk.
+        InputError: bad data or options, an output folder that holds another run or in which another process trains, a
+            loss that is no finite number (models saved before stay), a full disk.
     """
     net.check_for(tier)
-    folder = runs.run_folder(options.output_dir)
-    if (folder / "model").exists() and any((folder / "model").iterdir()):
-        raise InputError(f"{folder} already holds a run; choose another --output_dir")
+    folder = runs.run_folder(options.output_dir) if folder is None else folder
+    _check_free(folder)
     corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir))
     model = new_model(ModelConfig(tier, net, corpus.ranges), options.rand_seed)
     with join(options.device) as world:
-        return Trainer(model, corpus, options, folder, world).run()
+        trainer = Trainer(model, corpus, options, folder, world)
+        with locked(folder) if world.leads else nullcontext():
+            if world.leads:
+                _check_free(folder)  # another run may have been and gone since
+                checkpoint.tidy(folder)
+            return trainer.run()
+
+
+def _check_free(folder: Path) -> None:
+    """Raise InputError where a folder holds models."""
+    models = folder / "model"
+    if runs.steps(models) or runs.original_steps(models):
+        raise InputError(f"{folder} already holds a run; choose another --output_dir")
+
+
+def _anew(folder: Path, typed_model: Mapping[str, Any], typed_options: Mapping[str, Any], sizes: Sizes) -> Path:
+    """Begin a run again that ended before its first save, as its log says that it was begun."""
+    file = folder / runs.LOG
+    said = read_json(file)
+    if not isinstance(said, dict):
+        raise InputError(f"{file} does not say how the run was begun")
+
+    def part(cls: type[T]) -> T:
+        names = [spec.name for spec in dataclasses.fields(cls)]  # type: ignore[arg-type]
+        return parse(cls, {name: said[name] for name in names if name in said}, str(file))
+
+    tier, net, options = part(Tier), part(Net), part(Train)
+    check_agreement(tier, net, typed_model)
+    check_sizes(tier, sizes)
+    log.warning("%s ended before its first save: it begins anew", folder)
+    return train(tier, net, dataclasses.replace(options, **typed_options), folder)
 
 
 def resume(
@@ -45,7 +90,7 @@ def resume(
     step: int,
     typed_model: Mapping[str, Any],
     typed_options: Mapping[str, Any],
-    sizes: Mapping[str, int | None],
+    sizes: Sizes,
 ) -> Path:
     """Go on with a run: what it was started with, its optimiser, its place in the data; bit for bit on one CPU.
 
@@ -63,25 +108,35 @@ def resume(
         InputError: as `train`; also no such model, nothing to resume from, options that contradict the model, data
             that lacks a parameter.
     """
+    if (unsaved := runs.find_unsaved(model_dir)) is not None:
+        return _anew(unsaved, typed_model, typed_options, sizes)
     path = runs.find(model_dir, step)
-    model = checkpoint.load(path)
-    check_agreement(model.config.tier, model.config.net, typed_model)
-    check_sizes(model.config.tier, sizes)
-    state = checkpoint.load_train_state(path)
-    options = dataclasses.replace(parse(Train, state["train"], f"{path}'s training options"), **typed_options)
-    schedule = _rest(state, options, typed_options, model.config.step)
-    data = ParamManager.at(options.data_dir, options.param_dir)
-    corpus = Corpus(model.config.tier, data, model.config.ranges)
-    folder = runs.run_folder(options.output_dir) if "output_dir" in typed_options else path.parent.parent
-    with join(options.device) as world:
-        trainer = Trainer(model, corpus, options, folder, world, schedule)
-        trainer.restore(state)
-        return trainer.run()
+    folder = path.parent.parent
+    if "output_dir" in typed_options:
+        folder = runs.run_folder(typed_options["output_dir"])
+    with locked(folder) if leads() else nullcontext():
+        if leads():
+            checkpoint.tidy(folder)
+        model = checkpoint.load(path)
+        check_agreement(model.config.tier, model.config.net, typed_model)
+        check_sizes(model.config.tier, sizes)
+        state = checkpoint.load_train_state(path)
+        state.check_for(model, f"the training state of {path}")
+        options = dataclasses.replace(state.train, **typed_options)
+        schedule = _rest(state, options, typed_options, model.config.step)
+        data = ParamManager.at(options.data_dir, options.param_dir)
+        corpus = Corpus(model.config.tier, data, model.config.ranges)
+        if state.data and (changes := corpus.changes(state.data)):
+            log.warning("the data are not those that it was trained on: %s", "; ".join(changes))
+        with join(options.device) as world:
+            trainer = Trainer(model, corpus, options, folder, world, schedule)
+            trainer.restore(state)
+            return trainer.run()
 
 
-def _rest(state: Mapping[str, Any], options: Train, typed: Mapping[str, Any], step: int) -> Schedule:
+def _rest(state: TrainState, options: Train, typed: Mapping[str, Any], step: int) -> Schedule:
     """What is left of a run after `step`; of a finished one, as much as was asked for once more."""
-    end, elapsed = state["end"], float(state["elapsed"])
+    end, elapsed = state.end, state.elapsed
     if "num_steps" in typed or (end is not None and end <= step and "minutes" not in typed):
         end = step + int(options.num_steps or 0)
     elif end is not None and end <= step:

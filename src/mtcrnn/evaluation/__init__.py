@@ -48,7 +48,7 @@ def evaluate(
             raise unknown("parameter", name, tier.prop)
         if meter not in METERS:
             raise unknown("meter", meter, METERS)
-    corpus = Corpus(tier, data, model.config.ranges)
+    corpus = Corpus(tier, data, model.config.ranges, model.config.codec)
     engine = Engine(model.config, runs.read_weights(path))
     nats = held_out_nats(model, corpus, holdout)
     control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]

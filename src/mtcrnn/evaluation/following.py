@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 GRID, SECONDS = 11, 6.0  # values asked for, and how long each is listened to
 GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
+USUAL_STEPS = 2_000_000  # of the data, over which what is usual is found
 TINY = 1e-9  # stands for readings of 0
 TRACKED = 0.5  # a meter belongs to a parameter where their ranks correlate by this or more
 
@@ -110,7 +111,7 @@ def _real(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
     name, rate = corpus.tier.prop[k], corpus.tier.sample_rate
     values, sounds = [], []
     for i, wav in enumerate(corpus.names):
-        curve = corpus.conditions[corpus.offsets[i] : corpus.offsets[i + 1], k]
+        curve = corpus.conditions[int(corpus.offsets[i]) : int(corpus.offsets[i + 1])][:, k]
         if np.ptp(curve) < 1e-3:
             values.append(float(corpus.ranges[name].restore(curve[:1])[0]))
             sounds.append(audio.read(wav, rate).samples)
@@ -138,7 +139,7 @@ def _matching(
 def _play(engine: Renderer, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
     """Sounds [B, T] under curves [B, T] of parameter k, the others at what is usual in the data."""
     tier, ranges = engine.config.tier, engine.config.ranges
-    middles = np.median(corpus.conditions, axis=0)
+    middles = np.median(corpus.conditions.spread(USUAL_STEPS), axis=0)
     usual = [float(ranges[name].restore(middles[j : j + 1])[0]) for j, name in enumerate(tier.prop)]
     conditions = np.broadcast_to(np.array(usual), (*curves.shape, len(usual))).copy()
     conditions[..., k] = curves

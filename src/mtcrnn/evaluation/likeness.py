@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mtcrnn import audio
 from mtcrnn.corpus import Corpus
@@ -30,8 +31,8 @@ def texture_distances(player: Renderer, corpus: Corpus) -> dict[str, Any] | None
     if not len(chosen):
         return None
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_FILES)).astype(int)]
-    steps = np.minimum(np.arange(halves[chosen].max()), halves[chosen, None] - 1)  # the last one is held
-    conditions = corpus.conditions[corpus.offsets[chosen, None] + steps]
+    longest = int(halves[chosen].max())
+    conditions = np.stack([_held(corpus, i, int(halves[i]), longest) for i in chosen.tolist()])
     made = rendered(player, restore(conditions, player.config.ranges, tier.prop), "playing the data's curves")
     found: dict[str, list[dict[str, float]]] = {"generated": [], "real": []}
     for sound, i in zip(made, chosen, strict=True):
@@ -43,3 +44,9 @@ def texture_distances(player: Renderer, corpus: Corpus) -> dict[str, Any] | None
         kind: {name: float(np.median([row[name] for row in rows])) for name in rows[0]} for kind, rows in found.items()
     }
     return {**medians, "files": len(chosen)}
+
+
+def _held(corpus: Corpus, i: int, half: int, longest: int) -> NDArray[np.float32]:
+    """The curves of a file's first half, the last step held up to the `longest` half: [longest, C]."""
+    start = int(corpus.offsets[i])
+    return np.pad(corpus.conditions[start : start + half], ((0, longest - half), (0, 0)), mode="edge")

@@ -1,0 +1,76 @@
+"""Level 1: the curves of a whole data set, kept as their knots: a few numbers a file, whatever the rate."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.params import Param, Range, normalise
+
+Floats = NDArray[np.float64]
+
+
+class Curves:
+    """Normalised parameters at any step of any file: `curves[start:end]` is float32 [end - start, C].
+
+    Args:
+        files: for each file its C curves.
+        offsets: int64 [files + 1]; file i has the steps offsets[i] .. offsets[i + 1] - 1.
+        rate: steps a second.
+        names: of the C parameters.
+        ranges: theirs, by name.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[Sequence[Param]],
+        offsets: NDArray[np.int64],
+        rate: float,
+        names: Sequence[str],
+        ranges: dict[str, Range],
+    ) -> None:
+        self._knots: list[list[tuple[Floats, Floats]]] = [
+            [(np.array(curve.times), np.array(curve.values)) for curve in curves] for curves in files
+        ]
+        self._offsets, self._rate, self._names, self._ranges = offsets, rate, tuple(names), ranges
+
+    def __len__(self) -> int:
+        return int(self._offsets[-1])
+
+    def __getitem__(self, steps: slice) -> NDArray[np.float32]:
+        start, end, _ = steps.indices(len(self))
+        parts = [np.zeros((0, len(self._names)), np.float32)]
+        while start < end:
+            i = int(np.searchsorted(self._offsets, start, side="right")) - 1
+            last = min(end, int(self._offsets[i + 1]))
+            parts.append(self._of_file(i, start - int(self._offsets[i]), last - start))
+            start = last
+        return np.concatenate(parts) if len(parts) != 2 else parts[1]
+
+    def _of_file(self, i: int, first: int, count: int) -> NDArray[np.float32]:
+        """The steps first .. first+count-1 of file i; as `Param.sample`, bit for bit."""
+        if not self._names:
+            return np.zeros((count, 0), np.float32)
+        moments = np.arange(first, first + count) / self._rate
+        columns = [np.interp(moments, times, values) for times, values in self._knots[i]]
+        return normalise(np.stack(columns, axis=-1), self._ranges, self._names)
+
+    def spread(self, most: int) -> NDArray[np.float32]:
+        """At most about so many steps, spread evenly over all files: [n, C]."""
+        stride = max(-(-len(self) // most), 1)
+        return np.concatenate([self[a:b][::stride] for a, b in zip(self._offsets, self._offsets[1:], strict=False)])
+
+    def extremes(self, name: str) -> tuple[float, float]:
+        """The lowest and the highest value of a parameter in all files, in the user's units."""
+        k = self._names.index(name)
+        return (
+            min(float(knots[k][1].min()) for knots in self._knots),
+            max(float(knots[k][1].max()) for knots in self._knots),
+        )
+
+    def checksum(self, i: int) -> int:
+        """A number that stands for the curves of file i."""
+        return zlib.crc32(b"".join(part.tobytes() for knots in self._knots[i] for part in knots))
