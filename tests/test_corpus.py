@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from helpers import SHARED, needs_real_data, tone_set, write_params, write_wav
-from mtcrnn import store
-from mtcrnn.codec import MuLaw
+from mtcrnn import audio, store
+from mtcrnn.codec import FloorMuLaw, MuLaw
 from mtcrnn.config import Tier
 from mtcrnn.corpus import Corpus
 from mtcrnn.errors import InputError
@@ -161,3 +161,30 @@ def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path
     fresh = np.stack([s.fresh for s in walked])
     assert fresh[1:].any(axis=0).all()
     assert fresh[1:].mean() < 0.05
+
+
+def test_a_models_own_codec_reads_the_sound(tmp_path):
+    data = ParamManager(tone_set(tmp_path))
+    ours, theirs = Corpus(TIER, data), Corpus(TIER, data, codec="mulaw-floor")
+    samples = audio.read(ours.names[0]).samples
+    assert (theirs.values[:1000, 0] == FloorMuLaw(64).encode(samples)).all()
+    assert (theirs.values != ours.values).any()
+
+
+def test_curves_of_any_stretch_are_those_of_the_whole(tmp_path):
+    corpus = tones(tmp_path)
+    whole = corpus.conditions[:]
+    assert whole.dtype == np.float32
+    rng = np.random.default_rng(3)
+    for _ in range(50):
+        start, end = sorted(rng.integers(0, 3001, 2).tolist())
+        assert (corpus.conditions[start:end] == whole[start:end]).all(), "seed 3"
+    assert corpus.conditions.extremes("pitch") == (50, 100)
+    assert len(corpus.conditions.spread(300)) == 300
+
+
+def test_what_was_left_out_is_told(tmp_path, caplog):
+    tone_set(tmp_path)
+    (tmp_path / "tone9.m4a").touch()
+    Corpus(TIER, ParamManager(tmp_path))
+    assert caplog.messages == ["left out, a format that is not read: tone9.m4a"]

@@ -77,7 +77,7 @@ def test_two_processes_are_one_with_twice_the_batch_and_resume_each_others_model
     launched(*words, "--batch_size", B, "--num_steps", 9, "--output_dir", split)
     expected = losses(whole)
     assert losses(split) == pytest.approx(expected, rel=1e-5)
-    assert sorted(path.name for path in split.iterdir()) == ["log", "model"]
+    assert sorted(path.name for path in split.iterdir()) == [".lock", "log", "model"]
     # on from one's own model with two processes, and from the two processes' model alone
     sruns("--model_dir", whole, "--step", 3, "--batch_size", B)
     assert losses(whole) == pytest.approx(expected, rel=1e-5)

@@ -136,3 +136,10 @@ def test_sounds_that_cannot_be_measured_stop_it_before_anything_is_written(tones
     with pytest.raises(InputError, match=message):
         write_features(tones, ALL, 1)
     assert not tones.params.exists()
+
+
+def test_dc_changes_nothing():
+    tone = 0.2 * np.sin(2 * np.pi * 220 * np.arange(16000) / 16000).astype(np.float32)
+    plain, shifted = (measure(sound, 16000, Settings(("rmse", "centroid"))) for sound in (tone, tone + np.float32(0.7)))
+    for name in plain:
+        np.testing.assert_allclose(shifted[name], plain[name], rtol=1e-3, err_msg=name)

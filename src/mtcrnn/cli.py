@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mtcrnn.config import Generate, Net, Tier, Train
+from mtcrnn.config import MOST_SOUNDS, Generate, Net, Tier, Train, require
 from mtcrnn.errors import InputError, one_line
 from mtcrnn.launch import leads
 from mtcrnn.options import add_options, add_sizes, build, check_sizes, file_path, for_tier, number, sizes, typed
@@ -40,10 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     """Parse, run what the options chose, and turn bad input into one line on standard error."""
-    _prepare_output()
     arguments = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in arguments
     try:
+        _prepare_output()
         args = parser.parse_args([a for a in arguments if a != "--debug"])
         args.run(args)
     except BrokenPipeError:
@@ -83,6 +83,11 @@ def _explained(error: BaseException) -> str:
     if isinstance(error, OSError) and not isinstance(error, InputError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
     return str(error) or {"MemoryError": "out of memory"}.get(type(error).__name__, type(error).__name__)
+
+
+def say(text: str) -> None:
+    """Print a line, whatever stands in the names on it."""
+    print(one_line(text, 10_000))
 
 
 def command_parser() -> argparse.ArgumentParser:
@@ -171,7 +176,7 @@ def run_train(args: argparse.Namespace) -> None:
             saved = train(tier, Net(**net), Train(**options))
     if not leads():
         return
-    print(f"saved {saved}")
+    say(f"saved {saved}")
     _say_next("generate", "--model_dir", saved.parent, *_settings(read_config(saved).tier.prop))
 
 
@@ -182,7 +187,7 @@ def _settings(names: Sequence[str]) -> list[str]:
 
 def _say_next(*words: object) -> None:
     """What to do next, as it can be pasted."""
-    print(f"next: mtcrnn {shlex.join(str(word) for word in words)}")
+    say(f"next: mtcrnn {shlex.join(str(word) for word in words)}")
 
 
 def _train_recipe(args: argparse.Namespace) -> None:
@@ -197,7 +202,7 @@ def _train_recipe(args: argparse.Namespace) -> None:
     saved = train_recipe(recipe, args.tier)
     if leads():
         for path in saved.values():
-            print(f"saved {path}")
+            say(f"saved {path}")
         _say_next("cascade", args.recipe, *_settings(recipe.controls))
 
 
@@ -206,7 +211,7 @@ def run_generate(args: argparse.Namespace) -> None:
     from mtcrnn.rendering import generate
 
     for path in generate(build(Generate, args, args.original), {**typed(Tier, args), **typed(Net, args)}, sizes(args)):
-        print(f"wrote {path}")
+        say(f"wrote {path}")
 
 
 def _add_quickstart(parser: argparse.ArgumentParser) -> None:
@@ -263,7 +268,7 @@ def _texture(args: argparse.Namespace) -> None:
         sample_rate=args.sample_rate,
         seed=args.rand_seed,
     )
-    print(f"wrote {len(wavs)} wavs with param files to {args.out}")
+    say(f"wrote {len(wavs)} wavs with param files to {args.out}")
 
 
 def _numbers(option: str, words: Sequence[str]) -> list[tuple[str, float]]:
@@ -310,7 +315,7 @@ def _features(args: argparse.Namespace) -> None:
 
     settings = Settings(tuple(args.features), args.rate, args.n_mfcc, args.fmin, args.fmax)
     measured, left = write_features(ParamManager(args.data, args.params), settings, args.processes)
-    print(f"measured {' '.join(settings.names())} in {measured} wavs; {left} had them already")
+    say(f"measured {' '.join(settings.names())} in {measured} wavs; {left} had them already")
 
 
 def _add_cascade(parser: argparse.ArgumentParser) -> None:
@@ -332,7 +337,7 @@ def _cascade(args: argparse.Namespace) -> None:
     common, own = parse_temperatures(args.temperatures, list(recipe.tiers))
     options = Generate(str(args.recipe), temp=common, **typed(Generate, args))
     for path in render_recipe(recipe, options, args.seconds, own, parse_files(args.given)):
-        print(f"wrote {path}")
+        say(f"wrote {path}")
 
 
 def _add_play(parser: argparse.ArgumentParser) -> None:
@@ -373,7 +378,7 @@ def _import(args: argparse.Namespace) -> None:
     made = import_model(
         args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args), **sizes(args)}, args.output_dir
     )
-    print(f"made {made}")
+    say(f"made {made}")
     _say_next("generate", "--model_dir", made.parent)
 
 
@@ -414,8 +419,8 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
 def _bench(args: argparse.Namespace) -> None:
     from mtcrnn import bench
 
-    if min(args.batch_size) < 1:
-        raise InputError(f"--batch_size is {min(args.batch_size)}; it must be above 0")
+    for count in args.batch_size:
+        require(0 < count <= MOST_SOUNDS, "batch_size", count, f"above 0, {MOST_SOUNDS} at most")
     rows = bench.bench(args.models, args.batch_size)
     if args.json:
         print(json.dumps(bench.as_json(rows), indent=2))
@@ -432,7 +437,7 @@ def _add_plot(parser: argparse.ArgumentParser) -> None:
 def _plot(args: argparse.Namespace) -> None:
     from mtcrnn.plots import plot_files
 
-    print(f"wrote {plot_files(args.files, args.out, args.external_sr)}")
+    say(f"wrote {plot_files(args.files, args.out, args.external_sr)}")
 
 
 if __name__ == "__main__":

@@ -7,9 +7,11 @@ knots. See `store` for what happens to large ones.
 from __future__ import annotations
 
 import logging
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -110,9 +112,7 @@ class Corpus:
             InputError: no sounds, a bad sound, a missing or bad param file, a parameter that a file lacks.
         """
         self.tier = tier
-        self.names, left_out = data.find()
-        for line in left_out:
-            log.warning("%s", line)
+        self.names = data.wavs(tell=True)
         needed = (*(() if tier.is_audio else tier.generate), *tier.prop)
         curves = {name: self._curves(data, name) for name in needed}
         self.ranges = ranges or {name: Range.of(found) for name, found in curves.items()}
@@ -203,14 +203,13 @@ class Corpus:
             InputError: every file is too short, or no file has the held-out name.
         """
         training, testing, short = [], [], []
-        if holdout.startswith("file:"):
-            self._check_holdout_file(holdout.removeprefix("file:"))
+        self._check_holdout(holdout)
         for i, wav in enumerate(self.names):
             start, end = int(self.offsets[i]), int(self.offsets[i + 1])
             if end - start < seq_len + 1:
                 short.append(f"{wav.name} ({end - start})")
                 continue
-            if holdout == f"file:{wav.name}" or holdout == f"file:{wav.stem}":
+            if _is_held_out(wav, holdout):
                 testing.append((start, end))
                 continue
             tail = self._tail(end - start) if holdout == "tail" else 0
@@ -227,20 +226,19 @@ class Corpus:
 
     def held_out(self, holdout: str) -> list[tuple[int, int, int]]:
         """What is held out: (file, first value, end) of each part; `holdout` as in `split`, or 'all'."""
-        if holdout.startswith("file:"):
-            self._check_holdout_file(holdout.removeprefix("file:"))
+        self._check_holdout(holdout)
         found = []
         for i, wav in enumerate(self.names):
             start, end = int(self.offsets[i]), int(self.offsets[i + 1])
-            if holdout in ("all", f"file:{wav.name}", f"file:{wav.stem}"):
+            if holdout == "all" or _is_held_out(wav, holdout):
                 found.append((i, start + 1, end))
             elif holdout == "tail":
                 found.append((i, end - self._tail(end - start), end))
         return found
 
-    def _check_holdout_file(self, name: str) -> None:
-        if not any(name in (wav.name, wav.stem) for wav in self.names):
-            raise InputError(f"--holdout file:{name}: no such sound; there are {listing(w.name for w in self.names)}")
+    def _check_holdout(self, holdout: str) -> None:
+        if holdout.startswith("file:") and not any(_is_held_out(wav, holdout) for wav in self.names):
+            raise InputError(f"--holdout {holdout}: no such sound; there are {listing(w.name for w in self.names)}")
 
     def _tail(self, length: int) -> int:
         return min(int(length * TAIL_SHARE), int(self.tier.sample_rate * TAIL_SECONDS))
@@ -282,6 +280,12 @@ class Corpus:
         """At most `size` windows, spread evenly over all of them: the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
         return self.gather(windows.starts(index), windows.seq_len)
+
+
+def _is_held_out(wav: Path, holdout: str) -> bool:
+    """Whether `file:NAME` means a sound: by its name, with or without the ending, however its accents are spelt."""
+    wanted = unicodedata.normalize("NFC", holdout)
+    return any(unicodedata.normalize("NFC", f"file:{name}") == wanted for name in (wav.name, wav.stem))
 
 
 def _windows(stretches: list[tuple[int, int]], seq_len: int, stride: int) -> Windows:

@@ -91,7 +91,7 @@ def write_features(data: ParamManager, settings: Settings, processes: int) -> tu
     Raises:
         InputError: a wav that is silent or shorter than a frame, or broken files; then nothing was written.
     """
-    wavs = data.wavs()
+    wavs = data.wavs(tell=True)
     made = {wav: _made(wav, settings) for wav in tqdm(wavs, desc="reading", unit="file", leave=False)}
     files = {wav: _file(data, wav) for wav in wavs}
     due = [wav for wav in wavs if not _is_done(files[wav], settings, made[wav])]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from mtcrnn.errors import InputError
+
 
 class Place(NamedTuple):
     """`rank` of `size` processes; `local_rank` counts those on this machine."""
@@ -21,10 +23,15 @@ _VARIABLES = (  # size, rank, local rank
 
 
 def place() -> Place:
-    """This process's place; alone it is process 0 of 1."""
+    """This process's place; alone it is process 0 of 1. Raises InputError where the environment tells it wrongly."""
     for size, rank, local_rank in _VARIABLES:
-        if int(os.environ.get(size, "1")) > 1:
-            return Place(*(int(os.environ[name]) for name in (rank, size, local_rank)))
+        names = (rank, size, local_rank)
+        try:
+            if int(os.environ.get(size, "1")) > 1:
+                return Place(*(int(os.environ[name]) for name in names))
+        except (KeyError, ValueError) as error:
+            told = ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
+            raise InputError(f"the environment does not tell which process this is: {told}") from error
     return Place(0, 1, 0)
 
 

@@ -135,6 +135,10 @@ class Range:
     high: float
     units: str | None = None
 
+    def __post_init__(self) -> None:
+        if not self.low <= self.high:
+            raise InputError(f"a range from {self.low:g} to {self.high:g} does not rise")
+
     def normalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """User's units to network units: `low..high` becomes 0..1 (a range of no width becomes 0)."""
         width = self.high - self.low

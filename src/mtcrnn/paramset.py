@@ -41,9 +41,12 @@ class ParamManager:
         """All sounds, sorted, and what was left out; see `audio.find`."""
         return audio.find(self.data)
 
-    def wavs(self) -> list[Path]:
-        """All sounds, sorted. Raises InputError where there is none."""
-        return self.find()[0]
+    def wavs(self, tell: bool = False) -> list[Path]:
+        """All sounds, sorted; `tell` logs what was left out. Raises InputError where there is none."""
+        found, left_out = self.find()
+        for line in left_out if tell else ():
+            log.warning("%s", line)
+        return found
 
     def relative(self, wav: Path) -> str:
         """A sound's path inside the data set."""
@@ -73,7 +76,7 @@ class ParamManager:
     def init(self, overwrite: bool = False) -> list[Path]:
         """Make a param file that holds only `meta` for every wav that has none (or for all). Returns those made."""
         made = []
-        for wav in self.wavs():
+        for wav in self.wavs(tell=True):
             path = self.path_of(wav)
             if overwrite or not path.exists():
                 ParamFile({}, {"filename": wav.name}).write(path)
@@ -108,10 +111,7 @@ class ParamManager:
         Raises:
             InputError: as `labels.read_labels`, or a range for a name that no file has.
         """
-        wavs, left_out = self.find()
-        for line in left_out:
-            log.warning("%s", line)
-        labels = read_labels(wavs, pattern)
+        labels = read_labels(self.wavs(tell=True), pattern)
         found: dict[str, list[float]] = {}
         for values in labels.values():
             for name, value in values.items():

@@ -111,7 +111,12 @@ def read_config(path: Path) -> ModelConfig:
     version = content.get("version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
-    return parse(ModelConfig, content, str(path / CONFIG))
+    config = parse(ModelConfig, content, str(path / CONFIG))
+    tier = config.tier
+    for name in tier.prop if tier.is_audio else (*tier.prop, *tier.generate):
+        if name not in config.ranges:
+            raise InputError(f"{path / CONFIG}: ranges lacks the parameter {name!r}")
+    return config
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:

@@ -62,7 +62,7 @@ def _decoded(path: Path, what: str, decode: Callable[[str], Any]) -> Any:
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: broken {what}: {error.msg}") from error
     except ValueError as error:  # also a whole number of thousands of digits
-        raise InputError(f"{path}: broken {what}: {error}") from error
+        raise InputError(f"{path}: broken {what}: {str(error).partition(';')[0]}") from error
     except RecursionError as error:
         raise InputError(f"{path}: {what} nested too deeply") from error
 

@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from mtcrnn.audio import is_sound
 from mtcrnn.errors import InputError
 from mtcrnn.params import ParamFile
 from mtcrnn.paramset import ParamManager, make_param
@@ -23,12 +24,12 @@ class paramManager:
     Args:
         datapath: a folder of wavs, nested or not, or one wav.
         parampath: where the param files lie.
-        fileExt: kept for old calls; wavs only.
+        fileExt: kept for old calls: sounds of all formats are found.
     """
 
     def __init__(self, datapath: str, parampath: str, fileExt: str = ".wav") -> None:
-        if fileExt.lower() != ".wav":
-            raise InputError(f"fileExt is {fileExt!r}; only .wav files are read")
+        if not is_sound(Path(f"x{fileExt}")):
+            raise InputError(f"fileExt is {fileExt!r}, which is no sound's ending")
         self.manager = ParamManager(Path(datapath), Path(parampath))
 
     def initParamFiles(self, overwrite: bool = False) -> None:
