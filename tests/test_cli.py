@@ -76,7 +76,7 @@ def test_generate_in_every_way(model, capsys):
         ],
         "random": ["--set", "pitch=70", "--rand_prime", "--seq_len", 150],
         "seed": ["--seed", "data/tone1.wav", "--seed_start", "0.5"],
-        "data": ["--data_dir", "data"],
+        "anywhere": ["--data_dir", "data"],
         "batch": ["--data_dir", "data", "--batch_size", 3, "--save"],
     }
     for name, words in ways.items():
@@ -84,10 +84,10 @@ def test_generate_in_every_way(model, capsys):
         assert code == 0, (name, err)
     made = [p for p in files_of(model) if "/" not in p and p.endswith(".wav")]
     assert made == [
+        "anywhere.wav",
         "batch_0.wav",
         "batch_1.wav",
         "batch_2.wav",
-        "data.wav",
         "external.wav",
         "primed.wav",
         "random.wav",
@@ -183,7 +183,7 @@ BAD_GENERATION = {
     "width": (np_file(np.zeros((1, 5, 2))), None, "a.npy has shape [1, 5, 2]; it must be [sounds, length, 1] (pitch)"),
     "length 0": (np_file(np.zeros((1, 0, 1))), None, "a.npy has no values: its shape is [1, 0, 1]"),
     "nan": (np_file(np.array([1.0, np.nan])), None, "a.npy holds NaN or infinite values"),
-    "objects": (np_file(np.array([{}], dtype=object)), None, "a.npy is no plain .npy array of numbers: Object arrays"),
+    "objects": (np_file(np.array([{}], dtype=object)), None, "a.npy cannot be read as a plain .npy array of numbers"),
     "words": (np_file(np.array(["x"])), None, "a.npy holds <U1; it must be one array of real numbers"),
     "batch": (np_file(np.zeros((3, 5, 1))), [*ARRAY, "--batch_size", 2], "a.npy is for 3 sounds, but --batch_size"),
     "not needed": (np_file(np.zeros(5)), [*GENERATE, "--external_array", "a.npy"], "needs --paramvect external"),

@@ -106,11 +106,26 @@ def test_notes_of_a_midi_file(tmp_path):
         (["a=envelope:1,1,0.5,1,2"], "attack, decay and release of 1, 1 and 1 s do not fit into 2 s"),
         (["a=gaussian:0,1,1,0"], "the width of a gaussian is 0 s; it must be above 0"),
         (["a=steps:0.001,1"], "a step lasts 0.001 s: less than one value"),
-        (["a=line:0,1,1", "--rate", "0"], "the rate is 0; it must be above 0"),
+        (["a=line:0,1,1", "--rate", "0"], "the rate is 0; it must be 0.001 to 1,000,000 values a second"),
         (["a=midi:none.mid"], "none.mid: no such file"),
         (["--grid", "a"], "--grid a: it must be NAME=FROM:TO:COUNT or NAME=VALUE,VALUE,..."),
         (["--grid", "a=0:1:0"], "with a count above 0"),
         (["--grid", "a=1,1"], "values of a come twice"),
+        (["--grid", "a=1,2", "a=3"], "--grid a=1,2 a=3: a name stands there twice"),
+        (["--grid", "a=0:1:1000000000"], "with a count above 0, 4096 at most"),
+        (["--grid", "a=0:1:100", "b=0:1:100"], "a grid of 10,000 sounds is too large; 4096 at most"),
+        (["--grid", "a=0:1:4096", "--seconds", "100"], "100 s at 100 values a second are too long; 10,000,000 values"),
+        (["a=constant:0,1e7"], "1e+07 s at 100 values a second are too long; 10,000,000 values at most"),
+        (["a=line:0,1,1", "--rate", "1e9"], "the rate is 1e+09; it must be 0.001 to 1,000,000 values a second"),
+        (["a=constant:0,1e30"], "too long"),
+        (["a=steps:1e9,1,2"], "2e+09 s at 100 values a second are too long"),
+        (["a=steps:-1e30,1"], "1e+30 s at 100 values a second are too long"),
+        (["a=steps:-1,1"], "a step lasts -1 s: less than one value"),
+        ([f"a{k}=constant:0,50000" for k in range(9)], "a2=constant:0,50000: these are too many values; 10,000,000 in"),
+        (["a=notes:1,1e9"], "1e+09 is no MIDI number; these are 0 to 127"),
+        (["a=constant:1e300,1"], "all numbers must be finite, 1e+30 at most"),
+        ([f"a{k}=constant:0,1" for k in range(200)], "200 panels are too many for one picture; 100 at most"),
+        (["a\nb=constant:0,1"], "it must be NAME=SHAPE:NUMBERS"),
     ],
 )
 def test_bad_words_write_nothing(tmp_path, capsys, monkeypatch, words, problem):
@@ -141,6 +156,34 @@ def test_words_become_curves_and_a_picture(tmp_path, capsys):
     assert "(a RUN with --prop rate centre)" in out
 
 
+def test_names_keep_their_dots_and_a_folder_is_none(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there").mkdir()
+    for k, out in enumerate(["take0.5", "take0.6.npy"]):
+        assert run_cli(capsys, "gesture", out, f"rate=constant:{k},1")[0] == 0
+    for out in ("there", "new/"):
+        assert run_cli(capsys, "gesture", out, "rate=constant:0,1")[::2] == (
+            2, f"mtcrnn: error: {out} is a folder; give the name of a file",
+        )  # fmt: skip
+    made = sorted(path.name for path in tmp_path.iterdir())
+    assert made == ["take0.5.npy", "take0.5.png", "take0.6.npy", "take0.6.png", "there"]
+    assert [np.load(f"take0.{k}.npy")[0, 0, 0] for k in (5, 6)] == [0, 1]
+
+
+def test_what_to_do_next_can_be_pasted(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    _, out, _ = run_cli(capsys, "gesture", "my grid", "--grid", "a/b=1,2")
+    assert "--external_array 'my grid.npy' --external_sr 100 --names 'my grid.txt' (a RUN" in out
+    assert (tmp_path / "my grid.txt").read_text() == "a-b1\na-b2\n"
+
+
+def test_numbers_at_the_edge_of_what_is_small(tmp_path, capsys):
+    """A width or an attack of almost no time divides by almost nothing: no warning, and the right values."""
+    words = ["a=gaussian:0,1,0.05,1e-320", "b=envelope:1e-320,0,1,0,0.05"]
+    assert run_cli(capsys, "gesture", tmp_path / "a", *words)[0] == 0
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy")[0].T, [[0, 0, 1, 0, 0], [0, 1, 1, 1, 1]])
+
+
 def test_a_grid_is_generated_in_one_go_under_its_names(tmp_path, capsys):
     run, stem = tmp_path / "run", tmp_path / "sounds" / "made"
     checkpoint.save(run / "model", tiny_model())
@@ -158,7 +201,7 @@ def test_a_grid_is_generated_in_one_go_under_its_names(tmp_path, capsys):
     for name, problem in {
         "two": "has 2 names for 3 sounds",
         "same": "each name must be there once",
-        "none": "cannot",
+        "none": "none.txt: no such file",
     }.items():
         code, _, err = run_cli(
             capsys, "generate", "--model_dir", run, *words, *length, "--names", tmp_path / f"{name}.txt"

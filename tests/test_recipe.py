@@ -1,5 +1,6 @@
 """Recipes: what they may hold, and training and playing what they name."""
 
+import itertools
 import json
 import signal
 
@@ -90,7 +91,11 @@ def test_without_an_output_dir_the_recipe_gives_the_name(recipe):
         ('controls = ["note"]', 'controls = "note"', "controls must be a list of names, got 'note'"),
         ("seq_len = 10", 'seq_len = "ten"', "tiers.curves: seq_len: input should be a valid integer, got 'ten'"),
         ("seq_len = 10", "seq_len = 0", "tiers.curves: --seq_len is 0; it must be above 0"),
-        ("[tiers.curves]", '[tiers."a/b"]', "tiers.a/b: a tier's name is also a folder's: letters, digits, _ and -"),
+        (
+            "[tiers.curves]",
+            '[tiers."a/b"]',
+            "tiers.a/b: a tier's name is also a folder's: 1 to 100 letters, digits, _ and -",
+        ),
         ('controls = ["note"]', "", "the tier sound is conditioned on note, which no tier generates and controls "),
         ('controls = ["note"]', 'controls = ["note", "x"]', "controls give x, but no tier is conditioned on it"),
         ('controls = ["note"]', 'controls = ["note", "loud"]', "loud is in controls, but the tier curves generates it"),
@@ -103,8 +108,86 @@ def test_bad_recipes(recipe, old, new, message):
         read_recipe(changed(recipe, old, new))
 
 
+@pytest.mark.parametrize("value", ["3", "true", "1.5", "1979-05-27", "['a']", "{a = 1}", "''", "' '", r'"a\u0000b"'])
+@pytest.mark.parametrize("key", ["data_dir", "param_dir", "output_dir"])
+def test_folders_are_text(tmp_path, key, value):
+    path = tmp_path / "r.toml"
+    path.write_text(f'{key} = {value}\n[tiers.x]\ngenerate = ["audio"]\n')
+    with pytest.raises(InputError, match=f"r.toml: {key} must be a folder in quotes, got "):
+        read_recipe(path)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            "hidden_size = 1979-05-27",
+            "tiers.x: hidden_size is 1979-05-27; it must be text, a number, true or false, or a",
+        ),
+        ("prop = [1979-05-27]", "tiers.x: prop is .*; it must be text"),
+        ("net = {a = 1}", "tiers.x: net is .*; it must be text"),
+        ("net = 07:32:00", "tiers.x: net is 07:32:00; it must be text"),
+        ("prop = [['a']]", "tiers.x: prop is .*; it must be text"),
+        ("hidden_size = true", "tiers.x: hidden_size: input should be a valid integer"),
+        ("hidden_size = 8.5", "tiers.x: hidden_size: input should be a valid integer"),
+        ("hidden_size = []", "tiers.x: hidden_size: input should be a valid integer"),
+        ("onehot = 1", "tiers.x: onehot: input should be a valid boolean, got 1"),
+        ("lr = nan", "tiers.x: lr: "),
+        ("lr = 'fast'", "tiers.x: lr: input should be a valid number, got 'fast'"),
+        ("net = 3", "tiers.x: net: input should be a valid string, got 3"),
+        ("prop = 'note'", "tiers.x: prop: input should be a valid array, got 'note'"),
+        ("generate = [1]", "tiers.x: generate.0.: input should be a valid string, got 1"),
+        ("seed = 1", "tiers.x: unknown key 'seed'"),
+        (f"num_steps = {'9' * 5000}", "broken TOML: Exceeds the limit"),
+        (f"num_steps = {'9' * 400}", "tiers.x: "),
+    ],
+)
+def test_options_of_the_wrong_type(tmp_path, line, message):
+    path = tmp_path / "r.toml"
+    path.write_text(f"[tiers.x]\n{line}\n")
+    with pytest.raises(InputError, match=message) as error:
+        read_recipe(path)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("controls = 3", r"r\.toml names no tiers"),
+        ("tiers = []", r"r\.toml names no tiers"),
+        ("tiers = ['a']", r"r\.toml names no tiers"),
+        ("tiers = 1979-05-27", r"r\.toml names no tiers"),
+        ("[tiers]\nx = 3", r"r\.toml names no tiers"),
+        ("[[tiers.x]]\ngenerate = ['a']", r"r\.toml names no tiers"),
+        ("controls = 1979-05-27\n[tiers.x]", "controls must be a list of names"),
+        ("controls = [3]\n[tiers.x]", r"controls must be a list of names, got \[3\]"),
+        ("controls = {a = 1}\n[tiers.x]", "controls must be a list of names"),
+        ("controls = ['a', 'a']\n[tiers.x]", "controls a, a: a name stands there twice"),
+        ("[tiers.'']", "a tier's name is also a folder's"),
+        (f"[tiers.{'x' * 101}]", "1 to 100 letters"),
+        (f"controls = {'[' * 5000}{']' * 5000}", "TOML nested too deeply"),
+        ("a = 1\na = 2", "broken TOML"),
+    ],
+)
+def test_recipes_of_the_wrong_form(tmp_path, text, message):
+    path = tmp_path / "r.toml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_recipe(path)
+
+
+def test_a_byte_order_mark_the_home_folder_and_paths(recipe, monkeypatch):
+    monkeypatch.setenv("HOME", str(recipe.parent))
+    changed(recipe, f'"{recipe.parent / "data"}"', '"~/data"')
+    changed(recipe, f'"{recipe.parent / "out"}"', '"../out"')
+    recipe.write_bytes(b"\xef\xbb\xbf" + recipe.read_bytes())
+    plan = read_recipe(recipe).audio()
+    assert plan.train.data_dir == str(recipe.parent / "data")
+    assert plan.train.output_dir == "../out/sound"
+
+
 def test_circles_missing_tiers_and_files(recipe, tmp_path):
-    with pytest.raises(InputError, match=r"none.toml cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"none.toml: no such file"):
         read_recipe(tmp_path / "none.toml")
     circle = '[tiers.round]\ngenerate = ["note"]\nprop = ["loud"]\nsample_rate = 50\n'
     recipe.write_text(recipe.read_text().replace('controls = ["note"]', "") + circle)
@@ -147,6 +230,27 @@ def test_train_and_play(recipe, capsys, tmp_path):
     params = tmp_path / "data" / "s0.params"
     run_cli(capsys, *words, "--out", tmp_path / "z", "--from", f"curves={params}")
     assert np.load(tmp_path / "z_curves.npy")[0, :, 0] == pytest.approx(np.arange(26) / 100)
+
+
+def test_a_cascade_that_is_interrupted_leaves_nothing_and_a_folder_takes_the_usual_name(
+    recipe, capsys, tmp_path, monkeypatch
+):
+    run_cli(capsys, "train", recipe)
+    words = ["cascade", recipe, "--set", "note=1", "--seconds", 3, "--rand_seed", 1, "--out", f"{tmp_path}/new/"]
+    render, count = Cascade.render_all, itertools.count()
+
+    def interrupted(self, *args):
+        if next(count) == 2:
+            signal.raise_signal(signal.SIGINT)
+        return render(self, *args)
+
+    monkeypatch.setattr(Cascade, "render_all", interrupted)
+    assert run_cli(capsys, *words)[::2] == (130, "mtcrnn: interrupted")
+    assert not (tmp_path / "new").exists()
+    monkeypatch.undo()
+    assert run_cli(capsys, *words, "--batch_size", 2)[0] == 0
+    made = sorted(path.name for path in (tmp_path / "new").iterdir())
+    assert made == ["generated.png", "generated_0.wav", "generated_1.wav", "generated_curves.npy"]
 
 
 def test_what_was_played_live_renders_again(recipe, capsys, tmp_path):
@@ -250,7 +354,10 @@ def test_data_that_lacks_a_parameter_stops_it_before_any_training(recipe, capsys
         (["--from", "sound=a.npy"], "--from sound: the tier that generates audio cannot be replaced"),
         (["--from", "curves=none.npy"], "none.npy: no such file"),
         (["--seconds", "0"], "--seconds is 0; it must be above 0"),
-        (["--out", ""], "--out '' is no file name"),
+        (["--seconds", "-1"], "--seconds is -1; it must be above 0"),
+        (["--seconds", "1e300"], "--seconds is 1e+300; it must be above 0, and 1400000000 steps at most"),
+        (["--names", "none.txt"], "none.txt: no such file"),
+        (["--out", ""], "'' is no name of a file"),
     ],
 )
 def test_playing_options_that_do_not_fit(recipe, capsys, words, message):

@@ -172,3 +172,22 @@ def test_names_that_are_no_text(tmp_path, capsys):
     code, _, error = run_cli(capsys, "params", "from-names", tmp_path / "set")
     assert code == 0, error
     assert run_cli(capsys, "params", "check", tmp_path / "set")[0] == 0
+
+
+def test_all_formats_through_check_training_and_generation(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for k, (ending, (kind, coding, _)) in enumerate(FORMATS.items()):
+        soundfile.write(tmp_path / f"s{k}_p{k}.{ending.rpartition('.')[2]}", SINE, RATE, format=kind, subtype=coding)
+    (tmp_path / "pipe_p77.wav").write_bytes(wav(0x7FFFF000))
+    (tmp_path / "dead_p78.wav").write_bytes(wav(0))
+    (tmp_path / "._s0_p0.wav").write_bytes(b"Mac OS X")
+    code, out, error = run_cli(capsys, "params", "from-names", ".")
+    assert (code, out) == (0, f"p: {len(FORMATS) + 2} values from 0 to 78\nlabelled {len(FORMATS) + 2} sounds\n"), error
+    assert run_cli(capsys, "params", "check", ".")[:2] == (0, f"{len(FORMATS) + 2} sounds, no problems\n")
+    words = "train --data_dir . --prop p --net gru --hidden_size 8 --num_steps 2 --seq_len 64 --batch_size 2"
+    code, _, error = run_cli(capsys, *words.split(), "--output_dir", "./run")
+    assert code == 0, error
+    for name in ("s3_p3.ogg", "s5_p5.mp3", "s13_p13.au"):
+        words = ["generate", "--model_dir", "./run", "--seed", name, "--length", 100, "--out", f"like {name}"]
+        code, out, error = run_cli(capsys, *words, "--rand_seed", 1)
+        assert code == 0, error

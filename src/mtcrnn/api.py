@@ -40,7 +40,7 @@ from mtcrnn.params import sample_array
 from mtcrnn.paramset import ParamManager
 from mtcrnn.playable import Renderer
 from mtcrnn.recipe_rendering import open_path
-from mtcrnn.rendering import rendered
+from mtcrnn.rendering import rendered, whole_steps
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -104,14 +104,16 @@ def render(model: Renderer, gesture: ArrayLike, *, rate: float = RATE, seed: int
         Samples [T] in [-1, 1] (of a batch [B, T]) at the model's sample rate, `model.config.tier.sample_rate`.
 
     Raises:
-        InputError: another shape, values that are no finite numbers, a rate that is not above 0.
+        InputError: another shape, values that are no finite numbers, a rate that is not above 0, or a sound
+            that is too long.
     """
     array = np.asarray(gesture, np.float64)
     batch = array[None] if array.ndim == 2 else array
     if batch.ndim != 3 or not batch.size or not rate > 0:
         raise InputError(f"a gesture is [length, parameters] at a rate above 0, not {list(array.shape)} at {rate:g}")
     sample_rate = model.config.tier.sample_rate
-    steps = max(round(batch.shape[1] / rate * sample_rate), 1)
+    seconds = batch.shape[1] / rate
+    steps = whole_steps(seconds * sample_rate, f"the gesture lasts {seconds:g} s")
     sounds = rendered(model, sample_array(batch, rate, sample_rate, 0, steps), "playing", seed)
     return sounds[0] if array.ndim == 2 else sounds
 

@@ -16,8 +16,20 @@ from typing import Any, NoReturn
 
 from mtcrnn.config import MOST_SOUNDS, Generate, Net, Tier, Train, require
 from mtcrnn.errors import InputError, one_line
+from mtcrnn.interrupt import ended_like_ctrl_c
 from mtcrnn.launch import leads
-from mtcrnn.options import add_options, add_sizes, build, check_sizes, file_path, for_tier, number, sizes, typed
+from mtcrnn.options import (
+    add_options,
+    add_sizes,
+    build,
+    check_sizes,
+    file_path,
+    for_tier,
+    new_file,
+    number,
+    sizes,
+    typed,
+)
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -45,7 +57,8 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     try:
         _prepare_output()
         args = parser.parse_args([a for a in arguments if a != "--debug"])
-        args.run(args)
+        with ended_like_ctrl_c():
+            args.run(args)
     except BrokenPipeError:
         return 0
     except (InputError, OSError, MemoryError, RecursionError) as error:
@@ -385,13 +398,13 @@ def _import(args: argparse.Namespace) -> None:
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", help="run or model folder")
     parser.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
-    parser.add_argument("--data_dir", required=True, help="folder of labelled sounds")
-    parser.add_argument("--param_dir", help="folder of their param files (left out: beside the sounds)")
+    parser.add_argument("--data_dir", type=file_path, required=True, help="folder of labelled sounds")
+    parser.add_argument("--param_dir", type=file_path, help="folder of their param files (left out: beside the sounds)")
     parser.add_argument("--holdout", default="tail", help="what the model has not seen: as in training, or all [tail]")
     meter = "what measures a parameter: beat, density, spread, pitch, period, tone, peak, middle, centroid, loudness, "
     meter += "level, swing, carrier, vibrato, index (left out: the best of beat, pitch, loudness and centroid)"
     parser.add_argument("--meter", nargs="+", default=[], metavar="NAME=METER", help=meter)
-    parser.add_argument("--out", type=file_path, help="a picture of asked against measured")
+    parser.add_argument("--out", type=new_file, help="a picture of asked against measured")
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -400,12 +413,14 @@ def _evaluate(args: argparse.Namespace) -> None:
     from mtcrnn.paramset import ParamManager
     from mtcrnn.reports import evaluation_lines
 
+    if args.out:
+        from mtcrnn.plots import kind_of, plot_control
+
+        kind_of(args.out)  # before the work
     meters = dict(word.partition("=")[::2] for word in args.meter)
     data = ParamManager.at(args.data_dir, args.param_dir)
     found = evaluate(args.model, data, args.holdout, meters, args.step)
     if args.out:
-        from mtcrnn.plots import plot_control
-
         plot_control(found["control"], args.out)
     print(json.dumps(found, indent=2) if args.json else "\n".join(evaluation_lines(found)))
 
@@ -431,7 +446,7 @@ def _bench(args: argparse.Namespace) -> None:
 def _add_plot(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=file_path, help="sounds, .npy, .params, or a run's folder")
     parser.add_argument("--external_sr", type=number, help="values per second of the .npy files")
-    parser.add_argument("--out", type=file_path, help="the picture (left out: beside the first file, as .png)")
+    parser.add_argument("--out", type=new_file, help="the picture (left out: beside the first file, as .png)")
 
 
 def _plot(args: argparse.Namespace) -> None:

@@ -52,6 +52,8 @@ class Options:
             if isinstance(value, int | float) and not abs(value) < 2**63:  # also inf and NaN
                 raise InputError(f"--{spec.name} is {value!s:.40}; it must be a finite number")
             if spec.metadata.get("path") and isinstance(value, str):
+                if "\0" in value:
+                    raise InputError(f"--{spec.name} {value!r} is no path")
                 object.__setattr__(self, spec.name, os.path.expanduser(value))
 
 

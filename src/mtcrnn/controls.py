@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,58 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn import audio
-from mtcrnn.config import AUDIO, Generate
+from mtcrnn.conditions import Curves, External, check_range, load_array, parse_settings
+from mtcrnn.config import AUDIO, MOST_PRIME, Generate
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import defaults
-from mtcrnn.params import Param, sample_array
+from mtcrnn.params import Param
 from mtcrnn.paramset import ParamManager
 from mtcrnn.rng import Purpose, generator
-
-log = logging.getLogger(__name__)
+from mtcrnn.stream import MOST_TEMPERATURE
 
 
 @dataclass(frozen=True)
 class Place:
-    """A moment in a labelled sound: its values [N, G], its curves in the model's order, and the step to start from."""
+    """A moment in a labelled sound: the values [P, G] to prime with, its curves in the model's order, its step."""
 
     values: NDArray[np.floating[Any]]
     curves: list[Param]
     start: int
-
-
-def load_array(path: Path, batch: int | None, names: Sequence[str]) -> NDArray[np.float64]:
-    """Read control values [batch, length, parameters] (also [length, parameters] or [length]) from a .npy.
-
-    One sound's values serve all of a `batch`; None takes as many sounds as there are.
-
-    Raises:
-        InputError: no such file, no plain array of numbers, a wrong shape, no values, NaN or infinite values.
-    """
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{path} is no plain .npy array of numbers: {error}") from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
-        kind = array.dtype if isinstance(array, np.ndarray) else "several arrays"
-        raise InputError(f"{path} holds {kind}; it must be one array of real numbers")
-    if array.ndim == 1:
-        array = array[:, None]
-    if array.ndim == 2:
-        array = array[None]
-    wanted = f"[{batch or 'sounds'}, length, {len(names)}] ({listing(names)})"
-    if array.ndim != 3 or array.shape[2] != len(names):
-        raise InputError(f"{path} has shape {list(array.shape)}; it must be {wanted}")
-    if array.size == 0:
-        raise InputError(f"{path} has no values: its shape is {list(array.shape)}")
-    batch = batch or len(array)
-    if array.shape[0] not in (1, batch):
-        raise InputError(f"{path} is for {array.shape[0]} sounds, but --batch_size is {batch}")
-    if not np.isfinite(array).all():
-        raise InputError(f"{path} holds NaN or infinite values")
-    return np.broadcast_to(array.astype(np.float64), (batch, *array.shape[1:]))
 
 
 def read_gesture(options: Generate, config: ModelConfig) -> NDArray[np.float64]:
@@ -80,7 +44,17 @@ def read_gesture(options: Generate, config: ModelConfig) -> NDArray[np.float64]:
     for name in others:
         if getattr(options, name) != plain[name]:
             raise InputError(f"--gesture goes without --{name}")
-    return load_array(Path(options.gesture), 1, (*config.tier.prop, "temperature"))
+    gesture = load_array(Path(options.gesture), 1, (*config.tier.prop, "@temperature"))
+    if gesture.shape[1] < 2:
+        raise InputError(f"{options.gesture} has one row; a gesture has one for each block of sound, and one more")
+    *ends, (low, high) = External(gesture, 1).ends().T.tolist()
+    for name, values in zip(config.tier.prop, ends, strict=True):
+        check_range(name, values, config.ranges[name], known=config.codec == "mulaw")
+    if not 0 <= low <= high <= MOST_TEMPERATURE:
+        raise InputError(
+            f"{options.gesture}: temperatures of {low:g} to {high:g}; 0 to {MOST_TEMPERATURE:g} are played"
+        )
+    return gesture
 
 
 class Controls:
@@ -103,18 +77,23 @@ class Controls:
         self.batch, self.length = options.batch_size, length
         self._seed = seed
         self._from_data = options.paramvect == "self" and not options.set  # what conditions the generated part
-        self._array, self._array_rate = self._external()
-        if self._array is not None:
-            self.batch = len(self._array)
+        self._curves = self._given()
+        if isinstance(self._curves, External):
+            self.batch = max(self.batch, len(self._curves.values))
+        if prime * self.batch > MOST_PRIME:
+            raise InputError(
+                f"--seq_len: {prime} steps of priming for {self.batch} sounds are too many; {MOST_PRIME} in all at most"
+            )
         self._places = self._find_places()
-        if self._array is None and self._tier.prop and not self._places:
+        if self._curves is None and self._tier.prop and not self._places:
             names = self._tier.prop
             raise InputError(
                 f"this model is conditioned on {listing(names)}: give --set {names[0]}=VALUE, "
                 f"--paramvect external with --external_array, or --seed or --data_dir to take the values from data"
             )
-        if config.codec == "mulaw":  # nobody knows the ranges that a model of the original was trained on
-            self._warn_out_of_range()
+        if self._curves is not None:
+            for name, ends in zip(self._tier.prop, self._curves.ends().T.tolist(), strict=True):
+                check_range(name, ends, self._ranges[name], known=config.codec == "mulaw")
 
     def priming(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]] | None:
         """Values [B, P, G] and conditions [B, P, C] to prime with, or None."""
@@ -129,7 +108,7 @@ class Controls:
             )
             values = rng.uniform(low, high, (self.batch, self._prime, len(names)))
         elif self._places:
-            values = np.stack([p.values[p.start : p.start + self._prime] for p in self._places])
+            values = np.stack([place.values for place in self._places])
         else:
             return None
         labelled = self._places and all(len(p.curves) == self._tier.cond_size for p in self._places)
@@ -138,8 +117,9 @@ class Controls:
 
     def block(self, first: int, count: int) -> NDArray[np.float64]:
         """Conditions [B, count, C] of generated steps first .. first+count-1, in the user's units."""
-        if self._array is not None:
-            return sample_array(self._array, self._array_rate, self._tier.sample_rate, first, count)
+        if self._curves is not None:
+            made = self._curves.block(self._tier.sample_rate, first, count)
+            return np.broadcast_to(made, (self.batch, *made.shape[1:]))
         if self._tier.prop:
             return self._from_places(self._prime + first, count)
         return np.zeros((self.batch, count, 0))
@@ -187,23 +167,23 @@ class Controls:
         if self._tier.prop and (self._from_data or data.path_of(wav).is_file()):
             file = data.read(wav)
             curves = [file.get(name, data.path_of(wav)) for name in self._tier.prop]
-        return Place(values, curves, start)
+        return Place(values[start : start + self._prime].copy(), curves, start)
 
     def _values_of(self, data: ParamManager, wav: Path) -> NDArray[np.floating[Any]]:
         """What this tier generates, as it is in the data: samples [N, 1], or parameters [N, G] in the user's units."""
         rate, names = self._tier.sample_rate, self._tier.generate
         if self._tier.is_audio:
             return audio.read(wav, rate).samples[:, None]
-        file, length = data.read(wav), int(audio.read(wav).duration_s * rate)
+        file, length = data.read(wav), int(audio.survey(wav)[0] * rate)
         return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
 
-    def _external(self) -> tuple[NDArray[np.float64] | None, float]:
-        """The array that conditions the generated part and its rate, or None where the data does."""
+    def _given(self) -> Curves | None:
+        """What the options give to condition the generated part, or None where the data does."""
         options, names = self._options, self._tier.prop
         if options.set:
             if options.external_array:
                 raise InputError("--set and --external_array both give the conditioning; keep one")
-            return parse_settings(options.set, names, self.length, self.batch), float(self._tier.sample_rate)
+            return parse_settings(options.set, names, self.length)
         if options.external_array and options.paramvect != "external":
             raise InputError(f"--external_array needs --paramvect external, not {options.paramvect}")
         if options.paramvect == "external":
@@ -213,55 +193,8 @@ class Controls:
                 raise InputError(f"--paramvect external needs --external_array, a .npy with {listing(names)}")
             if options.external_sr is None:
                 raise InputError("--external_array needs --external_sr, its number of values per second")
-            if not options.external_sr > 0:
-                raise InputError(f"--external_sr is {options.external_sr:g}; it must be above 0")
             batch = None if options.batch_size == 1 else options.batch_size
-            return load_array(Path(options.external_array), batch, names), options.external_sr
+            return External(load_array(Path(options.external_array), batch, names), options.external_sr)
         if names and options.paramvect == "none":
             raise InputError(f"--paramvect none, but this model is conditioned on {listing(names)}")
-        return None, 0.0
-
-    def _warn_out_of_range(self) -> None:
-        if self._array is None:
-            return
-        for k, name in enumerate(self._tier.prop):
-            low, high = float(self._array[..., k].min()), float(self._array[..., k].max())
-            known = self._ranges[name]
-            if low < known.low or high > known.high:
-                log.warning(
-                    "%s goes from %g to %g, but the model was trained on %g to %g",
-                    name,
-                    low,
-                    high,
-                    known.low,
-                    known.high,
-                )
-
-
-def parse_settings(settings: Sequence[str], names: Sequence[str], length: int, batch: int) -> NDArray[np.float64]:
-    """Constant or linear curves from NAME=VALUE or NAME=FROM:TO: control values [batch, length, parameters].
-
-    Raises:
-        InputError: a setting that is not of that form, an unknown name, a name twice or missing.
-
-    >>> parse_settings(["rate=0:1"], ["rate"], 3, 1).tolist()
-    [[[0.0], [0.5], [1.0]]]
-    """
-    curves: dict[str, NDArray[np.float64]] = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        try:
-            ends = [float(part) for part in value.split(":")]
-        except ValueError:
-            ends = []
-        if not 1 <= len(ends) <= 2 or not np.isfinite(ends).all():
-            raise InputError(f"--set {setting}: write NAME=VALUE or NAME=FROM:TO, with numbers")
-        if name not in names:
-            raise InputError(f"--set {setting}: this model has no parameter {name!r}; it has {listing(names)}")
-        if name in curves:
-            raise InputError(f"--set names {name} twice")
-        curves[name] = np.linspace(ends[0], ends[-1], length)
-    missing = [name for name in names if name not in curves]
-    if missing:
-        raise InputError(f"--set lacks {listing(missing)}")
-    return np.repeat(np.stack([curves[name] for name in names], axis=-1)[None], batch, axis=0)
+        return None

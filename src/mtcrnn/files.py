@@ -134,13 +134,6 @@ def keep_previous(path: Path) -> None:
     log.warning("%s existed: kept as %s", path, kept.name)
 
 
-def write_files(files: Mapping[Path, bytes]) -> None:
-    """`write_bytes` for several files; what stands in the way is kept, see `keep_previous`."""
-    for path, content in files.items():
-        keep_previous(path)
-        write_bytes(path, content)
-
-
 def is_temporary(path: Path) -> bool:
     """Whether a file or folder is what a killed process left of one that it was writing."""
     return _TEMPORARY.fullmatch(path.name) is not None

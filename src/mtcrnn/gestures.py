@@ -12,21 +12,26 @@ A gesture is an array [length, features] in the user's units, `rate` values a se
 from __future__ import annotations
 
 import itertools
+import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from mtcrnn.config import MOST_SOUNDS
 from mtcrnn.errors import InputError, listing
 
 Gesture = NDArray[np.float64]
 
 RATE = 100.0  # values a second
+LEAST_RATE, MOST_RATE = 0.001, 1_000_000  # as for --external_sr
+MOST_VALUES = 10_000_000  # of a gesture: length x features x sounds
 
 
 def constant(value: float, seconds: float, *, rate: float = RATE) -> Gesture:
-    """One value held: [L, 1]. Raises InputError where a length or a rate is not above 0 (as all of these do)."""
+    """One value held: [L, 1]. Raises InputError where it has no values, or too many (as all of these do)."""
     return np.full((_length(seconds, rate), 1), float(value))
 
 
@@ -54,6 +59,7 @@ def steps(values: Sequence[float], seconds: float | Sequence[float], *, rate: fl
         raise InputError("steps need at least one value")
     if len(lasting) != len(values):
         raise InputError(f"{len(values)} values but {len(lasting)} lengths; give one for all, or one for each")
+    _check_size(sum(abs(length) for length in lasting), rate)
     ends = np.round(np.cumsum(lasting) * rate).astype(int)
     counts = np.diff(ends, prepend=0)
     if counts.min() < 1:
@@ -62,7 +68,13 @@ def steps(values: Sequence[float], seconds: float | Sequence[float], *, rate: fl
 
 
 def notes(midi: Sequence[float], seconds: float | Sequence[float], *, rate: float = RATE) -> Gesture:
-    """Notes of an equal-tempered scale as frequencies in Hz [L, 1]: MIDI number 69 is 440 Hz."""
+    """Notes of an equal-tempered scale as frequencies in Hz [L, 1]: MIDI number 69 is 440 Hz.
+
+    Raises InputError for numbers outside 0 to 127, of which fractions are allowed.
+    """
+    for note in midi:
+        if not 0 <= note <= 127:
+            raise InputError(f"{note:g} is no MIDI number; these are 0 to 127")
     return steps([440.0 * 2.0 ** ((note - 69.0) / 12.0) for note in midi], seconds, rate=rate)
 
 
@@ -108,7 +120,7 @@ def spiral(
     low, high = np.asarray(lows, np.float64), np.asarray(highs, np.float64)
     if low.shape != high.shape or low.ndim != 1 or not len(low):
         raise InputError(f"a spiral has {low.size} low and {high.size} high values; give one of each for a parameter")
-    share = np.linspace(0, 1, _length(seconds, rate))[:, None]
+    share = np.linspace(0, 1, _length(seconds, rate, low.size))[:, None]
     behind = np.arange(len(low)) / (2 * len(low))
     return 0.5 * (low + high) + 0.5 * (high - low) * share * np.cos(2 * np.pi * (turns * share - behind))
 
@@ -117,40 +129,22 @@ def from_midi(path: Path, *, rate: float = RATE) -> Gesture:
     """Note (MIDI number), gate (1 while a key is down) and velocity (0 to 1) of a `.mid` file: [L, 3].
 
     One voice: the newest key counts; note and velocity are held after it, and stand at the first ones before it.
+    The sustain pedal holds keys down. Drums (channel 10) have no pitch and are left out.
 
     Raises:
         InputError: no such file, no MIDI file, or one without notes.
     """
-    import mido
+    from mtcrnn import midi
 
+    moments, seconds = midi.voice(path)
     try:
-        played = list(mido.MidiFile(path))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except Exception as error:  # mido lets whatever its parser trips over through
-        raise InputError(f"{path} cannot be read as MIDI: {error or type(error).__name__}") from error
-    now = 0.0
-    down: list[tuple[int, float]] = []
-    moments: list[tuple[float, tuple[int, float] | None]] = []
-    for message in played:
-        now += message.time
-        if message.type not in ("note_on", "note_off"):
-            continue
-        down = [key for key in down if key[0] != message.note]
-        if message.type == "note_on" and message.velocity:
-            down.append((message.note, message.velocity / 127))
-        moments.append((now, down[-1] if down else None))
-    sounding = [key for _, key in moments if key]
-    if not sounding:
-        raise InputError(f"{path} holds no notes")
-    out = np.empty((_length(max(now, 1 / rate), rate), 3))
-    out[:] = (sounding[0][0], 0.0, sounding[0][1])
-    for at, key in moments:
-        first = round(at * rate)
-        out[first:, 1] = 1.0 if key else 0.0
-        if key:
-            out[first:, 0], out[first:, 2] = key
-    return out
+        length = _length(max(seconds, 1 / rate), rate, 3)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    _, note, _, velocity = moments[0]
+    rows = np.array([(0.0, note, 0.0, velocity), *moments])
+    newest = np.searchsorted(np.round(rows[1:, 0] * rate), np.arange(length), side="right")
+    return rows[newest, 1:]
 
 
 def join(*gestures: ArrayLike) -> Gesture:
@@ -189,25 +183,37 @@ def grid(
     """
     if not values or not all(len(some) for some in values.values()):
         raise InputError("a grid needs at least one value of each parameter")
+    sounds = math.prod(len(some) for some in values.values())
+    if sounds > MOST_SOUNDS:
+        raise InputError(f"a grid of {sounds:,} sounds is too large; {MOST_SOUNDS} at most")
+    length = _length(seconds, rate, sounds * len(values))
     points = list(itertools.product(*values.values()))
     named = ["_".join(f"{name}{value:g}" for name, value in zip(values, point, strict=True)) for point in points]
+    named = [re.sub(r"[/\\]", "-", name) for name in named]
     if len(set(named)) < len(named):
         raise InputError(f"values of {listing(values)} come twice")
     held = np.asarray(points, np.float64)[:, None]
-    return np.repeat(held, _length(seconds, rate), axis=1), named
+    return np.repeat(held, length, axis=1), named
 
 
 def _times(seconds: float, rate: float) -> NDArray[np.float64]:
     return np.arange(_length(seconds, rate)) / rate
 
 
-def _length(seconds: float, rate: float) -> int:
-    if not 0 < rate < np.inf:
-        raise InputError(f"the rate is {rate:g}; it must be above 0, in values a second")
-    length = round(seconds * rate) if np.isfinite(seconds) else 0
+def _length(seconds: float, rate: float, columns: int = 1) -> int:
+    """How many values there are in so many seconds, of each of so many columns."""
+    _check_size(seconds, rate, columns)
+    length = round(max(seconds * rate, 0))
     if length < 1:
         raise InputError(f"a gesture of {seconds:g} s has no values at {rate:g} a second; it must be longer")
     return length
+
+
+def _check_size(seconds: float, rate: float, columns: int = 1) -> None:
+    if not LEAST_RATE <= rate <= MOST_RATE:
+        raise InputError(f"the rate is {rate:g}; it must be {LEAST_RATE} to {MOST_RATE:,} values a second")
+    if not seconds * rate * columns <= MOST_VALUES:  # also NaN
+        raise InputError(f"{seconds:g} s at {rate:g} values a second are too long; {MOST_VALUES:,} values at most")
 
 
 def _checked(gesture: ArrayLike, k: int) -> Gesture:

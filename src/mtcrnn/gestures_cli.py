@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import shlex
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtcrnn.config import MOST_SOUNDS
 from mtcrnn.errors import InputError, unknown
 from mtcrnn.options import file_path, number
 
@@ -26,12 +28,13 @@ SHAPES: dict[str, tuple[str, int, float]] = {
     "spiral": ("LOW,HIGH,LOW,HIGH,...,TURNS,SECONDS", 4, math.inf),
 }
 MIDI = "midi"
+LARGEST = 1e30  # number: a net's are float32
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The options of `mtcrnn gesture`."""
     shapes = "; ".join(f"{name}:{numbers}" for name, (numbers, *_) in SHAPES.items())
-    parser.add_argument("out", type=file_path, help="name of the .npy (and of the picture beside it)")
+    parser.add_argument("out", help="name of the .npy (and of the picture beside it)")
     curves = f"NAME=SHAPE:NUMBERS, in the order of --prop; the same NAME again goes on after it. Shapes: {shapes}. "
     midi = f"NAME,NAME,...={MIDI}:FILE takes note (MIDI number), gate and velocity from a .mid file"
     parser.add_argument("curves", nargs="*", metavar="NAME=SHAPE:...", help=curves + midi)
@@ -44,54 +47,65 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Make the gesture, write it and its picture, and say how to play it."""
-    import numpy as np
-
     from mtcrnn import gestures
-    from mtcrnn.files import array_bytes, write_files
-    from mtcrnn.plots import curve_panel, picture
+    from mtcrnn.files import array_bytes
+    from mtcrnn.plots import even_panel, picture
+    from mtcrnn.takes import stem_of, taking
 
     if bool(args.curves) == bool(args.grid):
         raise InputError("give curves (NAME=SHAPE:NUMBERS) or a --grid" + (", not both" if args.grid else ""))
+    stem = stem_of(args.out)
     labels: list[str] = []
     if args.grid:
         values = dict(_grid_values(word) for word in args.grid)
         names = list(values)
+        if len(names) < len(args.grid):
+            raise InputError(f"--grid {' '.join(args.grid)}: a name stands there twice")
         batch, labels = gestures.grid(values, args.seconds, rate=args.rate)
     else:
         names, gesture = put_together(args.curves, args.rate)
         batch = gesture[None]
-    out = args.out.with_suffix(".npy")
-    times = np.arange(batch.shape[1]) / args.rate
-    panels = [curve_panel(times, batch[:, :, k].T, name) for k, name in enumerate(names)]
-    files = {out: array_bytes(batch), out.with_suffix(".png"): picture(panels, "time (s)")}
+    panels = [even_panel(args.rate, batch[:, :, k].T, name) for k, name in enumerate(names)]
+    contents = {".npy": array_bytes(batch), ".png": picture(panels, "time (s)")}
     if labels:
-        files[out.with_suffix(".txt")] = "".join(f"{label}\n" for label in labels).encode()
-    write_files(files)
-    for path in files:
+        contents[".txt"] = "".join(f"{label}\n" for label in labels).encode()
+    files = {ending: stem.with_name(stem.name + ending) for ending in contents}
+    with taking(list(files.values())) as new:
+        for ending, path in files.items():
+            (new / path.name).write_bytes(contents[ending])
+    for path in files.values():
         print(f"wrote {path}")
-    also = f" --names {out.with_suffix('.txt')}" if labels else ""
-    controls = f"--paramvect external --external_array {out} --external_sr {args.rate:g}{also}"
+    also = f" --names {shlex.quote(str(files['.txt']))}" if labels else ""
+    array = shlex.quote(str(files[".npy"]))
+    controls = f"--paramvect external --external_array {array} --external_sr {args.rate:.12g}{also}"
     print(f"next: mtcrnn generate --model_dir RUN {controls} (a RUN with --prop {' '.join(names)})")
 
 
 def put_together(words: Sequence[str], rate: float) -> tuple[list[str], Gesture]:
     """Names and curves [L, C] that NAME=SHAPE:... describe."""
+    import numpy as np
+
     from mtcrnn import gestures
 
     parts: dict[tuple[str, ...], list[Gesture]] = {}
+    size = 0
     for word in words:
         left, _, right = word.partition("=")
         group = tuple(left.split(","))
-        if not all(group) or not right:
+        if not all(name and name.isprintable() for name in group) or not right:
             raise InputError(f"{word}: it must be NAME=SHAPE:NUMBERS")
-        made = _shape(word, right, rate)
+        with np.errstate(over="ignore"):  # of a width or an attack of almost no time: the right value is left
+            made = _shape(word, right, rate)
         if right.startswith(f"{MIDI}:"):
             made = made[:, : len(group)]
         if made.shape[1] != len(group):
             raise InputError(f"{word}: that makes {made.shape[1]} curves for {len(group)} names")
         parts.setdefault(group, []).append(made)
+        size += made.size
+        if size > gestures.MOST_VALUES:
+            raise InputError(f"{word}: these are too many values; {gestures.MOST_VALUES:,} in all at most")
     names = [name for group in parts for name in group]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
         raise InputError(f"{twice[0]} stands in two groups of names; name the same ones together each time")
     shown = [",".join(group) for group in parts]
     return names, gestures.stack(*(gestures.join(*made) for made in parts.values()), names=shown)
@@ -103,7 +117,7 @@ def _shape(word: str, text: str, rate: float) -> Gesture:
 
     shape, _, rest = text.partition(":")
     if shape == MIDI:
-        return gestures.from_midi(Path(rest), rate=rate)
+        return gestures.from_midi(file_path(rest), rate=rate)
     if shape not in SHAPES:
         raise unknown("shape", shape, [*SHAPES, MIDI])
     wanted, least, most = SHAPES[shape]
@@ -120,13 +134,13 @@ def _shape(word: str, text: str, rate: float) -> Gesture:
 
 def _grid_values(word: str) -> tuple[str, list[float]]:
     name, _, text = word.partition("=")
-    if not name or not text:
+    if not name or not name.isprintable() or not text:
         raise InputError(f"--grid {word}: it must be NAME=FROM:TO:COUNT or NAME=VALUE,VALUE,...")
     if ":" not in text:
         return name, _floats(word, text)
     numbers = _floats(word, text.replace(":", ","))
-    if len(numbers) != 3 or numbers[2] != round(numbers[2]) or numbers[2] < 1:
-        raise InputError(f"--grid {word}: it must be NAME=FROM:TO:COUNT, with a count above 0")
+    if len(numbers) != 3 or numbers[2] != round(numbers[2]) or not 1 <= numbers[2] <= MOST_SOUNDS:
+        raise InputError(f"--grid {word}: it must be NAME=FROM:TO:COUNT, with a count above 0, {MOST_SOUNDS} at most")
     low, high, count = numbers[0], numbers[1], round(numbers[2])
     return name, [low + (high - low) * k / max(count - 1, 1) for k in range(count)]
 
@@ -136,6 +150,6 @@ def _floats(word: str, text: str) -> list[float]:
         numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise InputError(f"{word}: {text!r} are no numbers with commas between") from error
-    if not all(math.isfinite(number) for number in numbers):
-        raise InputError(f"{word}: all numbers must be finite")
+    if not all(abs(number) <= LARGEST for number in numbers):
+        raise InputError(f"{word}: all numbers must be finite, {LARGEST:g} at most")
     return numbers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields
@@ -129,7 +130,9 @@ def number(text: str) -> float:
 
 
 def file_path(text: str) -> Path:
-    """A path in which ~ is the home folder: a type for argparse."""
+    """A path in which ~ is the home folder: a type for argparse. Raises ValueError for what no path can be."""
+    if not text or "\0" in text:
+        raise ValueError(text)
     return Path(text).expanduser()
 
 
@@ -139,3 +142,10 @@ def _help(text: str, default: Any, inherit: bool) -> str:
         return text
     shown = " ".join(default) if isinstance(default, tuple) else default
     return f"{text} [{shown}]"
+
+
+def new_file(text: str) -> Path:
+    """A `file_path` that is not a folder's: a type for argparse."""
+    if text.endswith(("/", os.sep)):
+        raise argparse.ArgumentTypeError(f"{text} is a folder; give the name of a file")
+    return file_path(text)

@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 from mtcrnn.errors import InputError, one_line
-from mtcrnn.files import check_writable
 from mtcrnn.options import file_path, number
 
 if TYPE_CHECKING:
@@ -89,6 +88,7 @@ def _show(args: argparse.Namespace) -> None:
 
 
 def _add(args: argparse.Namespace) -> None:
+    from mtcrnn.files import check_writable
     from mtcrnn.paramset import make_param
 
     minimum = min(args.values) if args.minval is None else args.minval

@@ -33,7 +33,7 @@ class ParamManager:
     params: Path | None = None
 
     @classmethod
-    def at(cls, data_dir: str, param_dir: str | None) -> Self:
+    def at(cls, data_dir: str | Path, param_dir: str | Path | None) -> Self:
         """The data set in a folder (or one wav) and its folder of param files, as options name them."""
         return cls(Path(data_dir), Path(param_dir) if param_dir else None)
 

@@ -16,8 +16,8 @@ A tier is conditioned on controls and on what slower (or as fast) tiers generate
 from __future__ import annotations
 
 import graphlib
+import os
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,7 +28,7 @@ from mtcrnn.config import Net, Tier, Train
 from mtcrnn.errors import InputError, listing, unknown
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import for_tier
-from mtcrnn.validation import parse
+from mtcrnn.validation import parse, read_toml
 
 FOLDERS = ("data_dir", "param_dir", "output_dir")
 KEYS = (*FOLDERS, "controls", "tiers")
@@ -114,12 +114,7 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
         InputError: no such file, broken TOML, unknown keys, options that are wrong, or tiers that do not fit together:
             see `check_chain`.
     """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: broken TOML: {error}") from error
+    content = read_toml(path)
     for key in content:
         if key not in KEYS:
             raise InputError(f"{path}: {unknown('key', key, KEYS)}")
@@ -129,8 +124,13 @@ def read_recipe(path: Path, overrides: Mapping[str, Any] | None = None) -> Recip
     controls = content.get("controls", [])
     if not isinstance(controls, list) or not all(isinstance(name, str) for name in controls):
         raise InputError(f"{path}: controls must be a list of names, got {controls!r}")
-    common = {key: content[key] for key in FOLDERS if key in content} | dict(overrides or {})
-    common.setdefault("output_dir", path.stem)
+    if len(set(controls)) < len(controls):
+        raise InputError(f"{path}: controls {listing(controls)}: a name stands there twice")
+    common = {key: content[key] for key in FOLDERS if key in content}
+    for key, value in common.items():
+        if not isinstance(value, str) or not value.strip() or "\0" in value:
+            raise InputError(f"{path}: {key} must be a folder in quotes, got {value!r}")
+    common = {"output_dir": path.stem, **common, **(overrides or {})}
     plans = {name: _plan(path, name, table, common) for name, table in tables.items()}
     order = check_chain(f"{path}", {name: plan.tier for name, plan in plans.items()}, tuple(controls))
     return Recipe(path, tuple(controls), {name: plans[name] for name in order})
@@ -185,15 +185,17 @@ def check_chain(where: str, tiers: Mapping[str, Tier], controls: tuple[str, ...]
 def _plan(path: Path, name: str, table: Mapping[str, Any], common: Mapping[str, Any]) -> TierPlan:
     """One tier from its table and from what all tiers share."""
     where = f"{path}: tiers.{name}"
-    if not re.fullmatch(r"[\w-]+", name):
-        raise InputError(f"{where}: a tier's name is also a folder's: letters, digits, _ and - only")
+    if not re.fullmatch(r"[\w-]{1,100}", name):
+        raise InputError(f"{where}: a tier's name is also a folder's: 1 to 100 letters, digits, _ and - only")
     known = [spec.name for cls in (Tier, Net, Train) for spec in fields(cls) if spec.name not in FOLDERS]
-    for key in table:
+    for key, value in table.items():
         if key not in known:
             raise InputError(f"{where}: {unknown('key', key, known)}")
+        if not all(isinstance(part, str | int | float) for part in (value if isinstance(value, list) else [value])):
+            raise InputError(f"{where}: {key} is {value}; it must be text, a number, true or false, or a list of names")
     parts = [{spec.name: table[spec.name] for spec in fields(cls) if spec.name in table} for cls in (Tier, Net, Train)]
     tier = parse(Tier, parts[0], where)
-    best = for_tier(tier, parts[1], {**parts[2], **common, "output_dir": str(Path(common["output_dir"]) / name)})
+    best = for_tier(tier, parts[1], {**parts[2], **common, "output_dir": os.path.join(common["output_dir"], name)})
     net, train = parse(Net, best[0], where), parse(Train, best[1], where)
     net.check_for(tier)
     if train.num_steps is None:

@@ -3,30 +3,45 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn import audio, runs
-from mtcrnn.cascade import Cascade, Given
+from mtcrnn import runs
+from mtcrnn.cascade import Cascade, CascadeState, Given
+from mtcrnn.conditions import External, check_range, load_array
 from mtcrnn.config import Generate
-from mtcrnn.controls import Controls, load_array, read_gesture
+from mtcrnn.controls import Controls
 from mtcrnn.errors import InputError, listing
-from mtcrnn.files import array_bytes, keep_previous, write_files
+from mtcrnn.files import keep_previous
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.playable import Playable, Renderer
 from mtcrnn.recipe import Recipe, TierPlan, check_same, read_recipe
-from mtcrnn.rendering import DEFAULT_PRIME_SECONDS, default_length, in_blocks, open_player, stems, write_values
+from mtcrnn.rendering import (
+    DEFAULT_NAME,
+    DEFAULT_PRIME_SECONDS,
+    default_length,
+    in_blocks,
+    open_player,
+    stems,
+    whole_steps,
+    write_gesture,
+)
 from mtcrnn.rng import fresh_seed
-from mtcrnn.stream import replay
+from mtcrnn.takes import Values, stem_of, taking
+
+if TYPE_CHECKING:
+    from mtcrnn import plots
 
 log = logging.getLogger(__name__)
 
 MOST_PANELS = 4  # a tier with more parameters is drawn as one image
+MOST_DRAWN = 2000  # points of a control's curve
 SLOW_SHARE = 0.05  # of a core's time for each tier that generates parameters; the audio needs the rest
 
 
@@ -53,55 +68,51 @@ def render_recipe(
     Raises:
         InputError: tiers that are not trained or do not fit together, conditioning that does not fit.
     """
-    stem = Path(options.out.removesuffix(".wav"))
-    if not stem.name:
-        raise InputError(f"--out {options.out!r} is no file name")
+    stem = stem_of(options.out, DEFAULT_NAME)
     cascade = open_cascade(recipe, options, temperatures, replaced)
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
     if options.gesture:
         if seconds is not None:
             raise InputError("--gesture goes without --seconds")
-        return write_values(
-            stem,
-            stems(stem, options, 1),
-            replay(cascade, read_gesture(options, cascade.config), seed)[None],
-            cascade.config,
-            options,
-        )
+        return write_gesture(stem, cascade, options, seed)
     rate = cascade.config.tier.sample_rate
-    length = default_length(options, cascade.config) if seconds is None else round(seconds * rate)
-    if length < 1:
-        raise InputError(f"--seconds is {seconds:g}; it must be above 0")
+    if seconds is None:
+        length = default_length(options, cascade.config)
+    else:
+        length = whole_steps(seconds * rate, f"--seconds is {seconds:g}")
     prime_s = DEFAULT_PRIME_SECONDS if options.seed else 0.0
     controls = Controls(cascade.config, options, length, round(prime_s * rate), seed)
-    files = stems(stem, options, controls.batch)
-    state = cascade.init(seed, controls.batch)
-    if options.seed:
-        from_file = replace(
-            options, batch_size=controls.batch, paramvect="self", set=(), external_array=None, external_sr=None
-        )
-        given = {}
-        for name, player in cascade.players.items():
-            steps = round(prime_s * player.config.tier.sample_rate)
-            priming = Controls(player.config, from_file, 1, steps, seed).priming() if steps else None
-            if priming is not None:
-                given[name] = priming
-        state = cascade.prime(state, given)
-    blocks: dict[str, list[NDArray[np.float32]]] = {name: [] for name in cascade.order}
-    for first, count in in_blocks(length):
-        made, state = cascade.render_all(state, controls.block(first, count))
-        for name, values in made.items():
-            blocks[name].append(values)
+    wavs = [Path(f"{one}.wav") for one in stems(stem, options, controls.batch)]
+    state = _primed(cascade, options, controls.batch, seed, prime_s)
+    files = _write(stem, wavs, cascade, state, controls)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
-    made = {name: np.concatenate(parts, axis=1) for name, parts in blocks.items()}
-    return _write(stem, files, cascade, made, controls.block(0, length)[0])
+    return files
+
+
+def _primed(cascade: Cascade, options: Generate, batch: int, seed: int, prime_s: float) -> CascadeState:
+    """The state of all tiers before the first step: after so many seconds of the file that primes them, or of none."""
+    state = cascade.init(seed, batch)
+    if not options.seed:
+        return state
+    from_file = replace(options, batch_size=batch, paramvect="self", set=(), external_array=None, external_sr=None)
+    given = {}
+    for name, player in cascade.players.items():
+        steps = round(prime_s * player.config.tier.sample_rate)
+        priming = Controls(player.config, from_file, 1, steps, seed).priming() if steps else None
+        if priming is not None:
+            given[name] = priming
+    return cascade.prime(state, given)
 
 
 def open_cascade(
-    recipe: Recipe, options: Generate, temperatures: Mapping[str, float], replaced: Mapping[str, Path]
+    recipe: Recipe,
+    options: Generate,
+    temperatures: Mapping[str, float],
+    replaced: Mapping[str, Path],
+    threads: int | None = None,
 ) -> Cascade:
-    """The cascade of a recipe's trained tiers; arguments and errors as in `render_recipe`."""
+    """The cascade of a recipe's trained tiers; arguments and errors as in `render_recipe` and `open_player`."""
     last = recipe.audio()
     for name in (*temperatures, *replaced):
         recipe.get(name)
@@ -121,75 +132,98 @@ def open_cascade(
         else:
             own = replace(options, temp=temperatures.get(name, options.temp))
             share = 1 - SLOW_SHARE * (len(recipe.tiers) - 1) if plan is last else SLOW_SHARE
-            players[name] = open_player(own, config, path, max(share, SLOW_SHARE))
+            players[name] = open_player(own, config, path, max(share, SLOW_SHARE), threads)
     return Cascade(players, recipe.controls)
 
 
-def open_path(path: Path, options: Generate) -> Renderer:
-    """What plays a recipe (.toml), or a model by its run or folder.
+def open_path(path: Path, options: Generate, threads: int | None = None) -> Renderer:
+    """What plays a recipe (.toml), or a model by its run or folder; `threads` as in `open_player`.
 
     Raises:
         InputError: nothing there; see `open_cascade` and `runs.find`.
     """
     if path.suffix == ".toml":
-        return open_cascade(read_recipe(path), options, {}, {})
+        return open_cascade(read_recipe(path), options, {}, {}, threads)
     found = runs.find(str(path), options.step)
-    return open_player(options, runs.read_config(found), found)
+    return open_player(options, runs.read_config(found), found, threads=threads)
 
 
 def _values(plan: TierPlan, config: ModelConfig, path: Path, batch: int) -> NDArray[np.float64]:
-    """Values [B, T, G] at a tier's rate from a .npy, or from the curves in a param file."""
+    """Values [1 or B, T, G] at a tier's rate from a .npy, or from the curves in a param file."""
     names, rate = plan.tier.generate, plan.tier.sample_rate
     if path.suffix != SUFFIX:
-        return load_array(path, batch, names)
-    file = ParamFile.read(path)
-    curves = [file.get(name, path) for name in names]
-    steps = int(max(curve.times[-1] for curve in curves) * rate) + 1
-    return np.stack([curve.sample(rate, 0, steps) for curve in curves], axis=-1)[None]
+        values = load_array(path, batch, names)
+    else:
+        file = ParamFile.read(path)
+        curves = [file.get(name, path) for name in names]
+        seconds = max(curve.times[-1] for curve in curves)
+        steps = whole_steps(seconds * rate + 1, f"{path} lasts {seconds:g} s")
+        values = np.stack([curve.sample(rate, 0, steps) for curve in curves], axis=-1)[None]
+    for name, ends in zip(names, External(values, rate).ends().T.tolist(), strict=True):
+        check_range(name, ends, config.ranges[name], known=True)
+    return values
 
 
-def _write(
-    stem: Path,
-    sounds: Sequence[Path],
-    cascade: Cascade,
-    made: Mapping[str, NDArray[np.float32]],
-    controls: NDArray[np.float64],
-) -> list[Path]:
-    """Write what was made, `sounds` without their ending; what stands in the way is kept. Returns the files.
+def _write(stem: Path, wavs: Sequence[Path], cascade: Cascade, state: CascadeState, controls: Controls) -> list[Path]:
+    """Render and write the sounds and what the tiers made, then a picture; what stands in the way is kept.
 
-    The picture shows the first sound, under `controls` [T, C].
+    Returns the files. The picture shows the first sound.
     """
-    rate = cascade.config.tier.sample_rate
-    files: dict[Path, bytes] = {}
-    for path, sound in zip(sounds, made[cascade.order[-1]][..., 0], strict=True):
-        files[Path(f"{path}.wav")] = audio.wav_bytes(sound, rate)
-    for name in cascade.order[:-1]:
-        files[stem.with_name(f"{stem.name}_{name}.npy")] = array_bytes(made[name])
+    *slow, last = cascade.order
+    rate, length = cascade.config.tier.sample_rate, controls.length
+    arrays = [stem.with_name(f"{stem.name}_{name}.npy") for name in slow]
+    blocks: dict[str, list[NDArray[np.float32]]] = {name: [] for name in slow}  # small beside the sound's
+    with taking([*wavs, *arrays]) as new, Values(new / "values", (controls.batch, length, 1)) as sounds:
+        for first, count in in_blocks(length):
+            made, state = cascade.render_all(state, controls.block(first, count))
+            sounds.append(made.pop(last))
+            for name, values in made.items():
+                blocks[name].append(values)
+        curves = {name: np.concatenate(parts, axis=1) for name, parts in blocks.items()}
+        for path, values in zip(arrays, curves.values(), strict=True):
+            np.save(new / path.name, values, allow_pickle=False)
+        for b, path in enumerate(wavs):
+            sounds.write_wav(b, new / path.name, rate)
+        shown = np.concatenate([*sounds.sound(0)])[:, 0]
     picture = stem.with_name(f"{stem.name}.png")
-    write_files(files)
-    _draw(picture, cascade, made, controls)
-    return [*files, picture]
+    _draw(picture, cascade, shown, curves, controls)
+    return [*wavs, *arrays, picture]
 
 
-def _draw(path: Path, cascade: Cascade, made: Mapping[str, NDArray[np.float32]], controls: NDArray[np.float64]) -> None:
-    """The first sound's waveform and spectrogram under its controls and the curves of all tiers."""
+def _draw(
+    path: Path,
+    cascade: Cascade,
+    sound: NDArray[np.float32],
+    curves: Mapping[str, NDArray[np.float32]],
+    controls: Controls,
+) -> None:
+    """The first sound's waveform and spectrogram under its controls and the curves [B, n, G] of the tiers above."""
     from mtcrnn import plots
 
+    rate = cascade.config.tier.sample_rate
+    steps = np.unique(np.linspace(0, len(sound) - 1, MOST_DRAWN).astype(int))
+    asked = np.concatenate([controls.block(int(step), 1)[0] for step in steps])
+    panels = list(_panels("controls", steps / rate, asked, cascade.controls, cascade.config))
+    for name, values in curves.items():
+        config = cascade.players[name].config
+        times = np.arange(values.shape[1]) / config.tier.sample_rate
+        panels += _panels(name, times, values[0], config.tier.generate, config)
     keep_previous(path)
-    panels = []
-    curves = [("controls", cascade.config, cascade.controls, controls)]
-    curves += [(n, cascade.players[n].config, cascade.tiers[n].generate, made[n][0]) for n in cascade.order[:-1]]
-    for name, config, parameters, values in curves:
-        times = np.arange(len(values)) / config.tier.sample_rate
-        if len(parameters) > MOST_PANELS:
-            panels.append(plots.rows_panel(times, values, f"{name} ({len(parameters)} parameters)"))
-            continue
-        for g, parameter in enumerate(parameters):
-            units = config.ranges[parameter].units
-            panels.append(plots.curve_panel(times, values[:, g], f"{parameter} ({units})" if units else parameter))
-    last = cascade.order[-1]
-    sound = plots.sound_panels(made[last][0, :, 0], cascade.config.tier.sample_rate, path.stem)
-    plots.save([*panels, *sound], "time (s)", path)
+    plots.save([*panels, *plots.sound_panels(sound, rate, path.stem)], "time (s)", path)
+
+
+def _panels(
+    name: str, times: NDArray[np.float64], values: NDArray[Any], parameters: Sequence[str], config: ModelConfig
+) -> Iterator[plots.Draw]:
+    """A panel for each parameter's values [n, C], or one for many."""
+    from mtcrnn import plots
+
+    if len(parameters) > MOST_PANELS:
+        yield plots.rows_panel(times, values, f"{name} ({len(parameters)} parameters)")
+        return
+    for g, parameter in enumerate(parameters):
+        units = config.ranges[parameter].units
+        yield plots.curve_panel(times, values[:, g], f"{parameter} ({units})" if units else parameter)
 
 
 def parse_files(words: Sequence[str]) -> dict[str, Path]:

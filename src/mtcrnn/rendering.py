@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import unicodedata
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,18 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mtcrnn import audio, runs
-from mtcrnn.config import Generate
-from mtcrnn.controls import Controls, load_array, read_gesture
+from mtcrnn import runs
+from mtcrnn.conditions import load_array
+from mtcrnn.config import MOST_LENGTH, Generate
+from mtcrnn.controls import Controls, read_gesture
 from mtcrnn.errors import InputError
-from mtcrnn.files import array_bytes, write_files
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_agreement, check_sizes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.paramset import make_param
 from mtcrnn.playable import Playable, Renderer
 from mtcrnn.rng import fresh_seed
-from mtcrnn.stream import replay
+from mtcrnn.stream import Stream, replay
+from mtcrnn.takes import Values, stem_of, taking
+from mtcrnn.validation import read_text
 
 if TYPE_CHECKING:
     from mtcrnn.model import Model
@@ -31,6 +35,8 @@ log = logging.getLogger(__name__)
 
 BLOCK_STEPS = 1000  # rendered between two updates of the progress bar
 DEFAULT_SECONDS, DEFAULT_PRIME_SECONDS = 10.0, 0.25
+DEFAULT_NAME = "generated"
+MOST_SAVED = 1_000_000  # values in a param file
 
 
 def generate(
@@ -47,38 +53,39 @@ def generate(
         InputError: no such model, conditioning or priming that does not fit; nothing is written then.
     """
     config, player = _open(options, typed or {}, sizes or {})
-    rate = config.tier.sample_rate
-    length = options.length or default_length(options, config)
     if options.save_params and config.tier.is_audio:
         raise InputError("--save_params is for tiers that generate parameters; this one generates audio")
-    stem = Path(options.out.removesuffix(".wav").removesuffix(".npy"))
-    if not stem.name:
-        raise InputError(f"--out {options.out!r} is no file name")
+    stem = stem_of(options.out, DEFAULT_NAME)
     seed = fresh_seed() if options.rand_seed is None else options.rand_seed
     if options.gesture:
-        sounds = stems(stem, options, 1)
-        return write_values(stem, sounds, replay(player, read_gesture(options, config), seed)[None], config, options)
-    controls = Controls(config, options, length, _prime_steps(options, length, rate), seed)
+        return write_gesture(stem, player, options, seed)
+    length = options.length or default_length(options, config)
+    controls = Controls(config, options, length, _prime_steps(options, length, config.tier.sample_rate), seed)
+    sounds = stems(stem, options, controls.batch)
     state: Any = player.init(seed, controls.batch)
     if (priming := controls.priming()) is not None:
         state = player.prime(state, *priming)
-    sounds = stems(stem, options, controls.batch)
-    blocks = []
-    for first, count in in_blocks(length):
-        values, state = player.render(state, controls.block(first, count))
-        blocks.append(values)
-    values = np.concatenate(blocks, axis=1)
+    files = _write_values(stem, sounds, played(player, state, length, controls.block), length, config, options)
     if options.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
-    return write_values(stem, sounds, values, config, options)
+    return files
 
 
 def default_length(options: Generate, config: ModelConfig) -> int:
     """Steps to generate where nobody said: as long as the external array, or `DEFAULT_SECONDS`."""
-    seconds, array_rate = DEFAULT_SECONDS, options.external_sr or 0.0
-    if options.external_array and options.paramvect == "external" and array_rate > 0:
-        seconds = load_array(Path(options.external_array), None, config.tier.prop).shape[1] / array_rate
-    return max(round(seconds * config.tier.sample_rate), 1)
+    rate = config.tier.sample_rate
+    if options.external_array and options.paramvect == "external" and options.external_sr:
+        rows = load_array(Path(options.external_array), None, config.tier.prop).shape[1]
+        seconds = rows / options.external_sr
+        return whole_steps(seconds * rate, f"{options.external_array} lasts {seconds:g} s")
+    return max(round(DEFAULT_SECONDS * rate), 1)
+
+
+def whole_steps(steps: float, what: str) -> int:
+    """A length in steps, rounded. Raises InputError where it is none, or more than `MOST_LENGTH`; `what` was asked."""
+    if not 0 < steps <= MOST_LENGTH:
+        raise InputError(f"{what}; it must be above 0, and {MOST_LENGTH} steps at most")
+    return max(round(steps), 1)
 
 
 def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iterator[tuple[int, int]]:
@@ -90,13 +97,25 @@ def in_blocks(length: int, what: str = "generating", leave: bool = True) -> Iter
             bar.update(count)
 
 
+def played(
+    player: Renderer,
+    state: Any,
+    length: int,
+    conditions: Callable[[int, int], NDArray[Any]],
+    what: str = "generating",
+    leave: bool = True,
+) -> Generator[NDArray[np.float32], None, None]:
+    """Values [B, n, G], block by block, under conditions [B, n, C] of n steps from a first one; see `in_blocks`."""
+    for first, count in in_blocks(length, what, leave):
+        values, state = player.render(state, conditions(first, count))
+        yield values
+
+
 def rendered(player: Renderer, conditions: NDArray[Any], what: str, seed: int = 1) -> NDArray[np.float32]:
     """Sounds [B, T] under conditions [B, T, C], behind a progress bar named `what`."""
-    state, blocks = player.init(seed, len(conditions)), []
-    for first, count in in_blocks(conditions.shape[1], what, leave=False):
-        values, state = player.render(state, conditions[:, first : first + count])
-        blocks.append(values[..., 0])
-    return np.concatenate(blocks, axis=1)
+    length, state = conditions.shape[1], player.init(seed, len(conditions))
+    blocks = played(player, state, length, lambda first, n: conditions[:, first : first + n], what, leave=False)
+    return np.concatenate([values[..., 0] for values in blocks], axis=1)
 
 
 def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int | None]) -> tuple[ModelConfig, Playable]:
@@ -114,7 +133,9 @@ def _open(options: Generate, typed: Mapping[str, Any], sizes: Mapping[str, int |
     return config, open_player(options, config, path)
 
 
-def open_player(options: Generate, config: ModelConfig, source: Path | Model, share: float = 1.0) -> Playable:
+def open_player(
+    options: Generate, config: ModelConfig, source: Path | Model, share: float = 1.0, threads: int | None = None
+) -> Playable:
     """What renders a model in a folder, or one of the original. Only the reference and the latter need torch.
 
     Args:
@@ -122,6 +143,7 @@ def open_player(options: Generate, config: ModelConfig, source: Path | Model, sh
         config: the model's.
         source: its folder, or the model itself.
         share: of a core's time that it may take where it is played live.
+        threads: most cores that the engine takes; None: all.
     """
     if options.engine == "torch" or options.device == "cuda":
         from mtcrnn import checkpoint
@@ -138,7 +160,7 @@ def open_player(options: Generate, config: ModelConfig, source: Path | Model, sh
         weights = runs.read_weights(source)
     else:
         weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
-    engine = Engine(config, weights, options.temp, options.precision, share=share)
+    engine = Engine(config, weights, options.temp, options.precision, threads, share)
     if options.precision == "auto" and engine.precision == "int8":
         log.warning("the net is large: its weights are taken as int8 (--precision float32 is exact, and slower)")
     return engine
@@ -151,26 +173,47 @@ def _prime_steps(options: Generate, length: int, rate: int) -> int:
     return round(DEFAULT_PRIME_SECONDS * rate) if options.seed or options.data_dir else 1
 
 
-def write_values(
-    stem: Path, sounds: Sequence[Path], values: NDArray[np.float32], config: ModelConfig, options: Generate
+def write_gesture(stem: Path, player: Renderer, options: Generate, seed: int) -> list[Path]:
+    """Render the gesture that `options` name, as it was played, and write it; see `_write_values`."""
+    if not player.config.tier.is_audio:
+        raise InputError("--gesture is of what was played live: sound, but this tier generates parameters")
+    gesture = read_gesture(options, player.config)
+    stream = Stream(player, seed)
+    length = whole_steps((gesture.shape[1] - 1) * stream.block_size, f"{options.gesture} has {gesture.shape[1]} rows")
+    return _write_values(stem, stems(stem, options, 1), replay(stream, gesture), length, player.config, options)
+
+
+def _write_values(
+    stem: Path,
+    sounds: Sequence[Path],
+    blocks: Generator[NDArray[np.float32], None, None],
+    length: int,
+    config: ModelConfig,
+    options: Generate,
 ) -> list[Path]:
-    """Write values [B, T, G]; what stands in the way is kept under another name. Returns the files.
+    """Write values [B, length, G] that come in blocks [B, n, G]. Returns the files.
 
     Sounds go to the names of `sounds` (see `stems`), and with `save` to STEM.npy too; parameters
-    to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ...
+    to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ... All of them appear at the end, or none;
+    what stands in the way is kept under another name.
     """
     tier = config.tier
-    rate = tier.sample_rate
-    files: dict[Path, bytes] = {}
-    for one, made in zip(sounds, values, strict=True):
-        if tier.is_audio:
-            files[Path(f"{one}.wav")] = audio.wav_bytes(made[:, 0], rate)
-        elif options.save_params:
-            files[Path(f"{one}{SUFFIX}")] = _param_file(made, config).text().encode()
-    if options.save or not tier.is_audio:
-        files[Path(f"{stem}.npy")] = array_bytes(values)
-    write_files(files)
-    return list(files)
+    shape = (len(sounds), length, len(tier.generate))
+    if options.save_params and length * shape[2] > MOST_SAVED:
+        raise InputError(f"--save_params: {length} steps are too long for a param file; {MOST_SAVED} values at most")
+    ending = ".wav" if tier.is_audio else SUFFIX if options.save_params else None
+    files = [Path(f"{one}{ending}") for one in sounds if ending]
+    array = Path(f"{stem}.npy")
+    kept = [array] if options.save or not tier.is_audio else []
+    with taking([*files, *kept]) as new, Values(new / array.name, shape) as values, closing(blocks):
+        for block in blocks:
+            values.append(block)
+        for b, path in enumerate(files):
+            if tier.is_audio:
+                values.write_wav(b, new / path.name, tier.sample_rate)
+            else:
+                _param_file(np.concatenate([*values.sound(b)]), config).write(new / path.name)
+    return [*files, *kept]
 
 
 def stems(stem: Path, options: Generate, batch: int) -> list[Path]:
@@ -181,15 +224,12 @@ def stems(stem: Path, options: Generate, batch: int) -> list[Path]:
     """
     if options.names is None:
         return [stem.with_name(f"{stem.name}_{b}" if batch > 1 else stem.name) for b in range(batch)]
-    try:
-        names = Path(options.names).read_text().split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"--names {options.names} cannot be read: {error}") from error
-    names = [name.strip() for name in names if name.strip()]
+    names = [name.strip() for name in read_text(Path(options.names)).split("\n") if name.strip()]
     if len(names) != batch:
         raise InputError(f"--names {options.names} has {len(names)} names for {batch} sounds")
-    if len(set(names)) < batch or any("/" in name or "\\" in name for name in names):
-        raise InputError(f"--names {options.names}: each name must be there once, and no path")
+    spelt = {unicodedata.normalize("NFC", name) for name in names}  # what some disks take for the same is the same
+    if len(spelt) < batch or any("/" in name or "\\" in name or not name.isprintable() for name in names):
+        raise InputError(f"--names {options.names}: each name must be there once, and fit into a file's name")
     return [stem.with_name(f"{stem.name}_{name}") for name in names]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from mtcrnn.playable import Renderer
 BLOCK_S = 0.01
 MOST_TEMPERATURE = 3.0  # that a player can set
 MOST_SECONDS = 7200.0  # of a gesture that are kept, to be rendered again
+TEMPERATURE = "@temperature"  # beside the controls' names, of which none begins with @
 
 
 @dataclass(frozen=True)
@@ -113,9 +114,9 @@ class Stream:
         A row holds the controls, and the temperature of the block that begins there.
         """
         last = (*self._rows[-1], self.temperature)
-        kept = np.array(self._gesture).reshape(-1, len(last))
-        whole = len(kept) == self.blocks
-        return (np.concatenate((kept, [last])) if whole else kept)[None]
+        whole = len(self._gesture) == self.blocks * len(last)
+        rows = np.concatenate((np.asarray(self._gesture), last if whole else ()))  # one copy: the next block waits
+        return rows.reshape(1, -1, len(last))
 
     def _row(self) -> tuple[float, ...]:
         return tuple(self.values[name] for name in self.names)
@@ -126,16 +127,13 @@ def clamp_temperature(temperature: float) -> float:
     return min(max(temperature, 0.0), MOST_TEMPERATURE)
 
 
-def replay(player: Renderer, gesture: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
-    """The samples [T, 1] of a stream of that seed that was played with a gesture [1, blocks + 1, C + 1]."""
-    stream = Stream(player, seed)
+def replay(stream: Stream, gesture: NDArray[np.float64]) -> Generator[NDArray[np.float32], None, None]:
+    """The sound of a stream from its start, played with a gesture [1, blocks + 1, C + 1]: blocks [1, n, 1]."""
     stream.values = dict(zip(stream.names, gesture[0, 0, :-1].tolist(), strict=True))
-    stream.restart(seed)
-    blocks = [np.zeros((0, 1), np.float32)]
+    stream.restart(stream.seed)
     with tqdm(total=gesture.shape[1] - 1, desc="generating", unit="block", mininterval=0.5) as bar:
-        for row, after in itertools.pairwise(gesture[0].tolist()):
-            stream.values = dict(zip(stream.names, after[:-1], strict=True))
-            stream.temperature = row[-1]
-            blocks.append(stream.render().samples[:, None])
+        for row, after in itertools.pairwise(gesture[0]):
+            stream.values = dict(zip(stream.names, after[:-1].tolist(), strict=True))
+            stream.temperature = float(row[-1])
+            yield stream.render().samples[None, :, None]
             bar.update()
-    return np.concatenate(blocks)

@@ -60,7 +60,10 @@ class Units:
         check_block(conditions, batch, len(names), f"conditions ({', '.join(names) or 'none'})")
         if conditions.shape[1] != steps:
             raise InputError(f"conditions for {conditions.shape[1]} steps, but there are {steps}")
-        return normalise(conditions, self.config.ranges, names)
+        normal = normalise(conditions, self.config.ranges, names)
+        if not np.isfinite(normal).all():
+            raise InputError(f"{', '.join(names)}: values too far outside the ranges that the model was trained on")
+        return normal
 
     def encode_given(self, values: NDArray[Any], batch: int) -> NDArray[Any]:
         """Values [batch, T, G] to prime with, encoded.

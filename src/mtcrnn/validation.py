@@ -43,6 +43,8 @@ def read_toml(path: Path) -> dict[str, Any]:
 def read_text(path: Path) -> str:
     """A text file in UTF-8, without its byte order mark. Raises InputError where it cannot be read, or is none."""
     try:
+        if not path.is_file() and path.exists():
+            raise InputError(f"{path} is no file")
         if path.stat().st_size > MOST_BYTES:
             raise InputError(f"{path} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} at most")
         return path.read_text(encoding="utf-8-sig")
