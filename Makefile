@@ -5,6 +5,13 @@ BIN := .venv/bin
 
 .PHONY: quickstart test docs install clean
 
+# The programs in .venv run the code of the folder that it was installed for, which `installed` names. In a copied or moved
+# project it is made anew if make made it; one that was there before (README.md, With a GPU) is its user's matter.
+ELSEWHERE := [ -s .venv/installed ] && [ "$$(cat .venv/installed)" != "$$(pwd -P)" ]
+ifeq ($(shell $(ELSEWHERE) && echo yes),yes)
+.PHONY: .venv/installed
+endif
+
 quickstart: install
 	$(BIN)/mtcrnn quickstart
 
@@ -20,9 +27,13 @@ docs: install
 install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
+	@if $(ELSEWHERE) && [ ! -e .venv/made ]; then \
+	  echo ".venv is that of $$(cat $@), and not made by make: remove it, and make one here as you made that" >&2; exit 1; fi
+	@if $(ELSEWHERE); then rm -rf .venv; fi
+	@[ -e .venv ] || { mkdir .venv && touch .venv/made; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-	touch $@
+	pwd -P > $@
 
 clean:
 	rm -rf .venv

@@ -10,13 +10,15 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from page_driver import opened, playing, slide
+from live_driver import playing
+from page_driver import opened, slide
 
 MOVES, WIDTHS = 100, (1280, 400)
 STATUS = "[mtcrnn.sound.status.underruns, mtcrnn.sound.status.played, mtcrnn.sound.latencies]"
@@ -30,7 +32,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=Path, help="folder for play-1280.png and play-400.png")
     args = parser.parse_args()
     rng = np.random.default_rng(1)
-    with playing(args.model) as (process, address):
+    with tempfile.TemporaryDirectory() as state, playing(args.model, Path(state), "--no-browser") as (process, address):
         for width in WIDTHS:
             with opened(address, width, 1400 if width < 600 else 1000) as page:
                 start(page)

@@ -14,12 +14,12 @@ done
 cd "$place/source"
 TORCH_INDEX=${TORCH_INDEX:-}
 grep -E '^RUN .*/opt/mtcrnn' "$root/docker/Dockerfile" | sed 's/^RUN //' | while read -r line; do
-  line=${line//\/opt\/mtcrnn/$place\/venv}
+  line=${line//\/opt\/mtcrnn/\"$place/venv\"}  # quoted: TMPDIR may have spaces
   echo "+ $line"
   eval "${line/#python /${PYTHON:-python3} }"
 done
 cd "$place/work"
-export PATH="$place/venv/bin:$PATH" NUMBA_CACHE_DIR="$place/numba" HOME="$place/work"
+export PATH="$place/venv/bin:$PATH" HOME="$place/work"
 mtcrnn --help > /dev/null
 mtcrnn texture pops --out sounds --files 3 --seconds 2
 mtcrnn train --data_dir sounds --prop rate --output_dir pops --num_steps 2

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
@@ -33,29 +31,25 @@ LISTEN = """(seconds) => new Promise((done) => {
 
 
 @contextmanager
-def playing(model: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """`mtcrnn play` on a model, as a process, and the address that it prints."""
-    words = [sys.executable, "-m", "mtcrnn", "play", str(model), "--port", "0", "--no-browser", *options]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = process.stdout.readline()
-            assert "http://" in line, f"mtcrnn play said {line!r}"
-            yield process, line.split(" at ")[1].split()[0]
-        finally:
-            process.terminate()
-
-
-@contextmanager
-def opened(address: str, width: int = 1280, height: int = 1000) -> Iterator[Page]:
+def opened(
+    address: str, width: int = 1280, height: int = 1000, args: Sequence[str] = (), ready: str = "#play:enabled"
+) -> Iterator[Page]:
     """The page at an address, in a headless Chromium, once it can be played."""
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(ARGS))
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, *args])
         page = browser.new_page(viewport={"width": width, "height": height})
         page.goto(address)
-        page.wait_for_selector("#play:enabled", timeout=60_000)
+        page.wait_for_selector(ready, timeout=60_000)
         yield page
         browser.close()
+
+
+def wait_for(page: Page, expression: str) -> None:
+    """Until something is true in the page, whose policy forbids Playwright's own way to wait for it."""
+    deadline = time.monotonic() + 20
+    while not page.evaluate(expression):
+        assert time.monotonic() < deadline, expression
+        page.wait_for_timeout(50)
 
 
 def listen(page: Page, seconds: float) -> np.ndarray:
@@ -65,5 +59,5 @@ def listen(page: Page, seconds: float) -> np.ndarray:
 
 def slide(page: Page, control: str, share: float) -> None:
     """Move a control's slider, as by hand, to a share of its range."""
-    slider = page.locator(".control", has_text=control).locator("input[type=range]")
+    slider = page.locator(f".control[data-name='{control}'] input[type=range]")
     slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')); }", round(1000 * share))

@@ -45,6 +45,6 @@ def test_without_a_model_there_are_standard_sizes(capsys, monkeypatch):
 
 def test_bad_input(capsys):
     code, _, err = run_cli(capsys, "bench", "--batch_size", 0)
-    assert (code, err) == (2, "mtcrnn: error: --batch_size is 0; it must be above 0")
+    assert (code, err) == (2, "mtcrnn: error: --batch_size is 0; it must be above 0, 4096 at most")
     code, _, err = run_cli(capsys, "bench", "nowhere")
     assert (code, err) == (2, "mtcrnn: error: nowhere: no such model folder")

@@ -226,12 +226,61 @@ def test_bad_weights_and_unknown_nets(monkeypatch):
         (broken, "the model's weights are broken: gru.weight_hh_l1 holds NaN or infinite numbers"),
         (lacking, "the model's weights lack head.bias; there are "),
         ({**good, "head.bias": np.zeros(3, np.float32)}, r"head.bias is \[3\], not \[16\]"),
+        ({**good, "gru.bias_hh_l2": np.zeros(24, np.float32)}, r"do not fit it: it has no gru\.bias_hh_l2"),
     ):
         with pytest.raises(InputError, match=message):
             Engine(model.config, weights)
     monkeypatch.setattr(program, "_BODIES", {})
     with pytest.raises(InputError, match="the engine does not know the net gru; --engine torch does"):
         Engine(model.config, good)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"temperature": float("nan")}, "the temperature is nan; it must be 0 to 1000"),
+        ({"temperature": -0.1}, "the temperature is -0.1; it must be 0 to 1000"),
+        ({"temperature": 1e300}, r"the temperature is 1e\+300; it must be 0 to 1000"),
+        ({"threads": 0}, "threads is 0; it must be 1 to 256"),
+        ({"threads": 10**6}, "threads is 1000000; it must be 1 to 256"),
+        ({"precision": "int4"}, r"unknown precision 'int4' \(did you mean 'int8'\?\); known: auto, float32, int8"),
+    ],
+)
+def test_numbers_out_of_range(arguments, message):
+    model = tiny_model()
+    with pytest.raises(InputError, match=message):
+        Engine(model.config, weights_of(model), **arguments)
+
+
+@pytest.mark.parametrize("net", ["gru", "frame", "mixture", "split-moments"])
+def test_extreme_temperatures_stay_finite_and_agree(net):
+    model = make(net, "parameters" if net in PARAMETER_NETS else "scaled")
+    _, conditions = inputs_of(model, 2, 100)
+
+    def rendered(kind, temperature):
+        player = Player(model) if kind is Player else Engine(model.config, weights_of(model), precision="float32")
+        player.temperature = temperature
+        return player.render(player.init(7, 2), conditions)[0]
+
+    likeliest = rendered(Player, 0.0)
+    for temperature in (1e-300, 1e-45, 1e-40, 1e-31):  # in float32: 0, the least number, numbers without an inverse
+        np.testing.assert_allclose(rendered(Engine, temperature), likeliest, atol=1e-4, err_msg=str(temperature))
+    for temperature in (1e-29, 1e-3, 1000.0):
+        wild = rendered(Engine, temperature)
+        assert np.isfinite(wild).all()
+        np.testing.assert_allclose(wild, rendered(Player, temperature), rtol=1e-4, atol=1e-4, err_msg=str(temperature))
+
+
+@pytest.mark.parametrize("net", ["gru", "mixture", "phased-lstm", "split-variables"])
+def test_weights_so_large_that_numbers_overflow(net):
+    model = make(net, "parameters")
+    _, conditions = inputs_of(model, 1, 20)
+    weights = {
+        name: np.full_like(weight, 3e38) if "head" in name else weight for name, weight in weights_of(model).items()
+    }
+    engine = Engine(model.config, weights, precision="float32")
+    with pytest.raises(InputError, match="the model's numbers overflow: its weights are broken"):
+        engine.render(engine.init(1), conditions)
 
 
 def test_a_cpu_without_the_instruction_says_so(monkeypatch, caplog):

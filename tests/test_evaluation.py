@@ -184,7 +184,7 @@ def corpus_tone(hz):
             ["--meter", "pitch=beet"],
             f"unknown meter 'beet' (did you mean 'beat'?); known: {', '.join(METERS)}",
         ),
-        (["--holdout", "file:x"], "--holdout file:x: no such wav; there are tone0.wav, tone1.wav, tone2.wav"),
+        (["--holdout", "file:x"], "--holdout file:x: no such sound; there are tone0.wav, tone1.wav, tone2.wav"),
     ],
 )
 def test_bad_input(trained, capsys, words, message):

@@ -1,127 +1,29 @@
 """The server of the live page: who may play, what may be said, and that one page's nonsense is not the others'."""
 
+import io
 import json
 import random
-import socket
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import numpy as np
 import pytest
-import uvicorn
-from pythonosc.udp_client import SimpleUDPClient
 from websockets.exceptions import ConnectionClosed, InvalidStatus
-from websockets.sync.client import connect
 
 from helpers import run_cli
-from mtcrnn import checkpoint
-from mtcrnn.config import Generate, Net, Tier
+from live_driver import RATE, Client, frame, save_model, serve
 from mtcrnn.errors import InputError
-from mtcrnn.live import messages, models
-from mtcrnn.live import server as serving
-from mtcrnn.live.models import Models
-from mtcrnn.live.osc import OscServer
-from mtcrnn.live.play import _listen
+from mtcrnn.live import messages, pages
 from mtcrnn.live.rtpysynth import Generator
-from mtcrnn.live.server import Instrument, make_app
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-
-RATE = 4000
-
-
-def save_model(folder, seed=3):
-    tier = Tier(prop=("hz", "gain"), sample_rate=RATE, mulaw_channels=64)
-    config = ModelConfig(tier, Net("frame", 8, 1, frame_size=4), {"hz": Range(10, 90, "Hz"), "gain": Range(0, 1)})
-    checkpoint.save(folder / "model", new_model(config, seed), {})
-    return folder
-
-
-class Served:
-    """A running server; `join()` opens a page's WebSocket."""
-
-    def __init__(self, instrument, port):
-        self.instrument, self.port = instrument, port
-        self.origin = f"http://127.0.0.1:{port}"
-
-    def url(self, path, token=None, **more):
-        query = "&".join(f"{k}={v}" for k, v in {"token": token or self.instrument.token, **more}.items())
-        return f"127.0.0.1:{self.port}{path}?{query}"
-
-    def get(self, path, token=None, host=None):
-        request = urllib.request.Request(f"http://{self.url(path, token)}", headers={"Host": host} if host else {})
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, answer.read(), answer.headers
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read(), error.headers
-
-    def join(self, token=None, origin=None, max_queue=16, **more):
-        url = f"ws://{self.url('/play', token, **more)}"
-        return connect(url, origin=origin or self.origin, open_timeout=60, max_queue=max_queue, close_timeout=1)
-
-
-@contextmanager
-def serve(path):
-    instrument = Instrument(Models(str(path), Generate(str(path))), "secret", margin_ms=20)
-    listening = _listen("127.0.0.1", 0)
-    app = make_app(instrument, ["127.0.0.1"])
-    config = uvicorn.Config(app, log_level="warning", ws_max_size=messages.MOST_BYTES)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    try:
-        yield Served(instrument, listening.getsockname()[1])
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     with serve(save_model(tmp_path_factory.mktemp("models") / "tones")) as served:
         yield served
-
-
-class Client:
-    """A page without a browser."""
-
-    def __init__(self, socket):
-        self.socket = socket
-        self.hello = json.loads(socket.recv(timeout=60))
-        self.blocks, self.take, self.words = [], 0, []
-
-    def say(self, **message):
-        self.socket.send(json.dumps(message))
-
-    def hear(self):
-        """One thing that the server says; blocks are played at once."""
-        data = self.socket.recv(timeout=20)
-        if isinstance(data, str):
-            self.words.append(json.loads(data))
-            return self.words[-1]
-        take, block = messages.unpack(data)
-        self.blocks.append((take, block))
-        self.say(type="played", take=take, samples=block.first + len(block.samples))
-        return block
-
-    def until(self, condition):
-        for _ in range(5000):
-            if found := condition(self.hear()):
-                return found
-        raise AssertionError("never heard")
-
-    def word(self, kind):
-        return self.until(lambda heard: isinstance(heard, dict) and heard["type"] == kind and heard)
 
 
 def test_a_page_plays_moves_and_its_gesture_renders_to_the_same(served, tmp_path, capsys):
@@ -166,6 +68,10 @@ def test_only_who_has_the_token_and_comes_from_here(served):
     for wrong in ({"token": "wrong"}, {"origin": "http://evil.example"}):
         with pytest.raises(InvalidStatus, match="403"):
             served.join(**wrong)
+    for origin in ("http://[::1", "http://[", "null", "//", "http://[::1]:x"):
+        raw, answer = served.raw_page(origin)
+        raw.close()
+        assert answer.startswith(b"HTTP/1.1 403 "), origin
     with served.join(model="nothing") as ws:
         assert json.loads(ws.recv(timeout=20)) == {"type": "refused", "text": "no model 'nothing'; there are tones"}
 
@@ -196,15 +102,26 @@ def test_values_out_of_range_are_clamped_and_told(served):
     with served.join() as ws:
         page = Client(ws)
         page.say(type="set", values={"hz": 1e9, "gain": 0.5}, temperature=-1)
-        assert page.word("clamped")["values"] == {"hz": 90, "temperature": 0}
+        assert page.word("clamped")["values"] == {"hz": 90, "@temperature": 0}
         page.say(type="margin", ms=1e9)
         assert page.word("margin")["ms"] == messages.MOST_MARGIN_MS
+
+
+def test_a_page_gets_as_much_as_a_browser_waits_for(served):
+    """128 samples, however small the margin."""
+    with served.join() as ws:
+        page = Client(ws)
+        page.say(type="margin", ms=10)  # 40 samples
+        page.word("margin")
+        page.say(type="start", seed=1)
+        page.word("started")
+        assert sum(len(messages.unpack(ws.recv(timeout=20))[1].samples) for _ in range(4)) == 160
 
 
 def test_a_page_that_sends_nothing_but_nonsense_is_closed(served):
     with served.join() as ws:
         Client(ws)
-        for _ in range(serving.MOST_BAD):
+        for _ in range(pages.MOST_BAD):
             ws.send("?")
         with pytest.raises(ConnectionClosed, match="too many bad messages"):
             until_closed(ws)
@@ -266,6 +183,8 @@ def test_ten_thousand_messages_of_all_kinds(served):
             while sent < 10_000:
                 sent += 1
                 ws.send("x" * 5000 if sent % 2000 == 0 else nonsense(rng))  # 5000 is more than is allowed
+                if sent % 2000 == 0:
+                    until_closed(ws)
                 if sent % 20 == 0:
                     drain(ws)
         lost += 1
@@ -302,58 +221,6 @@ def test_one_page_too_many_is_told(served, monkeypatch):
     assert "this CPU plays 1 at once" in refused["text"]
 
 
-def test_osc_moves_what_plays(served, caplog):
-    remote = OscServer("127.0.0.1", 0, served.instrument.move, lambda seed: None, lambda: None)
-    client = SimpleUDPClient("127.0.0.1", remote.port, family=socket.AF_INET)
-    with served.join() as ws:
-        page = Client(ws)
-        client.send_message("/hz", 1000.0)
-        assert page.word("moved")["values"] == {"hz": 90}
-        client.send_message("/temperature", 0.25)
-        assert page.word("moved")["values"] == {"temperature": 0.25}
-        client.send_message("/hz", float("nan"))
-        client.send_message("/hz", "loud")
-        client.send_message("/pitch", 1)
-        client.send_message("/gain", 0)
-        assert page.word("moved")["values"] == {"gain": 0}
-    assert "OSC: unknown control 'pitch'; known: hz, gain" in caplog.text
-    assert "OSC: /hz takes a number, not 'loud'" in caplog.text
-    client._sock.close()
-    with pytest.raises(InputError, match="cannot listen for OSC on"):
-        OscServer("127.0.0.1", remote.port, served.instrument.move, print, print)
-    remote.close()
-
-
-def test_a_folder_of_models(tmp_path):
-    save_model(tmp_path / "one")
-    save_model(tmp_path / "two", seed=4)
-    (tmp_path / "notes").mkdir()
-    with serve(tmp_path) as served:
-        assert json.loads(served.get("/models")[1]) == {"models": ["one", "two"]}
-        with served.join(model="two") as ws:
-            assert Client(ws).hello["name"] == "two"
-
-
-def test_bad_input(tmp_path, capsys, monkeypatch):
-    folder = save_model(tmp_path / "tones")
-    (tmp_path / "empty").mkdir()
-    taken = socket.create_server(("127.0.0.1", 0))
-    port = taken.getsockname()[1]
-    monkeypatch.setattr(models, "speed", lambda player: 0.5)
-    for words, message in (
-        ([tmp_path / "none"], f"{tmp_path / 'none'}: no such model folder"),
-        ([tmp_path / "empty"], "holds no models"),
-        ([folder, "--port", "70000"], "--port is 70000; it must be 0 to 65535"),
-        ([folder], "tones is slower than real time on this CPU (RTF 0.50): a smaller net helps, or --precision int8"),
-    ):
-        code, _, error = run_cli(capsys, "play", *words, "--no-browser")
-        assert (code, message in error) == (2, True), error
-    monkeypatch.setattr(models, "speed", lambda player: 50.0)
-    code, _, error = run_cli(capsys, "play", folder, "--no-browser", "--port", port)
-    assert (code, f"cannot listen on 127.0.0.1, port {port}: " in error, "is free" in error) == (2, True, True), error
-    taken.close()
-
-
 def test_playing_needs_no_torch(tmp_path):
     folder = save_model(tmp_path / "tones")
     code = (
@@ -382,33 +249,59 @@ def test_a_generator_for_other_hosts(tmp_path):
         synth.set_params([0.5])
 
 
-def test_a_page_that_takes_nothing_is_let_go(served, monkeypatch, caplog):
-    """It asks and asks and reads no answer: when its socket is full its stream ends, and nobody else's."""
-    monkeypatch.setattr(serving, "SEND_S", 0.5)
+@pytest.mark.parametrize(("seconds", "waiting"), [(0.5, 10**9), (60.0, 50)])
+def test_a_page_that_takes_nothing_is_let_go(served, monkeypatch, caplog, seconds, waiting):
+    """It asks and asks and reads no answer: after a while, or when too much waits, it ends, and nobody else does."""
+    monkeypatch.setattr(pages, "SEND_S", seconds)
+    monkeypatch.setattr(pages, "MOST_WAITING", waiting)
     with served.join() as ws:
         page = Client(ws)
-        deaf = raw_page(served)
-        text = json.dumps({"type": "set", "values": {"hz": 1e9}, "change": 1}).encode()
-        frame = bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text  # a text frame, masked with zeros
+        deaf, answer = served.raw_page()
+        assert b"101" in answer
         deadline = time.monotonic() + 60
         with suppress(OSError):
-            while time.monotonic() < deadline and "a page took nothing for 0.5 s" not in caplog.text:
-                deaf.sendall(frame * 100)
+            while time.monotonic() < deadline and "a page takes nothing" not in caplog.text:
+                deaf.sendall(frame(type="set", values={"hz": 1e9}) * 100)
         deaf.close()
-        assert "a page took nothing for 0.5 s: its sound ends" in caplog.text
+        assert "a page takes nothing: its sound ends" in caplog.text
         page.say(type="start")
         page.word("started")
+    assert not any(record.exc_info for record in caplog.records)
 
 
-def raw_page(served):
-    """A page's socket after the handshake, of which nobody reads."""
-    raw = socket.create_connection(("127.0.0.1", served.port))
-    raw.settimeout(2)
-    key = "dGhlIHNhbXBsZSBub25jZQ=="
-    head = f"GET /play?token=secret HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nOrigin: {served.origin}\r\n"
-    head += (
-        f"Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
-    )
-    raw.sendall(head.encode())
-    assert b"101" in raw.recv(200)
-    return raw
+def test_a_gesture_is_saved_while_it_plays(served):
+    """Again and again; each one is how the last one begins."""
+    saved, stop = [], threading.Event()
+    with served.join() as ws:
+        page = Client(ws)
+
+        def save():
+            while not stop.is_set():
+                saved.append(served.get(f"/gesture/{page.hello['id']}.npy"))
+
+        page.say(type="start", seed=1)
+        page.until(lambda heard: not isinstance(heard, dict))
+        saving = threading.Thread(target=save)
+        saving.start()
+        page.until(lambda heard: len(page.blocks) > 2000)
+        stop.set()
+        saving.join(20)
+    assert len(saved) > 10
+    assert {status for status, _, _ in saved} == {200}
+    gestures = [np.load(io.BytesIO(content)) for _, content, _ in saved]
+    for gesture in gestures:
+        np.testing.assert_array_equal(gesture, gestures[-1][:, : gesture.shape[1]])
+
+
+def test_a_gesture_that_nobody_can_give(tmp_path):
+    with serve(save_model(tmp_path / "tones")) as served, served.join() as ws:
+        page = Client(ws)
+        served.instrument.conductor.close()
+        assert served.get(f"/gesture/{page.hello['id']}.npy")[:2] == (503, b"the sound does not answer")
+
+
+def test_any_host_may_be_named_where_others_may_play(tmp_path):
+    with serve(save_model(tmp_path / "tones"), hosts=("*",)) as served:
+        for host in ("lan.example:8765", "[::1", "[", "x y", "\xff"):
+            assert served.get("/", host=host)[0] in (200, 400), host
+            assert served.get("/", token="wrong", host=host)[0] in (403, 400), host

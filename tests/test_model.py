@@ -1,13 +1,17 @@
+import resource
+
 import numpy as np
 import pytest
 import torch
 
 from helpers import tiny_config, tiny_model
-from mtcrnn.config import NET_NAMES, Net, canonical_net
+from mtcrnn.config import NET_NAMES, PARAMETER_NETS, Net, Tier, canonical_net
 from mtcrnn.errors import InputError
-from mtcrnn.model import Model, new_model
+from mtcrnn.model import MOST_WEIGHTS, Model, misfits, new_model, weight_shapes
+from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.nets import NETS, make_net
 from mtcrnn.outputs import Categorical
+from mtcrnn.params import Range
 
 
 def step_by_step_gru(net, x, h):
@@ -68,6 +72,50 @@ def test_weights_are_a_pure_function_of_the_seed():
     assert torch.rand(1) == first, "torch's global generator was touched"
     assert all((one[k] == two[k]).all() for k in one)
     assert any((one[k] != other[k]).any() for k in one)
+
+
+def config_of(name, hidden, layers, **net):
+    generate = ("p", "q", "r") if name in PARAMETER_NETS else ("audio",)
+    ranges = dict.fromkeys("abpqr", Range(0.0, 1.0))
+    return ModelConfig(Tier(generate, ("a", "b"), onehot=name == "gru"), Net(name, hidden, layers, **net), ranges)
+
+
+@pytest.mark.parametrize(("name", "lpc_order"), [*((name, 0) for name in NETS), ("frame", 3)])
+def test_the_shapes_of_a_model_are_known_before_it_is_made(name, lpc_order):
+    config = config_of(name, 5, 3, lpc_order=lpc_order)
+    torch.manual_seed(1)
+    first = torch.rand(1)
+    torch.manual_seed(1)
+    shapes = weight_shapes(config)
+    assert torch.rand(1) == first, "torch's global generator was touched"
+    weights = new_model(config, 0).module.state_dict()
+    assert shapes == {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    assert not misfits(shapes, weights)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_largest_nets_are_refused_before_anything_is_allocated(name):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(
+        InputError, match=f"--net {name} --hidden_size 16384 --n_layers 64.* weights; 536,870,912 at most"
+    ):
+        new_model(config_of(name, 16384, 64), 0)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
+
+
+def test_the_largest_net_that_is_taken():
+    # 3 H H twice a layer, and what is small beside it
+    layers = 6 * 4096**2
+    assert 5 * layers < MOST_WEIGHTS < 6 * layers
+    assert sum(np.prod(shape) for shape in weight_shapes(config_of("gru", 4096, 5)).values()) < MOST_WEIGHTS
+    with pytest.raises(InputError, match="--n_layers 6 makes 60"):
+        weight_shapes(config_of("gru", 4096, 6))
+
+
+def test_misfits_are_named():
+    shapes = {"a": (2, 3), "b": (4,), "c": ()}
+    weights = {"a": np.zeros((3, 2)), "b": np.zeros(4), "d": np.zeros(1)}
+    assert misfits(shapes, weights) == ["c is missing", "d is not known", "a is [3, 2], not [2, 3]"]
 
 
 def test_features_scaled_and_one_hot():

@@ -1,5 +1,7 @@
 """The live page in a real browser: sound arrives, follows the hand, and what was played can be had again."""
 
+import shlex
+import urllib.parse
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +9,10 @@ import pytest
 import soundfile
 
 import mtcrnn
-from mtcrnn.config import Generate
+from helpers import run_cli
+from live_driver import playing, save_model
 from mtcrnn.evaluation.beat import onset_strength
-from mtcrnn.rendering import generate
+from mtcrnn.params import Range
 from mtcrnn.textures import write_texture
 
 driver = pytest.importorskip("page_driver", reason="playwright is not installed", exc_type=ImportError)
@@ -28,8 +31,8 @@ def model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def address(model):
-    with driver.playing(model) as (_, address):
+def address(model, tmp_path):
+    with playing(model, tmp_path / "state", "--no-browser") as (_, address):
         yield address
 
 
@@ -42,9 +45,7 @@ def events(samples) -> float:
 
 def test_the_sound_follows_the_hand(address):
     with driver.opened(address) as page:
-        faults = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+        faults = faults_of(page)
         page.click("#play")
         page.wait_for_selector("#play[aria-pressed=true]")
         rates = {}
@@ -62,8 +63,8 @@ def test_the_sound_follows_the_hand(address):
         assert not faults
 
 
-def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path):
-    """The wav that the page recorded, and the gesture that it saved: the same sound."""
+def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path, monkeypatch, capsys):
+    """The wav that the page recorded, and the gesture that it saved, by the command that it shows: the same sound."""
     with driver.opened(address) as page:
         page.fill("#seed", "7")
         page.click("#record")
@@ -76,16 +77,116 @@ def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path):
         page.wait_for_selector("#takes a[download$='.npy']")
         page.click("#play")
         page.wait_for_selector("#takes a[download$='.wav']")
+        files = []
         for ending in ("npy", "wav"):
             with page.expect_download() as download:
                 page.click(f"#takes a[download$='.{ending}']")
-            download.value.save_as(tmp_path / f"take.{ending}")
-    played, rate = soundfile.read(tmp_path / "take.wav", dtype="int32")
-    gesture = np.load(tmp_path / "take.npy")
-    again = Generate(str(model), gesture=str(tmp_path / "take.npy"), rand_seed=7, out=str(tmp_path / "again"))
-    made, made_rate = soundfile.read(generate(again)[0], dtype="int32")
+            files.append(tmp_path / download.value.suggested_filename)
+            download.value.save_as(files[-1])
+        command = shlex.split(page.inner_text("#takes code"))
+    assert [file.name for file in files] == ["run-7.npy", "run-7.wav"]
+    monkeypatch.chdir(tmp_path)
+    assert command[:4] == ["mtcrnn", "generate", "--model_dir", str(model)]
+    assert run_cli(capsys, *command[1:])[:2] == (0, "wrote run.wav\n")
+    played, rate = soundfile.read(files[1], dtype="int32")
+    made, made_rate = soundfile.read("run.wav", dtype="int32")
     both = min(len(played), len(made))
     assert rate == made_rate == RATE
     assert both > RATE // 2
-    assert np.ptp(gesture[0, :, 0]) > 0.7
+    assert np.ptp(np.load(files[0])[0, :, 0]) > 0.7
     np.testing.assert_array_equal(played[:both], made[:both])
+
+
+def faults_of(page):
+    """What a page's scripts complain of."""
+    faults = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    return faults
+
+
+def settings(page):
+    """What the address holds, once it has been kept."""
+    page.wait_for_timeout(400)
+    return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).fragment))
+
+
+def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
+    """All of the value, and each in its own place; also where the address is changed by hand."""
+    names = ("temperature", "start", "stop", "seed", "model")
+    folder = save_model(tmp_path / "it's a model", ranges={name: Range(0, 100) for name in names})
+    with (
+        playing(folder, tmp_path / "state", "--no-browser", "--margin", "200") as (_, address),
+        driver.opened(address) as page,
+    ):
+        faults = faults_of(page)
+        for name, value in (("temperature", "12.3456789012"), ("seed", "0.1"), ("@temperature", "0.123456789")):
+            page.fill(f".control[data-name='{name}'] input[type=number]", value)
+            page.keyboard.press("Enter")
+        page.fill("#seed", "77")
+        page.keyboard.press("Enter")
+        expected = {"temperature": "12.3456789012", "start": "50", "stop": "50", "seed": "0.1", "model": "50"}
+        expected |= {"@temperature": "0.123456789", "@seed": "77"}
+        assert settings(page) == expected
+        page.reload()
+        page.wait_for_selector("#play:enabled")
+        assert page.input_value(".control[data-name='temperature'] input[type=number]") == "12.35"
+        driver.slide(page, "model", 0.25)
+        assert settings(page) == expected | {"model": "25"}
+        page.evaluate("location.hash = '#temperature=1.5&@seed=5'")
+        page.wait_for_timeout(100)
+        assert settings(page) == expected | {"model": "25", "temperature": "1.5", "@seed": "5"}
+        assert page.inner_text(".control[data-name='@temperature'] label").startswith("temperature of sampling")
+        page.click("#play")
+        page.wait_for_selector("#play[aria-pressed=true]")
+        driver.wait_for(page, "mtcrnn.sound.status.played > 400")
+        page.click("#save")
+        page.wait_for_selector("#takes code")
+        words = shlex.split(page.inner_text("#takes code"))
+        assert words[2:6] == ["--model_dir", str(folder), "--gesture", "it_s_a_model-5.npy"]
+        assert not faults
+
+
+def test_start_may_be_tried_again(address):
+    """Where the browser could not load what plays; the third time it can."""
+    with driver.opened(address) as page:
+        faults = faults_of(page)
+        page.evaluate(
+            "() => { window.load = AudioWorklet.prototype.addModule;"
+            " AudioWorklet.prototype.addModule = () => Promise.reject(new Error('not now')); }"
+        )
+        for _ in range(2):
+            page.evaluate("document.getElementById('status').textContent = ''")
+            page.click("#play")
+            driver.wait_for(page, "document.getElementById('status').textContent.endsWith('16000 Hz: not now')")
+        page.evaluate("() => { AudioWorklet.prototype.addModule = window.load; }")
+        page.click("#play")
+        driver.wait_for(page, "mtcrnn.sound.status.played > 4000")
+        assert not faults
+
+
+def test_from_another_machine_the_page_says_how(model, tmp_path):
+    """By a name that is not this machine's browsers give it no sound."""
+    with (
+        playing(model, tmp_path / "state", "--no-browser", "--host", "0.0.0.0") as (_, address),
+        driver.opened("about:blank", args=["--host-resolver-rules=MAP studio 127.0.0.1"], ready="body") as page,
+    ):
+        faults = faults_of(page)
+        parts = urllib.parse.urlsplit(address)
+        page.goto(f"http://studio:{parts.port}/?{parts.query}")
+        page.wait_for_selector("#play:enabled")
+        tunnel = f"ssh -L {parts.port}:127.0.0.1:{parts.port} studio"
+        near = f"http://127.0.0.1:{parts.port}/?{parts.query}"
+        assert page.inner_text("#tunnel") == tunnel
+        assert page.get_attribute("#near", "href") == near
+        for _ in range(2):
+            page.click("#play")
+            assert page.inner_text("#status") == "no sound this way:"
+        page.click(".control[data-name=rate] button")
+        assert page.inner_text("#midi") == "MIDI: not this way: see the top."
+        page.goto(near)
+        page.wait_for_selector("#play:enabled")
+        assert page.is_hidden("#afar")
+        page.click("#play")
+        page.wait_for_selector("#play[aria-pressed=true]")
+        assert not faults

@@ -5,6 +5,7 @@ import pytest
 
 from helpers import run_cli
 from mtcrnn import audio
+from mtcrnn.errors import InputError
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.paramset import ParamManager
 from mtcrnn.textures import TEXTURES, write_texture
@@ -138,10 +139,16 @@ def test_the_same_seed_makes_the_same_files(tmp_path):
         (["pops", "--files", "0"], "--files is 0; it must be above 0"),
         (["pops", "--files", "2", "3"], "--files 2 3: give one number, or one for each of rate"),
         (["pops", "--seconds", "0"], "--seconds is 0.0; it must be above 0"),
-        (["pops", "--seconds", "nan"], "--seconds is nan; it must be above 0"),
+        (["pops", "--seconds", "nan"], "argument --seconds: invalid number value: 'nan'"),
         (["pops", "--seconds", "1e-6"], "--seconds 1e-06 is less than one sample at 16000 Hz"),
-        (["pops", "--seconds", "inf"], "--seconds inf is too long for one file at 16000 Hz: 625 at most; more --files"),
-        (["pops", "--sample_rate", "0"], "--sample_rate is 0; it must be above 0"),
+        (["pops", "--seconds", "1e300"], "--seconds 1e+300 is too long for one file at 16000 Hz: 625 at most"),
+        (["pops", "--sample_rate", "0"], "--sample_rate is 0; it must be 1000 to 768000 Hz"),
+        (["pops", "--sample_rate", "9" * 400], "it must be 1000 to 768000 Hz"),
+        (["pops", "--files", "100001"], "--files 100001 makes 100,001 files; 100,000 at most"),
+        (["pops", "--files", "100000", "--held_out", "rate=0"], "--files 100000 makes 100,001 files; 100,000 at most"),
+        (["fm", "--vary", "index", "carrier", "--files", "1000"], "--files 1000 makes 1,000,000 files"),
+        (["fm", "--vary", "index", "carrier", "--files", "9" * 30, "1"], "files; 100,000 at most"),
+        (["pops", "--files", "9" * 30, "--random"], "files; 100,000 at most"),
         ([], "a texture needs a name and --out FOLDER"),
     ],
 )
@@ -150,6 +157,40 @@ def test_bad_requests_write_nothing(tmp_path, capsys, words, problem):
     assert code == 2
     assert problem in err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf])
+def test_lengths_are_finite(tmp_path, seconds):
+    with pytest.raises(InputError, match=r"--seconds is (nan|-inf); it must be above 0|--seconds inf is too long"):
+        write_texture("pops", tmp_path / "x", seconds=seconds)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("out", "problem"),
+    [
+        (".", "is no name of a new folder"),
+        ("x/..", "is no name of a new folder"),
+        ("x" * 256, "File name too long"),
+        ("x" * 250, "_held_out: File name too long"),
+        (("x" * 199 + "/") * 20, "File name too long"),  # a folder, but no file in it, can have such a path
+    ],
+)
+def test_names_that_no_folder_can_have_are_one_line(tmp_path, capsys, monkeypatch, out, problem):
+    monkeypatch.chdir(tmp_path)
+    words = ["pops", "--files", 2, "--seconds", 0.1, "--held_out", "rate=0.5", "--out"]
+    code, _, err = run_cli(capsys, "texture", *words, out)
+    assert code == 2
+    assert problem in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_slash_at_the_end_changes_nothing(tmp_path, capsys):
+    code, _, err = run_cli(
+        capsys, "texture", "pops", "--files", 3, "--seconds", 0.1, "--held_out", "rate=0.5", "--out", f"{tmp_path}/x/"
+    )
+    assert code == 0, err
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["x", "x_held_out"]
 
 
 def test_folders_that_exist_are_left_alone(tmp_path, capsys):

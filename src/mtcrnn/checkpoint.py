@@ -16,7 +16,7 @@ from safetensors.torch import save as save_tensors
 from mtcrnn import train_state
 from mtcrnn.errors import InputError
 from mtcrnn.files import is_temporary, keep_previous, remove, write_bytes, write_folder
-from mtcrnn.model import Model
+from mtcrnn.model import Model, misfits, weight_shapes
 from mtcrnn.runs import CONFIG, WEIGHTS, model_path, read_config, read_weights, step_of, steps
 from mtcrnn.train_state import TrainState
 
@@ -48,9 +48,11 @@ def load(path: Path) -> Model:
     Raises:
         InputError: as `read_config`, or weights that are missing, broken or do not fit the config.
     """
-    model = Model(read_config(path))
-    weights = {name: torch.tensor(array) for name, array in read_weights(path).items()}
-    fit_weights(model.module, weights, str(path / WEIGHTS))
+    config, weights = read_config(path), read_weights(path)
+    if problems := misfits(weight_shapes(config), weights):  # before anything of the config's sizes is made
+        raise InputError(f"{path / WEIGHTS} does not fit the model: {'; '.join(problems[:8])}")
+    model = Model(config)
+    model.module.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
     return model
 
 
@@ -82,22 +84,3 @@ def tidy(folder: Path) -> None:
     for path in models.glob("train_state_*.pt"):
         if path not in states:
             remove(path)
-
-
-def fit_weights(module: torch.nn.Module, weights: dict[str, torch.Tensor], where: str) -> None:
-    """Load weights strictly; every missing, foreign or wrongly shaped tensor is named.
-
-    Raises:
-        InputError: anything that does not fit.
-    """
-    expected = module.state_dict()
-    problems = [f"{name} is missing" for name in expected if name not in weights]
-    problems += [f"{name} is not known" for name in weights if name not in expected]
-    problems += [
-        f"{name} is {list(weights[name].shape)}, not {list(tensor.shape)}"
-        for name, tensor in expected.items()
-        if name in weights and weights[name].shape != tensor.shape
-    ]
-    if problems:
-        raise InputError(f"{where} does not fit the model: {'; '.join(problems[:8])}")
-    module.load_state_dict(weights)

@@ -81,9 +81,19 @@ class _OneLine(logging.Formatter):
         return one_line(record.getMessage()) + trace
 
 
+class _BesideBars(logging.Handler):
+    """Writes to standard error, above a progress bar that stands there."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One message."""
+        from tqdm import tqdm
+
+        tqdm.write(self.format(record), file=sys.stderr)
+
+
 def _prepare_output() -> None:
     """Messages go to standard error; what a terminal cannot show is escaped, there and on standard output."""
-    handler = logging.StreamHandler()
+    handler = _BesideBars()
     handler.setFormatter(_OneLine())
     logging.basicConfig(handlers=[handler], level=logging.WARNING if leads() else logging.ERROR, force=True)
     for stream in (sys.stdout, sys.stderr):

@@ -28,6 +28,8 @@ NET_NAMES = (*NET_NUMBERS, "phased-lstm", "frame")
 MOST_ORDER = 64  # of linear prediction
 PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
 RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
+MOST_NAMES = 256  # of parameters
+MOST_TEMPERATURE = 1000.0
 MOST_RATE = 768_000  # Hz
 MOST_HIDDEN, MOST_LAYERS, MOST_FRAME = 16384, 64, 4096
 MOST_STEP_VALUES = 1 << 24  # of all windows of a training step
@@ -84,6 +86,7 @@ class Tier(Options):
         require(2 <= self.mulaw_channels <= 65536, "mulaw_channels", self.mulaw_channels, "2 to 65536")
         for key in ("generate", "prop"):
             names = getattr(self, key)
+            require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"{MOST_NAMES} at most")
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise InputError(f"--{key} names {listing(twice)} twice")
@@ -216,7 +219,7 @@ class Train(Options):
         require(self.ss is None or 0 <= self.ss <= 1, "ss", self.ss, "0 to 1")
         require(self.minutes is None or self.minutes > 0, "minutes", self.minutes, "above 0")
         require(self.input_noise >= 0, "input_noise", self.input_noise, "0 or above")
-        require(self.temp >= 0, "temp", self.temp, "0 or above")
+        require(0 <= self.temp <= MOST_TEMPERATURE, "temp", self.temp, f"0 to {MOST_TEMPERATURE:g}")
         require(self.rand_seed >= 0, "rand_seed", self.rand_seed, "0 or above")
         if self.holdout not in ("tail", "none") and not self.holdout.startswith("file:"):
             raise InputError(f"--holdout is {self.holdout!r}; it must be tail, file:NAME or none")
@@ -278,7 +281,7 @@ class Generate(Options):
         require(fits, "seq_len", self.seq_len, f"{MOST_PRIME} above --length at most")
         rate = self.external_sr
         require(rate is None or 1e-3 <= rate <= 1e6, "external_sr", rate, "0.001 to 1000000 values a second")
-        require(self.temp >= 0, "temp", self.temp, "0 or above")
+        require(0 <= self.temp <= MOST_TEMPERATURE, "temp", self.temp, f"0 to {MOST_TEMPERATURE:g}")
         require(self.seed_start >= 0, "seed_start", self.seed_start, "0 or above, in seconds")
         require(self.step >= 0, "step", self.step, "0 or above")
         if self.rand_prime and self.seed is not None and self.seed.isdecimal():  # the original's manual does this

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn import audio
+from mtcrnn.compiled import make_room
 from mtcrnn.errors import InputError, listing, unknown
 from mtcrnn.params import Param, ParamFile
 from mtcrnn.paramset import ParamManager, make_param
@@ -111,6 +112,7 @@ def measure(samples: NDArray[np.float32], sample_rate: int, settings: Settings) 
 
     They are those of the sound without its mean, which nobody hears.
     """
+    make_room("librosa")
     import librosa
 
     samples = samples - samples.mean(dtype=np.float64).astype(np.float32)

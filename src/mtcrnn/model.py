@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mtcrnn.errors import InputError
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.nets import make_net
 from mtcrnn.outputs import Categorical, Gaussian, GaussianMixture, Output
 from mtcrnn.rng import Purpose, generator
 from mtcrnn.units import Units
+
+MOST_WEIGHTS = 1 << 29  # 2 GB as float32
 
 
 class Model(Units):
@@ -61,8 +66,40 @@ def make_output(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> 
     return kind(len(tier.generate), measure)
 
 
+def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the weights that a model has. Takes no memory for them, and little time.
+
+    Raises:
+        InputError: a net that cannot generate what the tier asks for, or one of more than `MOST_WEIGHTS`.
+    """
+    with torch.device("meta"):
+        shapes = {name: tuple(tensor.shape) for name, tensor in Model(config).module.state_dict().items()}
+    count, net = sum(math.prod(shape) for shape in shapes.values()), config.net
+    if count > MOST_WEIGHTS:
+        frame = f" --frame_size {net.frame_size}" if net.net == "frame" else ""
+        size = f"--net {net.net} --hidden_size {net.hidden_size} --n_layers {net.n_layers}{frame}"
+        raise InputError(f"{size} makes {count:,} weights; {MOST_WEIGHTS:,} at most")
+    return shapes
+
+
+def misfits(shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Any]) -> list[str]:
+    """What keeps weights from a model: each tensor that is missing, foreign, or of another shape than in `shapes`."""
+    problems = [f"{name} is missing" for name in shapes if name not in weights]
+    problems += [f"{name} is not known" for name in weights if name not in shapes]
+    return problems + [
+        f"{name} is {list(weights[name].shape)}, not {list(shape)}"
+        for name, shape in shapes.items()
+        if name in weights and tuple(weights[name].shape) != shape
+    ]
+
+
 def new_model(config: ModelConfig, seed: int) -> Model:
-    """A model with random weights, a pure function of (config, seed); torch's global generator is left as it was."""
+    """A model with random weights, a pure function of (config, seed); torch's global generator is left as it was.
+
+    Raises:
+        InputError: as `weight_shapes`.
+    """
+    weight_shapes(config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(generator(seed, Purpose.WEIGHTS).integers(2**62)))
         return Model(config)

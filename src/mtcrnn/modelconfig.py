@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mtcrnn.config import Net, Tier
+from mtcrnn.config import MOST_STEPS, Net, Tier, require
+from mtcrnn.errors import InputError, listing
 from mtcrnn.params import Range
 from mtcrnn.validation import strict
 
@@ -23,3 +24,10 @@ class ModelConfig:
     step: int = 0  # training steps behind these weights
     codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
     version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        self.net.check_for(self.tier)
+        require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
+        needed = (*self.tier.prop, *(() if self.tier.is_audio else self.tier.generate))
+        if lacking := [name for name in needed if name not in self.ranges]:
+            raise InputError(f"the ranges of {listing(lacking)} are missing")

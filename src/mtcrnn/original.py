@@ -1,42 +1,65 @@
 """Level 2: models written by the original code: `model_STEP.pkl`, a bare state dict whose sizes are in no file.
 
-The sizes come from the original's flags, or from the `log/args.txt` beside the model. Only tensors are unpickled.
+The sizes come from the original's flags, or from the `log/args.txt` beside the model. Only tensors are unpickled, and
+only such as the file holds whole.
 """
 
 from __future__ import annotations
 
 import ast
-import pickle
-from collections.abc import Mapping
+import io
+import json
+import pickletools
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mtcrnn.checkpoint import fit_weights
 from mtcrnn.config import Net, Tier
-from mtcrnn.errors import InputError, listing
-from mtcrnn.model import Model
+from mtcrnn.errors import InputError
+from mtcrnn.model import MOST_WEIGHTS, Model, misfits, weight_shapes
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.options import check_sizes, defaults
 from mtcrnn.params import Range
+from mtcrnn.validation import parse, read_text
 
-Renaming = dict[str, str | tuple[str, ...]]  # our tensor's name -> the original's, or several stacked by rows
+Renaming = dict[str, tuple[str, ...]]  # our tensor's name -> the original's; several are stacked by rows
+
+MOST_FLAGS = 1 << 16  # bytes of an args.txt
+MOST_BYTES = 8 * MOST_WEIGHTS  # of a model
+OLD_PICKLES = 5  # that a file of torch before 1.6 begins with
+OF_TENSORS = re.compile(
+    r"collections OrderedDict|torch\._utils _rebuild_(tensor|tensor_v2|parameter)|torch(\.cuda)? \w+Storage"
+)
+FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
+ZIP = b"PK\3\4"  # what torch tells its two formats by
 
 
 def read_flags(path: Path) -> dict[str, Any]:
-    """The flags in the `log/args.txt` beside a model's folder (a printed `Namespace(...)`); {} where there is none."""
+    """The flags in the `log/args.txt` beside a model's folder (a printed `Namespace(...)`); {} where there is none.
+
+    Raises:
+        InputError: anything else in the file.
+    """
     file = path.parent.parent / "log" / "args.txt"
     if not file.is_file():
         return {}
     try:
-        call = ast.parse(file.read_text(encoding="utf-8").strip(), mode="eval").body
+        if file.stat().st_size > MOST_FLAGS:
+            raise ValueError("it is too long")
+        with warnings.catch_warnings(action="ignore"):
+            call = ast.parse(read_text(file).strip(), mode="eval").body
         if not isinstance(call, ast.Call):
             raise ValueError("no Namespace(...)")
-        return {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
-    except (SyntaxError, ValueError) as error:
-        raise InputError(f"{file} is no args.txt of the original: {error}") from error
+        flags = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+        return json.loads(json.dumps(flags))  # plain values only
+    except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
+        raise InputError(f"{file} is no args.txt of the original: {str(error) or 'too deep'}") from error
 
 
 def load(path: Path, flags: Mapping[str, Any]) -> Model:
@@ -49,79 +72,103 @@ def load(path: Path, flags: Mapping[str, Any]) -> Model:
     Raises:
         InputError: a file that is no bare state dict of tensors, or tensors that do not fit the flags.
     """
-    given = {name: value for name, value in flags.items() if value is not None}
-    known = {**defaults(Tier, original=True), **defaults(Net, original=True), **read_flags(path), **given}
-    tier = Tier(**{name: _as_tuple(known[name]) for name in defaults(Tier)})
-    net = Net(str(known["net"]), **{name: known[name] for name in defaults(Net) if name != "net"})
+    known = {**defaults(Tier, original=True), **defaults(Net, original=True)}
+    known |= {name: value for given in (read_flags(path), flags) for name, value in given.items() if value is not None}
+    where = f"the flags of {path}"
+    tier = parse(Tier, {name: known[name] for name in defaults(Tier)}, where)
+    net = parse(Net, {name: known[name] for name in defaults(Net)} | {"net": str(known["net"])}, where)
     check_sizes(tier, {name: known.get(name) for name in ("gen_size", "cond_size")})
     step = int(path.stem.rpartition("_")[2])
     names = (*(() if tier.is_audio else tier.generate), *tier.prop)
     ranges = {name: Range(0.0, 1.0) for name in names}
-    model = Model(ModelConfig(tier, net, ranges, step=step, codec="mulaw-floor"))
+    config = ModelConfig(tier, net, ranges, step=step, codec="mulaw-floor")
+    shapes = weight_shapes(config)
+    renaming = _renaming(config, shapes)
     theirs = _read_tensors(path)
-    fit_weights(model.module, _renamed(theirs, _renaming(model), path), str(path))
+    wanted = {
+        name: (shapes[ours][0] // len(names), *shapes[ours][1:]) for ours, names in renaming.items() for name in names
+    }
+    if problems := misfits(wanted, theirs):
+        raise InputError(f"{path} does not fit the flags: {'; '.join(problems[:6])}")
+    if broken := [name for name, tensor in theirs.items() if not tensor.float().isfinite().all()]:
+        raise InputError(f"{path} is broken: {broken[0]} holds NaN or infinite numbers")
+    model = Model(config)
+    weights = {ours: torch.cat([theirs[name] for name in names]) for ours, names in renaming.items()}
+    model.module.load_state_dict(weights)
     return model
 
 
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a state dict by name."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = "it wants to run code" if "global" in str(error).lower() else "it is damaged, or no pickle of tensors"
-        raise InputError(f"{path} is refused: {reason}; expected a bare state dict of tensors") from error
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError("too large")
+        if any(not OF_TENSORS.fullmatch(name) for name in _asked_for(path)):
+            raise InputError(f"{path} is refused: it wants to run code; expected a bare state dict of tensors")
+        with warnings.catch_warnings(action="ignore"):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except InputError:
+        raise
     except Exception as error:  # damaged bytes make the unpickler fail in any way
         raise InputError(f"{path} is damaged, or no model of the original ({type(error).__name__})") from error
-    if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
+    if not isinstance(content, dict) or not all(
+        isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in FLOATS
+        for name, value in content.items()
+    ):
         raise InputError(f"{path} holds something else than a state dict of tensors, which the original writes")
     return content
 
 
-def _renaming(model: Model) -> Renaming:
+def _asked_for(path: Path) -> set[str]:
+    """All that the pickles in a file take from Python's modules, as "MODULE NAME".
+
+    What is asked for is not yet harmless where torch unpickles it: `bytearray` takes any amount of memory.
+    """
+    with open(path, "rb") as file:
+        pickles: Iterable[Any] = [file] * OLD_PICKLES
+        zipped = file.read(len(ZIP)) == ZIP
+        file.seek(0)
+        if zipped:
+            archive = zipfile.ZipFile(file)
+            if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                raise ValueError("compressed")
+            pickles = [io.BytesIO(archive.read(name)) for name in archive.namelist() if name.endswith("data.pkl")]
+        return {
+            str(given or code.name)
+            for part in pickles
+            for code, given, _ in pickletools.genops(part)
+            if code.name in ("GLOBAL", "STACK_GLOBAL", "INST")
+        }
+
+
+def _renaming(config: ModelConfig, names: Iterable[str]) -> Renaming:
     """What each of our tensors is called in the original's state dict."""
-    tier, net = model.config.tier, model.config.net.net
+    net = config.net.net
     result: Renaming = {}
-    for ours in model.module.state_dict():
+    for ours in names:
         layer, _, rest = ours.partition(".")
         if layer == "inward":
-            result[ours] = f"i2d.{rest}"
+            result[ours] = (f"i2d.{rest}",)
         elif layer == "widen":
-            result[ours] = f"d2h.{rest}"
+            result[ours] = (f"d2h.{rest}",)
         elif layer in ("gru", "shared"):
-            result[ours] = f"gru.{rest}"
+            result[ours] = (f"gru.{rest}",)
         elif layer == "cells":
             number, _, tensor = rest.partition(".")
             their = {"inward.weight": "linear_ih.weight", "inward.bias": "bias", "recurrent.weight": "linear_hh.weight"}
-            result[ours] = f"plstm_layer.cells.{number}.{their.get(tensor, tensor)}"
+            result[ours] = (f"plstm_layer.cells.{number}.{their.get(tensor, tensor)}",)
         elif layer == "head":
-            parts = ("mu", "sigma", "pi") if net == "mixture" else ("h2o",) if tier.is_audio else ("h2n", "h2v")
-            result[ours] = tuple(f"{part}.{rest}" for part in parts)
+            audio = ("h2o",) if config.tier.is_audio else ("h2n", "h2v")
+            result[ours] = tuple(f"{part}.{rest}" for part in (("mu", "sigma", "pi") if net == "mixture" else audio))
         else:
-            result[ours] = _split_name(layer, rest, net)
+            result[ours] = _split_names(layer, rest, net)
     return result
 
 
-def _split_name(layer: str, rest: str, net: str) -> str | tuple[str, ...]:
-    """The original's name of `stacks.K.TENSOR` or `heads.K.TENSOR` of a split net."""
+def _split_names(layer: str, rest: str, net: str) -> tuple[str, ...]:
+    """The original's names of `stacks.K.TENSOR` or `heads.K.TENSOR` of a split net."""
     number, _, tensor = rest.partition(".")
     if net.startswith("split-moments"):
-        return f"{('mu', 'sigma')[int(number)]}{1 if layer == 'stacks' else 2}.{tensor}"
+        return (f"{('mu', 'sigma')[int(number)]}{1 if layer == 'stacks' else 2}.{tensor}",)
     part = f"out_pro.{number}"
-    return f"{part}.rec.{tensor}" if layer == "stacks" else (f"{part}.h2n.{tensor}", f"{part}.h2v.{tensor}")
-
-
-def _renamed(theirs: Mapping[str, Tensor], renaming: Renaming, path: Path) -> dict[str, Tensor]:
-    """The original's tensors under our names; what is missing or left over is listed."""
-    wanted = {ours: (names,) if isinstance(names, str) else names for ours, names in renaming.items()}
-    used = {name for names in wanted.values() for name in names}
-    problems = [f"{name} is missing" for name in sorted(used - set(theirs))]
-    problems += [f"{name} is not known" for name in sorted(set(theirs) - used)]
-    if problems:
-        raise InputError(f"{path} does not fit the flags: {listing(problems)}")
-    return {
-        ours: torch.cat([theirs[name] for name in names]) if len(names) > 1 else theirs[names[0]]
-        for ours, names in wanted.items()
-    }
+    return (f"{part}.rec.{tensor}",) if layer == "stacks" else (f"{part}.h2n.{tensor}", f"{part}.h2v.{tensor}")

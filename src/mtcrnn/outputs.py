@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mtcrnn.units import COMPONENTS, EDGE, STD_FLOOR
+from mtcrnn.units import COLDEST, COMPONENTS, EDGE, STD_FLOOR
 
 
 class Output(Protocol):
@@ -58,7 +58,7 @@ class Categorical:
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); temperature 0 takes the likeliest."""
-        if temperature == 0:
+        if temperature < COLDEST:
             return raw.argmax(dim=-1, keepdim=True)
         raw = _wide(raw)
         heights = torch.exp((raw - raw.amax(dim=-1, keepdim=True)) / temperature)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from mtcrnn.compiled import BARE
+from mtcrnn.compiled import BARE, kept
 
 
 class Predictor(NamedTuple):
@@ -113,7 +113,7 @@ def _solve(a: Any, size: int, out: Any) -> None:
         out[i] = a[i * size + order]
 
 
-@njit(cache=True, **BARE, fastmath={"contract"})
+@kept("linear prediction", "prediction.py", **BARE, fastmath={"contract"})
 def fit_all(heard: Any, ends: Any, which: int, normal: Any, coefficients: Any) -> None:
     """`fit` to heard[b, e - HEARD : e] for each row b of heard [B, T] and each e of ends [n] -> [B, n, order]."""
     for b in range(heard.shape[0]):

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_tensors
+from safetensors import SafetensorError, safe_open
 
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import FORMAT_VERSION, ModelConfig
@@ -111,24 +110,27 @@ def read_config(path: Path) -> ModelConfig:
     version = content.get("version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
-    config = parse(ModelConfig, content, str(path / CONFIG))
-    tier = config.tier
-    for name in tier.prop if tier.is_audio else (*tier.prop, *tier.generate):
-        if name not in config.ranges:
-            raise InputError(f"{path / CONFIG}: ranges lacks the parameter {name!r}")
-    return config
+    return parse(ModelConfig, content, str(path / CONFIG))
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
     """The tensors in a model_STEP folder by name.
 
     Raises:
-        InputError: missing or broken weights.
+        InputError: weights that are missing, broken, not finite, or of another type than float32.
     """
+    file = path / WEIGHTS
     try:
-        return load_tensors((path / WEIGHTS).read_bytes())
+        with safe_open(file, "numpy") as content:  # maps the file: nothing is read that is not taken
+            kinds = {name: content.get_slice(name).get_dtype() for name in content.keys()}  # noqa: SIM118
+            if odd := [name for name, kind in kinds.items() if kind != "F32"]:
+                raise InputError(f"{file} holds {odd[0]} as {kinds[odd[0]]}; weights are F32")
+            weights = {name: content.get_tensor(name) for name in kinds}
     except (OSError, SafetensorError) as error:
-        raise InputError(f"{path / WEIGHTS} cannot be read as model weights: {error}") from error
+        raise InputError(f"{file} cannot be read as model weights: {error}") from error
+    if broken := [name for name, tensor in weights.items() if not np.isfinite(tensor).all()]:
+        raise InputError(f"{file}: the model's weights are broken: {broken[0]} holds NaN or infinite numbers")
+    return weights
 
 
 def original_steps(folder: Path) -> list[int]:

@@ -7,16 +7,13 @@ neither, and its matrix is read once for two steps, from the nearest cache. Laye
 
 from __future__ import annotations
 
-import zlib
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mtcrnn import compiled, prediction
-from mtcrnn.compiled import BARE, sigmoid, tanh
+from mtcrnn.compiled import BARE, kept, sigmoid, tanh
 from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
@@ -247,80 +244,58 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
-_cached = njit(cache=True, **BARE, fastmath={"contract"})
+@kept("the engine (some 20 seconds)", "engine/*.py", "prediction.py", "units.py", **BARE, fastmath={"contract"})
+def run(
+    program: Any,
+    scratch: Any,
+    sampler: Any,
+    temperature: Any,
+    last: Any,
+    conditions: Any,
+    u: Any,
+    given: Any,
+    out: Any,
+    raw: Any,
+) -> None:
+    """Step through a block of all sounds.
 
-
-def _make_run(sources: int) -> Any:
-    """The compiled `run`.
-
-    It alone is kept on disk, with all that it calls. Numba looks only at this file to see whether that is still valid;
-    `sources`, a number that stands for all files, becomes part of the key.
+    Args:
+        program: a `Program`.
+        scratch: a `Scratch`; the kept part of its memory is the state before, and then behind, the block.
+        sampler: int64 [4]: kind (0 codes, 1 normal, 2 mixture), start of the raw numbers, their count, G.
+        temperature: of the samples.
+        last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
+        conditions: float32 [B, T, C].
+        u: float32 [B, T, draws].
+        given: float32 [B, T, G] to read instead of own samples, or [B, 0, G].
+        out: float32 [B, T, G]: the samples.
+        raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
     """
-
-    @_cached
-    def run(
-        program: Any,
-        scratch: Any,
-        sampler: Any,
-        temperature: Any,
-        last: Any,
-        conditions: Any,
-        u: Any,
-        given: Any,
-        out: Any,
-        raw: Any,
-    ) -> None:
-        """Step through a block of all sounds.
-
-        Args:
-            program: a `Program`.
-            scratch: a `Scratch`; the kept part of its memory is the state before, and then behind, the block.
-            sampler: int64 [4]: kind (0 codes, 1 normal, 2 mixture), start of the raw numbers, their count, G.
-            temperature: of the samples.
-            last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
-            conditions: float32 [B, T, C].
-            u: float32 [B, T, draws].
-            given: float32 [B, T, G] to read instead of own samples, or [B, 0, G].
-            out: float32 [B, T, G]: the samples.
-            raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
-        """
-        wide_vectors()
-        memory, team = scratch.memory, scratch.team
-        kind, start, size = sampler[0], sampler[1], sampler[2]
-        for layer in range(scratch.ready.shape[0]):
-            scratch.ready[layer] = False
-        if sources == 0:
-            return
-        for t in range(conditions.shape[1]):
-            if team.place[0] == 0:
-                for s in range(memory.shape[0]):
-                    _enter(program, last[s], conditions[s, t], memory[s])
-            meet(team)
-            _step(program, scratch, t)
-            if team.place[0] != 0:
-                continue
+    wide_vectors()
+    memory, team = scratch.memory, scratch.team
+    kind, start, size = sampler[0], sampler[1], sampler[2]
+    for layer in range(scratch.ready.shape[0]):
+        scratch.ready[layer] = False
+    for t in range(conditions.shape[1]):
+        if team.place[0] == 0:
             for s in range(memory.shape[0]):
-                numbers = memory[s, start : start + size]
-                for j in range(raw.shape[2] if raw.shape[1] > 0 else 0):
-                    raw[s, t, j] = numbers[j]
-                if given.shape[1] > 0:
-                    for g in range(last.shape[1]):
-                        last[s, g] = given[s, t, g]
-                elif kind == 0:
-                    last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
-                elif kind == 1:
-                    sample_normal(numbers, temperature, u[s, t], last[s])
-                else:
-                    sample_mixture(numbers, temperature, u[s, t], last[s])
+                _enter(program, last[s], conditions[s, t], memory[s])
+        meet(team)
+        _step(program, scratch, t)
+        if team.place[0] != 0:
+            continue
+        for s in range(memory.shape[0]):
+            numbers = memory[s, start : start + size]
+            for j in range(raw.shape[2] if raw.shape[1] > 0 else 0):
+                raw[s, t, j] = numbers[j]
+            if given.shape[1] > 0:
                 for g in range(last.shape[1]):
-                    out[s, t, g] = last[s, g]
-
-    return run
-
-
-def _sources() -> int:
-    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(compiled.__file__), Path(prediction.__file__)]
-    return zlib.crc32(b"".join(file.read_bytes() for file in files)) | 1
-
-
-run = _make_run(_sources())
+                    last[s, g] = given[s, t, g]
+            elif kind == 0:
+                last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
+            elif kind == 1:
+                sample_normal(numbers, temperature, u[s, t], last[s])
+            else:
+                sample_mixture(numbers, temperature, u[s, t], last[s])
+            for g in range(last.shape[1]):
+                out[s, t, g] = last[s, g]

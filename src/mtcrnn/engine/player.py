@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from statistics import NormalDist
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +18,7 @@ from mtcrnn.engine.dots import has_vnni
 from mtcrnn.engine.kernels import Scratch, run
 from mtcrnn.engine.program import build
 from mtcrnn.engine.team import CAN_MEET, make_teams
+from mtcrnn.errors import InputError, unknown
 from mtcrnn.modelconfig import ModelConfig
 from mtcrnn.rng import play_uniforms
 from mtcrnn.units import COMPONENTS, EDGE, Units
@@ -32,6 +31,9 @@ CACHE_BYTES = 1 << 20  # of weights that stay in a core's own cache
 TEAM_BYTES = CACHE_BYTES // 2  # of weights from which several cores make a sound faster than one
 RETRY_BLOCKS = 32  # after so many blocks the slower number of cores is tried again
 TELLING_STEPS = 100  # a shorter block does not tell how fast a step is
+MOST_THREADS = 256
+MOST_TEMPERATURE = 1000.0  # where all codes have long been as likely as each other
+OVERFLOW = 1e12  # no value is so many ranges away from its own
 CACHED_RATE, MEMORY_RATE = 4e10, 1e10  # bytes a second that any core of the last ten years reads, from there or beyond
 
 
@@ -67,7 +69,7 @@ class Engine(Units):
         precision: float32 or int8.
 
     Raises:
-        InputError: a net that the engine does not know, weights that are not finite.
+        InputError: a net that the engine does not know, weights that are not finite, numbers out of range.
     """
 
     def __init__(
@@ -80,6 +82,12 @@ class Engine(Units):
         share: float = 1.0,
     ) -> None:
         super().__init__(config)
+        if precision not in get_args(Precision):
+            raise unknown("precision", precision, get_args(Precision))
+        if not 0 <= temperature <= MOST_TEMPERATURE:  # also NaN
+            raise InputError(f"the temperature is {temperature}; it must be 0 to {MOST_TEMPERATURE:g}")
+        if threads is not None and not 1 <= threads <= MOST_THREADS:
+            raise InputError(f"threads is {threads}; it must be 1 to {MOST_THREADS}")
         self.temperature = temperature
         self.precision = choose_precision(config, weights, share) if precision == "auto" else precision
         if self.precision == "int8" and not has_vnni():
@@ -97,8 +105,8 @@ class Engine(Units):
         self._pool: ThreadPoolExecutor | None = None
         self._views: tuple[tuple[int, int], list[tuple[Scratch, slice]]] = ((0, 0), [])
         self._teamwork = self.threads > 1 and CAN_MEET and self._program.words.nbytes > TEAM_BYTES
-        with _told_if_long("compiling the engine for this CPU (once; some 20 seconds)"):
-            self._advance(self.init(0), np.zeros((1, 0, tier.cond_size), np.float32), np.zeros((1, 0, 1), np.float32))
+        # compiled now, and not when the first sound is due
+        self._advance(self.init(0), np.zeros((1, 0, tier.cond_size), np.float32), np.zeros((1, 0, 1), np.float32))
 
     def init(self, seed: int, batch: int = 1) -> EngineState:
         """The state before the first step of `batch` sounds: the resting value and zeros."""
@@ -134,11 +142,17 @@ class Engine(Units):
         return self._advance(state, x, draws, given)[2]
 
     def render(self, state: EngineState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], EngineState]:
-        """As `generation.Player.render`; in float32 with the same values, but for ties."""
+        """As `generation.Player.render`; in float32 with the same values, but for ties.
+
+        Raises:
+            InputError: also where the net's numbers overflow.
+        """
         batch, T = len(state.last), conditions.shape[1]
         x = self.normalise_conditions(conditions, batch, T)
         u = play_uniforms(state.seed, batch, state.position, T, self.draws)
         out, _, after = self._advance(state, x, self._draws(u))
+        if not (np.abs(out) < OVERFLOW).all():  # also NaN
+            raise InputError("the model's numbers overflow: its weights are broken")
         values = out.astype(np.int64) if self.config.tier.is_audio else out
         return self.decode(values), replace(after, position=state.position + T)
 
@@ -235,18 +249,6 @@ class Engine(Units):
 def _cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _told_if_long(what: str) -> Iterator[None]:
-    """Say what is going on where it takes more than a second."""
-    timer = threading.Timer(1.0, lambda: log.warning(what))
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
 
 
 def _aligned(rows: int, columns: int, dtype: type) -> NDArray[Any]:

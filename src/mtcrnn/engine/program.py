@@ -105,6 +105,7 @@ class Builder:
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], quantised: bool, kept: int) -> None:
         self.weights, self.quantised, self.kept = weights, quantised, kept
+        self.taken: set[str] = set()
         self.used, self.size = 0, kept
         self.parts: list[NDArray[Any]] = []
         self.words = 0
@@ -121,6 +122,7 @@ class Builder:
             raise InputError(f"the model's weights do not fit it: {name} is {list(found.shape)}, not {list(shape)}")
         if not np.isfinite(found).all():
             raise InputError(f"the model's weights are broken: {name} holds NaN or infinite numbers")
+        self.taken.add(name)
         return found
 
     def state(self, n: int) -> int:
@@ -247,9 +249,11 @@ def build(
     """The program of a model whose output takes `raw_size` raw numbers, with int8 matrices where `quantised`.
 
     Raises:
-        InputError: a net that the engine does not know; weights that are missing, do not fit or are not finite.
+        InputError: a net that the engine does not know, or that cannot generate what the tier asks for; weights that
+            are missing, too many, do not fit or are not finite.
     """
     tier, net = units.config.tier, units.config.net
+    net.check_for(tier)
     if net.net not in (*_BODIES, "frame"):
         raise InputError(f"the engine does not know the net {net.net}; --engine torch does")
     b = Builder(weights, quantised, _kept(units.config))
@@ -257,6 +261,8 @@ def build(
         entry, raw = _frame(b, tier, net, raw_size, units.codec.decode(np.arange(raw_size)))
     else:
         entry, raw = _layers(b, tier, net, raw_size)
+    if foreign := [name for name in weights if name not in b.taken]:
+        raise InputError(f"the model's weights do not fit it: it has no {listing(foreign, 4)}")
     assert b.used == b.kept
     words = b.memory()
     program = Program(

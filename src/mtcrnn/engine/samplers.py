@@ -13,10 +13,11 @@ from numba import njit
 
 from mtcrnn.compiled import BARE, expm1_f32
 from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
-from mtcrnn.units import STD_FLOOR
+from mtcrnn.units import COLDEST, STD_FLOOR
 
 _jit = njit(**BARE)
 _ONE = np.float32(1)
+_COLDEST = np.float32(COLDEST)
 
 
 @_jit
@@ -47,7 +48,7 @@ def sample_codes(raw: Any, temperature: Any, u: Any) -> Any:
     wide_vectors()
     codes = raw.shape[0]
     top = _highest(raw)
-    if temperature == 0:
+    if temperature < _COLDEST:
         for j in range(codes):
             if raw[j] == top:
                 return j

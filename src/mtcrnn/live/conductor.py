@@ -3,67 +3,68 @@
 from __future__ import annotations
 
 import logging
+import math
+import os
+import statistics
+import sys
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
 
 from mtcrnn.errors import InputError
+from mtcrnn.live.seat import Deliver, Pending, Seat
 from mtcrnn.playable import Renderer
-from mtcrnn.stream import Block, Stream
+from mtcrnn.stream import Stream
 
 log = logging.getLogger(__name__)
 
 LOAD = 0.85  # share of the thread's time that streams may take together
-CHECK_S = 0.5  # of sound are rendered to see how fast a model is
-SLOWLY = 0.05  # how fast the measured cost of a block follows
+CHECK_S = 0.5  # of sound are rendered to see how fast a model is,
+MOST_CHECK_S = 1.0  # or what can be in so long
+NICENESS = -10  # of threads that make sound: half way to the most that a system gives
 
-Change = Callable[[Stream], None]
-Deliver = Callable[[int, Block | None], None]
+T = TypeVar("T")
 
 
 def speed(player: Renderer) -> float:
-    """Seconds of sound that a player makes in a second (its real-time factor), measured now."""
-    stream = Stream(player, 0)
-    stream.render()
-    blocks = max(round(CHECK_S * stream.control_rate), 1)
-    started = time.perf_counter()
-    for _ in range(blocks):
-        stream.render()
-    return blocks / stream.control_rate / (time.perf_counter() - started)
+    """Seconds of sound that a player makes in a second (its real-time factor), measured now by its median block.
 
-
-class Seat:
-    """A stream's place in the conductor's round: what it has played, how far it may run ahead, what it will change.
-
-    Args:
-        stream: the sound.
-        cost: share of the thread's time that it takes.
-        deliver: takes the number of a take and a block of it, or None where it cannot go on, in the conductor's thread.
-        margin: samples that may be rendered ahead of what is played.
+    What other programs do meanwhile makes some blocks late, and says nothing of the model.
     """
+    stream = Stream(player, 0)
+    times: list[float] = []
+    while len(times) < max(round(CHECK_S * stream.control_rate), 1) and sum(times) < MOST_CHECK_S:
+        started = time.perf_counter()
+        stream.render()
+        times.append(time.perf_counter() - started)
+    return 1 / (stream.control_rate * statistics.median(times))
 
-    def __init__(self, stream: Stream, cost: float, deliver: Deliver, margin: int) -> None:
-        self.stream, self.cost, self.deliver, self.margin = stream, cost, deliver, margin
-        self.playing = False
-        self.take = 0  # counts the starts: what was rendered of an earlier one is thrown away
-        self.played = 0
-        self.rendered = 0
-        self.changes: list[Change] = []
 
-    @property
-    def due(self) -> int:
-        """Samples that it lacks; 0 or less for none."""
-        return self.margin - (self.rendered - self.played) if self.playing else 0
+def come_first() -> None:
+    """Let this thread have a core before other programs, where the system allows it."""
+    if sys.platform == "linux":  # elsewhere a priority is a whole process's
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 class Conductor:
     """Renders the blocks of all streams in one thread, always that of the stream that lacks most.
 
     A stream is paced by what its listener says it has played, so a listener that sleeps costs nothing.
+
+    Args:
+        clock: the time, in seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._seats: list[Seat] = []
+        self._questions: deque[tuple[Seat, Callable[[Stream], Any], Future[Any]]] = deque()
         self._wake = threading.Condition()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="conductor", daemon=True)
@@ -91,18 +92,22 @@ class Conductor:
         with self._wake:
             self._seats = [other for other in self._seats if other is not seat]
 
-    def change(self, seat: Seat, change: Change) -> None:
-        """Change a stream before its next block."""
+    def set(
+        self, seat: Seat, values: Mapping[str, float], temperature: float | None = None, change: int | None = None
+    ) -> None:
+        """Move controls of a stream before its next block, as `Stream.set`.
+
+        Raises:
+            InputError: a name that is no control.
+        """
+        seat.stream.check(values)
         with self._wake:
-            seat.changes.append(change)
-            self._wake.notify()
+            seat.move(values, temperature, change)
 
     def start(self, seat: Seat, seed: int) -> int:
         """Play a stream from its beginning; returns the number of the take."""
         with self._wake:
-            seat.changes.append(lambda stream: stream.restart(seed))
-            seat.playing, seat.played, seat.rendered = True, 0, 0
-            seat.take += 1
+            seat.start(seed, self._clock())
             self._wake.notify()
             return seat.take
 
@@ -111,13 +116,32 @@ class Conductor:
         with self._wake:
             seat.playing = False
 
+    def margin(self, seat: Seat, samples: int) -> None:
+        """Let a stream run ahead of what is played by so many samples."""
+        with self._wake:
+            seat.margin = samples
+            self._wake.notify()
+
     def played(self, seat: Seat, take: int, samples: int) -> None:
         """The listener has played so many samples of a take."""
         with self._wake:
-            if take != seat.take:
-                return
-            seat.played = min(max(samples, seat.played), seat.rendered)
-            self._wake.notify()
+            if take == seat.take:
+                seat.played(samples, self._clock())
+                self._wake.notify()
+
+    def ask(self, seat: Seat, what: Callable[[Stream], T]) -> Future[T]:
+        """What a stream has to say between two blocks, when all that waits for the next one is done.
+
+        Only the conductor's thread may look at a stream. The answer is cancelled where the conductor ends before.
+        """
+        answer: Future[T] = Future()
+        with self._wake:
+            if self._closed:
+                answer.cancel()
+            else:
+                self._questions.append((seat, what, answer))
+                self._wake.notify()
+        return answer
 
     def close(self) -> None:
         """End the thread."""
@@ -126,34 +150,52 @@ class Conductor:
             self._wake.notify()
         self._thread.join(5.0)
 
-    def _next(self) -> tuple[Seat, int, list[Change]] | None:
-        """The stream that lacks most, its take and the changes to make; waits for one; None at the end."""
-        with self._wake:
-            while not self._closed:
-                seat = max(self._seats, key=lambda seat: seat.due, default=None)
-                if seat is not None and seat.due > 0:
-                    changes, seat.changes = seat.changes, []
-                    return seat, seat.take, changes
-                self._wake.wait()
-        return None
-
     def _run(self) -> None:
-        while (found := self._next()) is not None:
-            seat, take, changes = found
-            stream, started = seat.stream, time.perf_counter()
+        come_first()
+        while (work := self._next()) is not None:
             try:
-                for change in changes:
-                    change(stream)
-                block = stream.render()
+                work()
             except Exception:  # one stream's trouble is not the others'
                 log.exception("a stream ended")
-                self.stop(seat)
-                seat.deliver(take, None)
-                continue
+        for _, _, answer in self._questions:
+            answer.cancel()
+
+    def _next(self) -> Callable[[], None] | None:
+        """What to do now: answer a question, else render a block; waits for one of them; None at the end."""
+        with self._wake:
+            while not self._closed:
+                if self._questions:
+                    seat, what, answer = self._questions.popleft()
+                    return partial(self._answer, seat, seat.changes(), what, answer)
+                now = self._clock()
+                if due := [seat for seat in self._seats if seat.due <= now]:
+                    seat = min(due, key=lambda seat: seat.spare_s)
+                    return partial(self._render, seat, seat.take, seat.changes())
+                first = min((seat.due for seat in self._seats), default=math.inf)
+                self._wake.wait(min(first - now, threading.TIMEOUT_MAX))
+        return None
+
+    def _answer(self, seat: Seat, changes: Pending, what: Callable[[Stream], T], answer: Future[T]) -> None:
+        try:
+            changes.apply(seat.stream)
+            if answer.set_running_or_notify_cancel():
+                answer.set_result(what(seat.stream))
+        except Exception as error:
+            answer.set_exception(error)
+
+    def _render(self, seat: Seat, take: int, changes: Pending) -> None:
+        stream, started = seat.stream, time.perf_counter()
+        try:
+            changes.apply(stream)
+            block = stream.render()
             share = (time.perf_counter() - started) * stream.control_rate
             with self._wake:
-                seat.cost += SLOWLY * (share - seat.cost)
+                seat.follow(share)
                 if current := take == seat.take:
                     seat.rendered = block.first + len(block.samples)
             if current:
                 seat.deliver(take, block)
+        except Exception:
+            self.stop(seat)
+            seat.deliver(take, None)
+            raise

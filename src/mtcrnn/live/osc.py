@@ -1,19 +1,31 @@
 """Level 4: Open Sound Control: moves the controls of all that plays, from Max, Pd, SuperCollider or a synth rack.
 
-/NAME value (in the user's units), /temperature value, /start [seed], /stop.
+/NAME value moves a parameter, in the user's units. What is the instrument's own begins with @, which no parameter's
+name does: /@temperature value, /@start [seed], /@stop.
 """
 
 from __future__ import annotations
 
 import logging
 import math
+import socket
+import socketserver
+import struct
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from mtcrnn.errors import InputError
+from mtcrnn.stream import TEMPERATURE
 
 log = logging.getLogger(__name__)
+
+START, STOP = "@start", "@stop"
+WARN_S = 1.0  # a sender that is wrong a thousand times a second is told of once in so long
+MOST_NESTED = 8  # bundles in one another
+BUNDLE = b"#bundle\0"  # then a time tag of 8 bytes, which is not looked at: what arrives is done at once
+NUMBERS = {"f": ">f", "i": ">i", "d": ">d", "h": ">q"}
 
 Move = Callable[[dict[str, float], float | None], None]
 
@@ -26,25 +38,19 @@ class OscServer:
         port: likewise.
         move: called with controls by name and the temperature (or None).
         start: called with a seed or None.
-        stop: called at /stop.
+        stop: called at /@stop.
 
     Raises:
-        InputError: the extra `osc` is not installed, a port in use.
+        InputError: a port in use.
     """
 
     def __init__(
-        self, host: str, port: int, move: Move, start: Callable[[int | None], object], stop: Callable[[], None]
+        self, host: str, port: int, move: Move, start: Callable[[int | None], object], stop: Callable[[], object]
     ) -> None:
-        try:
-            from pythonosc.dispatcher import Dispatcher
-            from pythonosc.osc_server import BlockingOSCUDPServer
-        except ImportError as error:
-            raise InputError("--osc needs the package python-osc: pip install 'mtcrnn[osc]'") from error
         self._move, self._start, self._stop = move, start, stop
-        dispatcher = Dispatcher()
-        dispatcher.set_default_handler(self._handle)
+        self._quiet_until = 0.0
         try:
-            self._server = BlockingOSCUDPServer((host, port), dispatcher)
+            self._server = _Server(host, port, self._take)
         except (OSError, OverflowError) as error:
             raise InputError(f"cannot listen for OSC on {host}, port {port}: {error}") from error
         self.port = self._server.server_address[1]
@@ -55,20 +61,96 @@ class OscServer:
         self._server.shutdown()
         self._server.server_close()
 
-    def _handle(self, address: str, *values: Any) -> None:
-        name, value = address.lstrip("/"), values[0] if values else math.nan
-        number = float(value) if isinstance(value, (int, float)) else math.nan
-        known = math.isfinite(number)
+    def _take(self, packet: bytes) -> None:
+        """All messages of a packet, one after the other; nothing that comes in ends the thread."""
         try:
-            if name == "stop":
-                self._stop()
-            elif name == "start":
-                self._start(int(number) % 2**31 if known else None)
-            elif not known:
-                raise InputError(f"/{name} takes a number, not {value!r}")
-            elif name == "temperature":
-                self._move({}, number)
-            else:
+            for address, number in messages(packet):
+                self._handle(address, number)
+        except Exception as error:
+            if time.monotonic() >= self._quiet_until:
+                self._quiet_until = time.monotonic() + WARN_S
+                log.warning("OSC: %s", error)
+
+    def _handle(self, address: str, number: float | None) -> None:
+        name = address.removeprefix("/")
+        if name == STOP:
+            self._stop()
+        elif name == START:
+            self._start(None if number is None else int(number) % 2**31)
+        elif number is None:
+            raise InputError(f"{address[:40]!r} takes a finite number{_hint(name)}")
+        elif name == TEMPERATURE:
+            self._move({}, number)
+        else:
+            try:
                 self._move({name: number}, None)
-        except InputError as error:
-            log.warning("OSC: %s", error)
+            except InputError as error:
+                raise InputError(f"{error}{_hint(name)}") from error
+
+
+class _Server(socketserver.UDPServer):
+    """Hands each packet to a function."""
+
+    max_packet_size = 1 << 16
+
+    def __init__(self, host: str, port: int, take: Callable[[bytes], None]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._take = take
+        super().__init__((host, port), socketserver.BaseRequestHandler)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """One packet."""
+        self._take(request[0])
+
+
+def _hint(name: str) -> str:
+    """For who knows the addresses without @ that there once were."""
+    own = f"@{name}"
+    return f" (the instrument's own is /{own})" if own in (TEMPERATURE, START, STOP) else ""
+
+
+def messages(packet: bytes) -> list[tuple[str, float | None]]:
+    """Address and first value of each message in an OSC packet, None for a value that is no finite number.
+
+    Source: The Open Sound Control 1.0 Specification (Wright, 2002).
+
+    Raises:
+        InputError: something else.
+    """
+    try:
+        return list(_messages(packet, 0))
+    except (ValueError, struct.error) as error:
+        raise InputError(f"a packet of {len(packet)} bytes is no OSC: {error}") from error
+
+
+def _messages(data: bytes, nested: int) -> Iterator[tuple[str, float | None]]:
+    """The messages of a message or a bundle, however it is nested."""
+    if not data.startswith(BUNDLE):
+        yield _message(data)
+        return
+    at = len(BUNDLE) + 8
+    while at < len(data):
+        (size,) = struct.unpack_from(">i", data, at)
+        if not 0 < size <= len(data) - at - 4 or nested == MOST_NESTED:
+            raise ValueError("the sizes in a bundle are wrong")
+        yield from _messages(data[at + 4 : at + 4 + size], nested + 1)
+        at += 4 + size
+
+
+def _message(data: bytes) -> tuple[str, float | None]:
+    """One message; of its values only the first is looked at."""
+    address, at = _text(data, 0)
+    tags, at = _text(data, at) if at < len(data) else (",", at)
+    if not address.startswith("/") or not tags.startswith(","):
+        raise ValueError("it has no address, or no types")
+    kind = tags[1:2]
+    if kind in ("T", "F"):
+        return address, float(kind == "T")
+    number = struct.unpack_from(NUMBERS[kind], data, at)[0] if kind in NUMBERS else math.nan
+    return address, float(number) if math.isfinite(number) else None
+
+
+def _text(data: bytes, at: int) -> tuple[str, int]:
+    """A string that begins there, and where the next thing begins: a zero ends it, and fills it up to four bytes."""
+    end = data.index(b"\0", at)
+    return data[at:end].decode(), end // 4 * 4 + 4

@@ -29,6 +29,7 @@ class Output:
     Attributes:
         stream, seat: what plays, and its place with the conductor.
         underruns: how often blocks came late.
+        ended: set when the output takes no more.
     """
 
     def __init__(self, conductor: Conductor, opened: Opened, margin_ms: float) -> None:
@@ -41,6 +42,7 @@ class Output:
         self._gain, self._last, self._running = 0.0, 0.0, False
         self.seat = conductor.join(self.stream, 1 / opened.rtf, self._deliver, self._margin)
         self._device: Any = None
+        self.ended = threading.Event()
 
     def open(self) -> None:
         """Take the default output.
@@ -56,7 +58,12 @@ class Output:
             raise InputError(f"--audio: {error} (on Debian: apt install libportaudio2)") from error
         try:
             self._device = sounddevice.OutputStream(
-                samplerate=self._rate, channels=1, dtype="float32", latency="low", callback=self._callback
+                samplerate=self._rate,
+                channels=1,
+                dtype="float32",
+                latency="low",
+                callback=self._callback,
+                finished_callback=self.ended.set,
             )
             self._device.start()
         except sounddevice.PortAudioError as error:
@@ -86,8 +93,11 @@ class Output:
     def fill(self, out: NDArray[np.float32]) -> None:
         """The next samples, into out [n]."""
         step = 1 / (FADE_S * self._rate)
+        if len(out) > self._margin:  # it takes more at once than was to be there
+            self._margin = len(out)
+            self._conductor.margin(self.seat, self._margin)
         with self._lock:
-            if not self._running and self._gain == 0 and self._waiting >= max(self._margin, len(out)):
+            if not self._running and self._gain == 0 and self._waiting >= self._margin:
                 self._running = True
             samples = self._pop(len(out)) if self._running else np.zeros(0, np.float32)
             if self._running and len(samples) < len(out):

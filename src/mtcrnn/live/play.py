@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-import secrets
 import socket
+import sys
 import threading
 import webbrowser
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
+import platformdirs
 import uvicorn
 
-from mtcrnn.config import Generate
+from mtcrnn.config import Generate, require
 from mtcrnn.errors import InputError
-from mtcrnn.live.conductor import Conductor
-from mtcrnn.live.messages import MOST_BYTES
+from mtcrnn.live.conductor import Conductor, come_first
+from mtcrnn.live.messages import LEAST_MARGIN_MS, MOST_BYTES, MOST_MARGIN_MS
 from mtcrnn.live.models import Models
-from mtcrnn.live.osc import OscServer
+from mtcrnn.live.osc import START, STOP, OscServer
 from mtcrnn.live.output import Output
-from mtcrnn.live.server import MARGIN_MS, Instrument, make_app
+from mtcrnn.live.pages import MARGIN_MS, Instrument
+from mtcrnn.live.server import make_app
+from mtcrnn.live.tokens import kept_token
+from mtcrnn.stream import TEMPERATURE
 
 log = logging.getLogger(__name__)
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK, ANYWHERE = ("127.0.0.1", "localhost", "::1"), ("0.0.0.0", "::", "")
 PORTS_TRIED = 20
+SWITCH_S = 0.001  # how soon Python's threads take turns: its own 5 ms are half a block
+GRACE_S = 2  # at the end, for a page that takes nothing
 
 
 def play(
@@ -47,31 +55,37 @@ def play(
         osc: a UDP port on which to take Open Sound Control messages, that move the controls of all pages.
 
     Raises:
-        InputError: nothing to play, a model slower than real time, a port in use.
+        InputError: nothing to play, a port in use, a number out of range.
     """
+    _check(margin_ms, port, osc)
     models = Models(path, options)
     if len(models.names) == 1:
         opened = models.open()
-        log.warning("%s plays %.1f times faster than real time here", opened.name, opened.rtf)
-    listening = _listen(host, port)
-    instrument = Instrument(models, secrets.token_urlsafe(16), margin_ms)
-    loopback = host in LOOPBACK
-    if not loopback:
-        log.warning("--host %s: everyone who can reach this machine and knows the address can play", host)
-    shown = host if host != "0.0.0.0" else socket.gethostname()
-    address = f"http://{shown}:{listening.getsockname()[1]}/?token={instrument.token}"
-    print(f"playing {', '.join(models.names)} at {address} (Ctrl-C ends)", flush=True)
-    if browser:
-        webbrowser.open(address)
-    app = make_app(instrument, ["127.0.0.1", "localhost", "[::1]"] if loopback else ["*"])
-    config = uvicorn.Config(app, log_level="warning", access_log=False, ws_max_size=MOST_BYTES, server_header=False)
+        if opened.rtf >= 1:
+            log.warning("%s plays %.1f times faster than real time here", opened.name, opened.rtf)
     with ExitStack() as stack:
-        stack.callback(listening.close)
+        listening = stack.enter_context(_listen(host, port))
+        instrument = Instrument(models, kept_token(platformdirs.user_state_path("mtcrnn")), margin_ms)
+        stack.callback(instrument.conductor.close)
         if osc is not None:
-            remote = OscServer(host, osc, instrument.move, lambda seed: None, lambda: None)
+            remote = OscServer(host, osc, instrument.move, _press_start, _press_start)
             stack.callback(remote.close)
+        address = _tell(models, host, listening.getsockname()[1], instrument.token)
+        if osc is not None:
             print(f"OSC moves the controls: udp port {remote.port}", flush=True)
-        with suppress(KeyboardInterrupt):
+        if browser:
+            threading.Thread(target=_browse, args=(address,), daemon=True).start()
+        app = make_app(instrument, ["127.0.0.1", "localhost", "[::1]"] if host in LOOPBACK else ["*"])
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            ws_max_size=MOST_BYTES,
+            ws_per_message_deflate=False,  # sound as numbers does not get smaller
+            server_header=False,
+            timeout_graceful_shutdown=GRACE_S,
+        )
+        with suppress(KeyboardInterrupt), _undisturbed():
             uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -81,6 +95,7 @@ def play_aloud(path: str, options: Generate, margin_ms: float = MARGIN_MS, osc: 
     Raises:
         InputError: as `play`; also no sound output.
     """
+    _check(margin_ms, 0, osc)
     models = Models(path, options)
     with ExitStack() as stack:
         conductor = Conductor()
@@ -90,19 +105,78 @@ def play_aloud(path: str, options: Generate, margin_ms: float = MARGIN_MS, osc: 
         output.open()
 
         def move(values: dict[str, float], temperature: float | None) -> None:
-            output.stream.check(values)
-            conductor.change(output.seat, lambda stream: stream.set(values, temperature))
+            conductor.set(output.seat, values, temperature)
 
         if osc is not None:
             remote = OscServer("127.0.0.1", osc, move, output.start, output.stop)
             stack.callback(remote.close)
-            names = " ".join(f"/{name}" for name in (*output.stream.names, "temperature", "start", "stop"))
+            names = " ".join(f"/{name}" for name in (*output.stream.names, TEMPERATURE, START, STOP))
             print(f"OSC moves {names}: udp port {remote.port}", flush=True)
         print(f"playing with seed {output.start()} (Ctrl-C ends)", flush=True)
-        with suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        with suppress(KeyboardInterrupt), _undisturbed():
+            output.ended.wait()
+            log.warning("the sound output has ended")
     if output.underruns:
         log.warning("%d times the sound came late: a larger --margin helps", output.underruns)
+
+
+def _check(margin_ms: float, port: int, osc: int | None) -> None:
+    """Raise InputError for numbers out of range."""
+    allowed = f"{LEAST_MARGIN_MS:g} to {MOST_MARGIN_MS:g}, in ms"
+    require(LEAST_MARGIN_MS <= margin_ms <= MOST_MARGIN_MS, "margin", margin_ms, allowed)
+    for name, number in (("port", port), ("osc", osc)):
+        require(number is None or 0 <= number <= 65535, name, number, "0 to 65535")
+
+
+def _tell(models: Models, host: str, port: int, token: str) -> str:
+    """Print where to play, and how to from another machine; returns the address."""
+    here = socket.gethostname() if host in ANYWHERE else host
+    address = f"http://{_bracketed(here)}:{port}/?token={token}"
+    if host not in LOOPBACK:
+        log.warning(
+            "--host %s: everyone who can reach this machine and knows the address can play. Browsers give sound and "
+            "MIDI only over https or on the machine itself; on another one: ssh -L %d:%s:%d %s, and open %s there",
+            host,
+            port,
+            "127.0.0.1" if host in ANYWHERE else _bracketed(host),
+            port,
+            here,
+            f"http://127.0.0.1:{port}/?token={token}",
+        )
+    print(f"playing {', '.join(models.names)} at {address} (Ctrl-C ends)", flush=True)
+    return address
+
+
+def _bracketed(host: str) -> str:
+    """A host as addresses have it."""
+    return f"[{host}]" if ":" in host else host
+
+
+def _browse(address: str) -> None:
+    """Open the page; a browser for the console comes back only when it is left."""
+    with suppress(webbrowser.Error, OSError):
+        webbrowser.open(address)
+
+
+def _press_start(seed: int | None = None) -> None:
+    raise InputError("a page starts and stops by its own button: browsers give sound to a hand only")
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """While it plays, threads take turns sooner, and what was loaded is no work for the garbage collector.
+
+    Else a full collection, 20 ms for the engine and its compiler, would hold up the sound.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()
+    come_first()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        sys.setswitchinterval(before)
 
 
 def _listen(host: str, port: int) -> socket.socket:

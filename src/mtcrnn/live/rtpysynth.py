@@ -34,7 +34,7 @@ class Generator:
         norm_params: their values, 0 to 1.
 
     Raises:
-        InputError: no such model, or one that is slower than real time.
+        InputError: no such model.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Generator:
     ) -> None:
         opened = Models(model, Generate(model)).open()
         self._stream = Stream(opened.player, fresh_seed() if seed is None else seed)
-        self._stream.temperature = temperature
+        self._stream.set({}, temperature)
         self.param_labels = list(self._stream.names)
         self._resampler: tuple[int, soxr.ResampleStream] | None = None
         self._made = np.zeros(0, np.float32)

@@ -37,12 +37,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mtcrnn.nets.gru_kernels import KERNELS
+from mtcrnn.nets.gru_kernels import backward, forward
 
 CHUNK_ROWS = 512  # rows (steps x b) of a chunk: the size at which the weight-gradient product is fastest
 DX_ROWS = 128  # rows of one input-gradient product: small enough to stay in the L2 cache
 MIN_ROWS = 8  # least rows of the batch worth a thread of their own
 MIN_POOLED = 1 << 18  # elements from which a buffer is recycled
+PRECISIONS = torch.float32, torch.float64  # that are compiled
 PLAIN_STEPS = 1  # up to so many steps without gradients, torch's own kernel is faster
 
 _pools: dict[int, ThreadPoolExecutor] = {}
@@ -110,7 +111,7 @@ def _forward_rows(
     (else scratch of one chunk and of one step).
     """
     (b, T, _), (L, _, H) = x.shape, h0.shape
-    kernel, chunks, mm = KERNELS[x.dtype][0], _chunks(T, b), torch.mm
+    chunks, mm = _chunks(T, b), torch.mm
     m = max(e - s for s, e in chunks)
     gx, gh = x.new_empty(m, b, 3 * H), x.new_empty(b, 3 * H)
     hs = [_buffer((T if save else m) + 1, b, H, like=x) for _ in range(L)]
@@ -128,7 +129,7 @@ def _forward_rows(
             w, bi, h, h_np, g_np = w_hh[k], bias[k], rows[k], hs_np[k], gates_np[k]
             for c in range(e - s):
                 mm(h[first + c], w, out=gh)
-                kernel(gx_np, gh_np, bi, h_np, g_np, c, first + c, s + c if save else 0)
+                forward(gx_np, gh_np, bi, h_np, g_np, c, first + c, s + c if save else 0)
             inputs = hs[k][first + 1 : first + 1 + e - s].view(-1, H)
         starts = [h[first + e - s] for h in rows]
         y[:, s:e] = inputs.view(e - s, b, H).transpose(0, 1)
@@ -154,7 +155,7 @@ def _backward_rows(
     order n, r, z), dW_hh (L of [3H, H]) and db [L, 4H].
     """
     (b, T, inputs_size), (L, _, H) = x.shape, dhT.shape
-    kernel, chunks, mm, addmm = KERNELS[x.dtype][1], _chunks(T, b), torch.mm, torch.addmm
+    chunks, mm, addmm = _chunks(T, b), torch.mm, torch.addmm
     m = max(e - s for s, e in chunks)
     dg = x.new_empty(m, b, 4 * H + 16)  # padded: rows 4 KB apart would share cache sets
     up = x.new_empty(m, b, H)  # gradient of the layer's output, then of its input
@@ -173,7 +174,7 @@ def _backward_rows(
         for k in reversed(range(L)):
             w, d, d_np, h_np, g_np, db_k = w_hh[k], dh[k], dh_np[k], hs_np[k], gates_np[k], db_np[k, i]
             for c in reversed(range(e - s)):
-                kernel(up_np, d_np, g_np, h_np, dg_np, db_k, c, s + c)
+                backward(up_np, d_np, g_np, h_np, dg_np, db_k, c, s + c)
                 addmm(d, dg_hh[c], w, out=d)
             dw_hh[k].addmm_(d_rec.t(), hs[k][s:e].view(n, H))
             inputs = hs[k - 1][s + 1 : e + 1].view(n, H) if k else x[:, s:e].transpose(0, 1).reshape(n, inputs_size)
@@ -248,7 +249,7 @@ class GRU(nn.GRU):
             x, h0 = (tensor.to(weights[0].dtype) for tensor in (x, h0))
         tensors = [x, h0, *weights]
         save = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-        ours = x.device.type == "cpu" and x.dtype in KERNELS and all(t.dtype == x.dtype for t in tensors)
+        ours = x.device.type == "cpu" and x.dtype in PRECISIONS and all(t.dtype == x.dtype for t in tensors)
         if not ours or not x.numel() or (x.shape[1] <= PLAIN_STEPS and not save):
             return super().forward(x, h0)
         return _StackedGRU.apply(x, h0, save, *weights)  # type: ignore[no-untyped-call]

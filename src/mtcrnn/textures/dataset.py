@@ -19,7 +19,9 @@ from mtcrnn.rng import Purpose, generator
 from mtcrnn.textures.synths import TEXTURES, Texture
 
 HELD_OUT = "_held_out"  # a folder's name goes on with this
+MOST_FILES = 100_000
 MOST_SAMPLES = 10_000_000  # of a file: what it takes to make one fits into 2 GB
+LONGEST_STEM = 128  # characters of a file's name, and some
 APART = 1 / 20  # of a parameter's range: random values keep so far from those held out
 
 
@@ -68,6 +70,8 @@ def write_texture(
     counts = [files] if isinstance(files, int) else list(files)
     _check(texture, vary, counts, random, glide, settings or {}, held_out or {})
     length = _length(seconds, sample_rate)
+    if out.name in ("", ".."):
+        raise InputError(f"--out {out} is no name of a new folder")
     usual = {k: knob.usual for k, knob in texture.knobs.items()} | dict(settings or {})
     held = {k: list(values) for k, values in (held_out or {}).items()}
     rng = generator(seed, Purpose.TEXTURE)
@@ -79,8 +83,8 @@ def write_texture(
     apart = [usual | {k: value} for k, values in held.items() for value in values]
     written = {out: list(zip(starts, ends, strict=True)), out.with_name(out.name + HELD_OUT): [(p, p) for p in apart]}
     for folder in written:
-        if written[folder] and folder.exists():
-            raise InputError(f"{folder} exists already")
+        if written[folder]:
+            _check_new(folder)
     for which, (folder, pairs) in enumerate(written.items()):
         if pairs:
             shown = [*vary, *(k for k in held if k not in vary)]
@@ -117,16 +121,20 @@ def _grid(
     texture: Texture, vary: Sequence[str], counts: Sequence[int], held: Mapping[str, Sequence[float]]
 ) -> list[dict[str, float]]:
     """All combinations of evenly spread values, without those held out."""
-    sizes = list(counts) * (len(vary) if len(counts) == 1 else 1)
     axes = [
         [
             float(value)
             for value in np.linspace(texture.knobs[p].low, texture.knobs[p].high, size)
             if not any(math.isclose(value, h, rel_tol=1e-6, abs_tol=1e-9) for h in held.get(p, ()))
         ]
-        for p, size in zip(vary, sizes, strict=True)
+        for p, size in zip(vary, _sizes(vary, counts), strict=True)
     ]
     return [dict(zip(vary, values, strict=True)) for values in itertools.product(*axes)]
+
+
+def _sizes(vary: Sequence[str], counts: Sequence[int]) -> list[int]:
+    """How many values of each parameter a grid has."""
+    return list(counts) * (len(vary) if len(counts) == 1 else 1)
 
 
 def _drawn(
@@ -152,10 +160,22 @@ def _others(count: int, rng: np.random.Generator) -> list[int]:
     return others.tolist()
 
 
+def _check_new(folder: Path) -> None:
+    """Raise InputError where a folder is there already, or its files could not be written."""
+    try:
+        there = folder.exists() or (folder / ("_" * LONGEST_STEM)).exists()
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror}") from error
+    if there:
+        raise InputError(f"{folder} exists already")
+
+
 def _length(seconds: float, sample_rate: int) -> int:
-    for what, value in (("seconds", seconds), ("sample_rate", sample_rate)):
-        if not value > 0:
-            raise InputError(f"--{what} is {value}; it must be above 0")
+    """Samples of a file. Raises InputError for none, and for too many."""
+    if not seconds > 0:
+        raise InputError(f"--seconds is {seconds}; it must be above 0")
+    if not audio.LEAST_RATE <= sample_rate <= audio.MOST_RATE:
+        raise InputError(f"--sample_rate is {sample_rate}; it must be {audio.LEAST_RATE} to {audio.MOST_RATE} Hz")
     length = round(min(seconds * sample_rate, 2 * MOST_SAMPLES))
     if not length:
         raise InputError(f"--seconds {seconds} is less than one sample at {sample_rate} Hz")
@@ -188,6 +208,9 @@ def _check(
     if len(counts) not in (1, len(vary)) or (random and len(counts) > 1):
         allowed = "one number" if random else f"one number, or one for each of {listing(vary)}"
         raise InputError(f"--files {' '.join(map(str, counts))}: give {allowed}")
+    total = (counts[0] if random else math.prod(_sizes(vary, counts))) + sum(map(len, held_out.values()))
+    if total > MOST_FILES:
+        raise InputError(f"--files {' '.join(map(str, counts))} makes {total:,} files; {MOST_FILES:,} at most")
     if both := [p for p in settings if p in vary]:
         raise InputError(f"--set {both[0]}: that parameter varies (--vary)")
     if glide and held_out:

@@ -6,14 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from mtcrnn.compiled import BARE
+from mtcrnn.compiled import BARE, kept
 
 Samples = NDArray[np.float64]
 
-_jit = njit(cache=True, **BARE)
+_jit = kept("the textures", "textures/primitives.py", **BARE)
 INAUDIBLE = 1e-4  # of its height: where a ring ends
 
 

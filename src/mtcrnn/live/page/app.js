@@ -7,10 +7,10 @@ import { Sound, quantile } from "./sound.js";
 import { Recorder, addTake, wav } from "./takes.js";
 import { View } from "./view.js";
 
-const TEMPERATURE = "temperature";
+// The instrument's own names begin with @: no parameter's does.
+const [TEMPERATURE, SEED, MODEL] = ["@temperature", "@seed", "@model"];
 const $ = (id) => document.getElementById(id);
-const preset = new URLSearchParams(location.hash.slice(1));
-const state = { playing: false, take: 0, change: 0, hello: null, seed: null };
+const state = { playing: false, take: 0, change: 0, hello: null, seed: null, margin: 0 };
 window.mtcrnn = state;  // for tests, and for the curious
 
 let connection, sound, controls, pad, recorder, view;
@@ -20,16 +20,24 @@ function say(text, bad = false) {
   $("status").classList.toggle("bad", bad);
 }
 
+// The settings that the address holds.
+function preset() {
+  return new URLSearchParams(location.hash.slice(1));
+}
+
 async function listModels() {
+  if (!window.isSecureContext) sayHowFromAfar();
   const answer = await fetch(`/models?token=${encodeURIComponent(token())}`);
   if (!answer.ok) return say("This address lacks its token: take the one that mtcrnn play printed.", true);
   const { models } = await answer.json();
   $("models").hidden = models.length < 2;
   $("model").replaceChildren(...models.map((name) => new Option(name)));
-  $("model").value = models.includes(preset.get("model")) ? preset.get("model") : models[0];
-  $("model").onchange = () => {
-    location.hash = new URLSearchParams({ model: $("model").value });
-    location.reload();
+  const asked = preset().get(MODEL);
+  $("model").value = models.includes(asked) ? asked : models[0];
+  $("model").onchange = () => (location.hash = new URLSearchParams({ [MODEL]: $("model").value }));
+  window.onhashchange = () => {  // another preset
+    if ((preset().get(MODEL) ?? state.hello?.name) === state.hello?.name) applyPreset();
+    else location.reload();
   };
   connect($("model").value);
 }
@@ -42,7 +50,8 @@ function connect(model) {
     block: receive,
     clamped: ({ values }) => {
       for (const [name, value] of Object.entries(values)) controls.show(name, value);
-      say(`out of range, moved to ${Object.entries(values).map(([name, value]) => `${name} ${format(value)}`).join(", ")}`);
+      const shown = Object.entries(values).map(([name, value]) => `${controls.items.get(name).label} ${format(value)}`);
+      say(`out of range, moved to ${shown.join(", ")}`);
     },
     moved: ({ values }) => {  // by OSC
       for (const [name, value] of Object.entries(values)) controls.show(name, value);
@@ -67,7 +76,13 @@ function begin(hello) {
   state.hello = hello;
   document.title = `${hello.name} – mtcrnn`;
   $("name").textContent = hello.name;
-  const temperature = { name: TEMPERATURE, low: 0, high: hello.most_temperature, note: "1 as trained" };
+  const temperature = {
+    name: TEMPERATURE,
+    label: "temperature of sampling",
+    low: 0,
+    high: hello.most_temperature,
+    note: "1 as trained",
+  };
   controls = new Controls($("controls"), [...hello.controls, temperature], moved);
   pad = new Pad(controls);
   sound = new Sound(hello.sample_rate, (take, samples) => connection.send({ type: "played", take, samples }));
@@ -75,17 +90,24 @@ function begin(hello) {
   view = new View();
   state.sound = sound;
   const values = { ...hello.values, [TEMPERATURE]: hello.temperature };
-  for (const [name, value] of Object.entries(values)) {
-    const asked = preset.has(name) ? Number(preset.get(name)) : NaN;
-    if (Number.isFinite(asked)) controls.move(name, asked);
-    else controls.show(name, value);
-  }
+  for (const [name, value] of Object.entries(values)) controls.show(name, value);
+  $("seed").value = Math.floor(Math.random() * 2 ** 31);
+  applyPreset();
   pad.show();
-  $("seed").value = preset.get("seed") ?? Math.floor(Math.random() * 2 ** 31);
   showMargin(hello.margin_ms);
   $("engine").textContent = `${hello.rtf.toFixed(1)} × real time`;
   for (const id of ["play", "reseed", "record", "save"]) $(id).disabled = false;
-  say(`${hello.sample_rate} Hz, ready`);
+  if (hello.rtf < 1) say("this model is slower than real time here: its sound will have gaps", true);
+  else say(`${hello.sample_rate} Hz, ready`);
+}
+
+function applyPreset() {
+  const asked = preset();
+  for (const name of controls.items.keys()) {
+    const value = asked.has(name) ? Number(asked.get(name)) : NaN;
+    if (Number.isFinite(value)) controls.move(name, value);
+  }
+  if (asked.has(SEED)) $("seed").value = asked.get(SEED);
 }
 
 function moved(name, value) {
@@ -102,21 +124,21 @@ function keepPreset() {
   clearTimeout(keeping);
   keeping = setTimeout(() => {
     const kept = new URLSearchParams();
-    if (!$("models").hidden) kept.set("model", $("model").value);
-    for (const [name, { value }] of controls.items) kept.set(name, format(value));
-    kept.set("seed", $("seed").value);
+    if (!$("models").hidden) kept.set(MODEL, $("model").value);
+    for (const [name, { value }] of controls.items) kept.set(name, value);
+    kept.set(SEED, $("seed").value);
     history.replaceState(null, "", `${location.pathname}${location.search}#${kept}`);
   }, 300);
 }
 
 async function start() {
-  const opened = sound.context !== undefined;
+  if (!window.isSecureContext) return say("no sound this way:", true);
   try {
     await sound.open();
   } catch (error) {
     return say(`this browser gives no sound at ${state.hello.sample_rate} Hz: ${error.message}`, true);
   }
-  if (!opened) view.run(sound.analyser, showTiming);
+  view.run(sound.analyser, showTiming);
   const seed = $("seed").valueAsNumber;
   connection.send({ type: "start", ...(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 ? { seed } : {}) });
 }
@@ -124,7 +146,7 @@ async function start() {
 function started({ seed, take }) {
   Object.assign(state, { seed, take });
   $("seed").value = seed;
-  sound.start(take, Number($("margin").value));
+  sound.start(take, state.margin);
   setPlaying(true);
   keepPreset();
 }
@@ -146,7 +168,7 @@ function setPlaying(playing) {
 function receive(block) {
   if (block.take !== state.take) return;
   sound.push(block);
-  recorder.push(block);
+  if (!recorder.push(block)) record();
 }
 
 function reseed() {
@@ -163,19 +185,34 @@ async function record() {
   if (!samples.length) return say("nothing was recorded: press Start first");
   const rate = state.hello.sample_rate;
   const at = first ? `, from ${(first / rate).toFixed(3)} s of the sound on` : "";
-  addTake(wav(samples, rate), `${state.hello.name}-${state.seed}.wav`, `${(samples.length / rate).toFixed(1)} s${at}`);
+  addTake(wav(samples, rate), `${fileStem()}-${state.seed}.wav`, `${(samples.length / rate).toFixed(1)} s${at}`);
 }
 
 async function saveGesture() {
   if (!state.take) return say("nothing was played yet");
   const answer = await fetch(`/gesture/${state.hello.id}.npy?token=${encodeURIComponent(token())}`);
   if (!answer.ok) return say("the gesture is gone", true);
-  const name = `${state.hello.name}-${state.seed}.npy`;
-  const command = `mtcrnn generate --model_dir MODEL --gesture ${name} --rand_seed ${state.seed} --out ${state.hello.name}`;
+  const seed = answer.headers.get("Rand-Seed");
+  const name = `${fileStem()}-${seed}.npy`;
+  const command = `${state.hello.command} --gesture ${name} --rand_seed ${seed} --out ${fileStem()}`;
   addTake(await answer.blob(), name, "the gesture since the start; the same sound without the page:", command);
 }
 
+// The model's name as browsers save files, and shells take them, without a change.
+function fileStem() {
+  return state.hello.name.replace(/[^\p{L}\p{N}_.-]/gu, "_").replace(/^[.-]+/, "") || "sound";
+}
+
+function sayHowFromAfar() {
+  const port = location.port || "80";
+  $("tunnel").textContent = `ssh -L ${port}:127.0.0.1:${port} ${location.hostname}`;
+  $("near").href = `http://127.0.0.1:${port}/${location.search}${location.hash}`;
+  $("near").textContent = $("near").href;
+  $("afar").hidden = false;
+}
+
 function showMargin(ms) {
+  state.margin = ms;
   $("margin").value = ms;
   $("margin-ms").value = `${ms} ms`;
 }
@@ -191,7 +228,7 @@ function showTiming() {
 $("play").onclick = () => (state.playing ? stop() : start());
 $("reseed").onclick = reseed;
 $("record").onclick = record;
-$("save").onclick = saveGesture;
+$("save").onclick = () => saveGesture().catch(() => say("the gesture is gone", true));
 $("seed").onchange = keepPreset;
 $("margin").oninput = () => {
   const ms = Number($("margin").value);
@@ -211,4 +248,4 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-listModels();
+listModels().catch(() => say("mtcrnn play does not answer: reload the page", true));

@@ -7,7 +7,8 @@ export function format(value) {
 }
 
 export class Controls {
-  // controls: [{ name, low, high, units }]; onMove(name, value) when a person moved one
+  // controls: [{ name, label, low, high, units, note }], of which name, low and high must be there;
+  // onMove(name, value) when a person moved one
   constructor(root, controls, onMove) {
     this.onMove = onMove;
     this.items = new Map();
@@ -19,20 +20,22 @@ export class Controls {
   make(control, k) {
     const row = document.createElement("div");
     row.className = "control";
+    row.dataset.name = control.name;
     const id = `control-${k}`;
+    const label = control.label ?? control.name;
     const units = control.units ? ` ${control.units}` : "";
     const note = control.note ? ` (${control.note})` : "";
     row.innerHTML = `<label for="${id}"><span></span> <span class="range"></span></label>
       <input type="number" step="any"><button type="button" aria-pressed="false">learn</button>
       <input type="range" id="${id}" min="0" max="${STEPS}" step="1">`;
     const [name, range] = row.querySelectorAll("span");
-    name.textContent = control.name;
+    name.textContent = label;
     range.textContent = `${format(control.low)} to ${format(control.high)}${units}${note}`;
     const [number, slider] = row.querySelectorAll("input");
     const learn = row.querySelector("button");
-    number.setAttribute("aria-label", `${control.name}, number`);
-    learn.setAttribute("aria-label", `learn a MIDI controller for ${control.name}`);
-    const item = { ...control, slider, number, learn, value: control.low };
+    number.setAttribute("aria-label", `${label}, number`);
+    learn.setAttribute("aria-label", `learn a MIDI controller for ${label}`);
+    const item = { ...control, label, slider, number, learn, value: control.low };
     this.items.set(control.name, item);
     slider.addEventListener("input", () => this.move(control.name, this.at(item, slider.value / STEPS)));
     slider.addEventListener("keydown", (event) => {
@@ -87,7 +90,7 @@ export class Controls {
     const told = document.getElementById("midi");
     if (this.midi) return;
     if (!navigator.requestMIDIAccess) {
-      told.textContent = "MIDI: this browser has none.";
+      told.textContent = `MIDI: ${window.isSecureContext ? "this browser has none." : "not this way: see the top."}`;
       return;
     }
     try {

@@ -6,11 +6,11 @@ export class Pad {
     this.element = document.getElementById("pad");
     this.dot = document.getElementById("dot");
     this.selects = ["pad-x", "pad-y"].map((id) => document.getElementById(id));
-    const names = [...controls.items.keys()];
-    document.getElementById("pad-section").hidden = names.length < 2;
+    const items = [...controls.items.values()];
+    document.getElementById("pad-section").hidden = items.length < 2;
     this.selects.forEach((select, k) => {
-      select.replaceChildren(...names.map((name) => new Option(name)));
-      select.selectedIndex = Math.min(k, names.length - 1);
+      select.replaceChildren(...items.map(({ label, name }) => new Option(label, name)));
+      select.selectedIndex = Math.min(k, items.length - 1);
       select.onchange = () => this.show();
     });
     this.element.onpointerdown = (event) => {

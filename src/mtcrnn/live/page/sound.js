@@ -13,15 +13,31 @@ export class Sound {
     this.lastAck = 0;
   }
 
+  // May be tried again where it failed.
   async open() {
-    if (this.context) return this.context.resume();
-    this.context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
-    await this.context.audioWorklet.addModule("/page/worklet.js");
-    this.node = new AudioWorkletNode(this.context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
-    this.analyser = new AnalyserNode(this.context, { fftSize: 2048, smoothingTimeConstant: 0 });
-    this.node.connect(this.analyser).connect(this.context.destination);
-    this.node.port.onmessage = ({ data }) => this.onStatus(data);
+    this.opening ??= this.build();
+    try {
+      await this.opening;
+    } catch (error) {
+      this.opening = undefined;
+      throw error;
+    }
     await this.context.resume();
+  }
+
+  async build() {
+    const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
+    try {
+      await context.audioWorklet.addModule("/page/worklet.js");
+      this.node = new AudioWorkletNode(context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
+    } catch (error) {
+      await context.close();  // browsers give out a few only
+      throw error;
+    }
+    this.analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
+    this.node.connect(this.analyser).connect(context.destination);
+    this.node.port.onmessage = ({ data }) => this.onStatus(data);
+    this.context = context;
   }
 
   start(take, needMs) {

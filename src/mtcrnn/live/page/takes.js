@@ -1,5 +1,7 @@
 // Recordings: the blocks as they came, as a 24-bit wav; and the list of files that were made.
 
+const MOST_S = 7200;  // of one recording, as of a gesture
+
 export class Recorder {
   constructor(sampleRate) {
     this.sampleRate = sampleRate;
@@ -13,17 +15,21 @@ export class Recorder {
   start() {
     this.blocks = [];
     this.first = null;
+    this.length = 0;
   }
 
+  // Takes a block; whether there is room for more.
   push(block) {
-    if (!this.on) return;
+    if (!this.on) return true;
     if (this.first === null) this.first = block.first;
     this.blocks.push(block.samples);
+    this.length += block.samples.length;
+    return this.length < MOST_S * this.sampleRate;
   }
 
   // The samples since `start`, and which sample of the take the first one was.
   stop() {
-    const samples = new Float32Array(this.blocks.reduce((sum, block) => sum + block.length, 0));
+    const samples = new Float32Array(this.length);
     let at = 0;
     for (const block of this.blocks) {
       samples.set(block, at);

@@ -11,8 +11,10 @@ export class View {
     this.last = 0;
   }
 
-  // Draw from an analyser until stopped; onFrame is called about ten times a second.
+  // Draw from an analyser, once it was told to; onFrame is called about ten times a second.
   run(analyser, onFrame) {
+    if (this.running) return;
+    this.running = true;
     const wave = new Float32Array(analyser.fftSize);
     const bands = new Uint8Array(analyser.frequencyBinCount);
     let told = 0;

@@ -1,0 +1,176 @@
+"""What Numba compiles is kept where it can be, compiled anew where its sources changed, and works in any case."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import numpy as np
+import pytest
+
+import mtcrnn
+from mtcrnn import compiled, prediction
+from mtcrnn.compiled import kept
+from mtcrnn.engine import kernels
+from mtcrnn.nets import gru_kernels
+from mtcrnn.textures import primitives
+
+PACKAGE = Path(mtcrnn.__file__).parent
+KEPT = [
+    kernels.run,
+    prediction.fit_all,
+    gru_kernels.forward,
+    gru_kernels.backward,
+    *(primitives._add_rings, primitives._leak, primitives._band),
+]
+CALLS = """
+import json
+import numpy as np
+from mtcrnn.nets.gru_kernels import forward
+from mtcrnn.prediction import fit_all, scratch
+from mtcrnn.textures.primitives import _leak
+
+decaying = np.array([1.0, 0.0])
+_leak(decaying, 0.5)
+coefficients = np.zeros((1, 1, 4), np.float32)
+fit_all(np.ones((1, 128), np.float32), np.array([128]), 0, np.empty(scratch(4)), coefficients)
+states, gates = np.zeros((2, 1, 1), np.float32), np.zeros((1, 1, 4), np.float32)
+gx = np.array([[[-100, -100, 2]]], np.float32)  # r = z = 0: the new state is tanh(2)
+forward(gx, np.zeros((1, 3), np.float32), np.zeros(4, np.float32), states, gates, 0, 0, 0)
+stats = [f.stats for f in (forward, fit_all, _leak)]
+counts = [[sum(count.values()) for count in (stat.cache_hits, stat.cache_misses)] for stat in stats]
+print(json.dumps({"counts": counts, "answers": [decaying[1], float(coefficients.sum()), float(states[1, 0, 0])]}))
+"""
+
+
+def in_a_new_process(tmp_path, code=CALLS, **environment):
+    """What a program prints that takes the package from tmp_path/src and keeps what Numba compiles in tmp_path/kept."""
+    places = {"PYTHONPATH": str(tmp_path / "src"), "NUMBA_CACHE_DIR": str(tmp_path / "kept"), **environment}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **places}, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def copy_package(tmp_path):
+    return shutil.copytree(PACKAGE, tmp_path / "src" / "mtcrnn", ignore=shutil.ignore_patterns("__pycache__", "page"))
+
+
+def test_a_second_process_compiles_nothing_and_a_changed_constant_is_seen(tmp_path):
+    package = copy_package(tmp_path)
+    found, files = [], []
+    for change in ("", "", "_CLAMP = np.float32(1)\n"):
+        source = (package / "compiled.py").read_text()
+        (package / "compiled.py").write_text(
+            source.replace("\n\n\n@_jit\ndef expm1_f32", f"\n{change}\n\n@_jit\ndef expm1_f32")
+        )
+        found.append(json.loads(in_a_new_process(tmp_path).stdout))
+        files.append(sorted(path.name for path in (tmp_path / "kept").rglob("*.nb?")))
+    assert [one["counts"] for one in found] == [[[0, 1]] * 3, [[1, 0]] * 3, [[0, 1]] * 3]
+    assert files[0] == files[1] == files[2]
+    assert len(files[0]) == 6
+    assert found[0]["answers"] == found[1]["answers"] == pytest.approx([0.5, 1, np.tanh(2)], abs=1e-3)
+    clamped = np.tanh(0.5) / (1 + np.exp(-1))  # no exponent beyond 1
+    assert found[2]["answers"] == pytest.approx([0.5, 1, clamped], abs=1e-3)
+
+
+def imports(file):
+    """The files of the package that one of them imports."""
+    names = [n.module for n in ast.walk(ast.parse(file.read_text())) if isinstance(n, ast.ImportFrom)]
+    paths = [PACKAGE.joinpath(*name.split(".")[1:]).with_suffix(".py") for name in names if name.startswith("mtcrnn.")]
+    return {path for path in paths if path.is_file()}
+
+
+@pytest.mark.parametrize("function", KEPT, ids=lambda f: f.__name__)
+def test_the_sources_of_what_is_kept_are_complete(function):
+    of_python_alone = {"config.py", "errors.py", "modelconfig.py", "rng.py", "codec.py", "params.py"}
+    sources = {file for pattern in function._cache.sources for file in PACKAGE.glob(pattern)}
+    assert Path(function.py_func.__code__.co_filename) in sources
+    assert {PACKAGE / "compiled.py"} <= sources
+    needed = {file for source in sources for file in imports(source)}
+    assert {file.name for file in needed - sources} <= of_python_alone
+
+
+def doubled(x):
+    return x + x
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """Where Numba keeps what is compiled."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
+    compiled._tell_unkept.cache_clear()
+    return tmp_path / "kept"
+
+
+def hits(function):
+    return sum(function.stats.cache_hits.values())
+
+
+@pytest.mark.parametrize(("long", "told"), [(0.0, ["compiling the double, once for this CPU"]), (60.0, [])])
+def test_it_says_that_it_compiles_when_it_does_and_only_where_that_takes_long(folder, monkeypatch, caplog, long, told):
+    monkeypatch.setattr(compiled, "LONG_S", long)
+    for first in (True, False):
+        caplog.clear()
+        function = kept("the double")(doubled)
+        assert [function(3), function(4)] == [6, 8]
+        assert hits(function) == (not first)
+        assert caplog.messages == (told if first else [])
+
+
+def test_without_a_folder_for_it_all_works_and_one_line_says_what_to_do(tmp_path):
+    package = copy_package(tmp_path)
+    for place in (package, *(path for path in package.rglob("*") if path.is_dir())):
+        (place / "__pycache__").touch()  # no folder can be made there, even by root
+    home = tmp_path / "home"
+    home.touch()
+    words = ["texture", "chimes", "--files", "2", "--seconds", "0.1", "--out", "made"]
+    code = f"import sys; from mtcrnn import cli; sys.exit(cli.main({words!r}))"
+    nowhere = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "NUMBA_CACHE_DIR": ""}
+    done = in_a_new_process(tmp_path, code, PYTHONDONTWRITEBYTECODE="1", **nowhere)
+    (said,) = (line for line in done.stderr.splitlines() if "compiled" in line)  # beside the progress bar's
+    assert "what is compiled cannot be kept (no folder for it can be written): NUMBA_CACHE_DIR=FOLDER says" in said
+    assert len(list((tmp_path / "made").glob("*.wav"))) == 2
+
+
+def test_a_folder_that_cannot_be_written_any_more_is_one_line(folder, caplog):
+    one, other = (kept("the double")(doubled) for _ in range(2))
+    shutil.rmtree(folder)
+    folder.touch()  # what is full or read-only fails alike, with an OSError
+    assert [one(3), one(3.5), other(3)] == [6, 7.0, 6]
+    (said,) = caplog.messages
+    assert said.startswith(f"what is compiled cannot be kept ({folder}")
+    assert said.endswith("NUMBA_CACHE_DIR=FOLDER says where else")
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x80\x04N."])
+def test_damaged_files_are_written_anew(folder, suffix, content):
+    kept("the double")(doubled)(3)
+    (file,) = folder.rglob(f"*.{suffix}")
+    file.write_bytes(content)
+    again = [kept("the double")(doubled) for _ in range(2)]
+    assert [(function(3), hits(function)) for function in again] == [(6, 0), (6, 1)]
+
+
+def test_other_packages_get_a_folder_where_there_is_none(tmp_path, monkeypatch, caplog, folder):
+    compiled.make_room("pytest")
+    assert Path(numba.config.CACHE_DIR) == folder  # that will do
+    (tmp_path / "locked").mkdir()
+    for file in ("locked/__init__.py", "locked/__pycache__", "home"):
+        (tmp_path / file).touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(numba.config, "CACHE_DIR", "")
+    for name in ("HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    compiled.make_room("locked")
+    given = Path(numba.config.CACHE_DIR)
+    assert given.stat().st_mode & 0o777 == 0o700
+    compiled.make_room("locked")
+    assert Path(numba.config.CACHE_DIR) == given
+    assert len(caplog.messages) == 1
