@@ -369,7 +369,8 @@ def _add_play(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=8765, metavar="N", help="port; 0 takes any free one [8765]")
     parser.add_argument("--no-browser", action="store_true", help="print the address only")
     parser.add_argument("--margin", type=number, default=30.0, metavar="MS", help="how far to render ahead, in ms [30]")
-    parser.add_argument("--osc", type=int, metavar="PORT", help="take Open Sound Control messages: /NAME value")
+    osc = "take Open Sound Control messages: /NAME value, /@temperature value, /@start [seed], /@stop"
+    parser.add_argument("--osc", type=int, metavar="PORT", help=osc)
     parser.add_argument("--audio", action="store_true", help="play through this machine's output, without a browser")
     add_options(parser, Generate, "how to play", only=("step", "precision"))
 
@@ -377,8 +378,6 @@ def _add_play(parser: argparse.ArgumentParser) -> None:
 def _play(args: argparse.Namespace) -> None:
     from mtcrnn.live.play import play, play_aloud
 
-    if not 0 <= args.port <= 65535:
-        raise InputError(f"--port is {args.port}; it must be 0 to 65535")
     options = Generate(args.model, **typed(Generate, args))
     if args.audio:
         play_aloud(args.model, options, args.margin, args.osc)

@@ -130,9 +130,9 @@ def number(text: str) -> float:
 
 
 def file_path(text: str) -> Path:
-    """A path in which ~ is the home folder: a type for argparse. Raises ValueError for what no path can be."""
+    """A path in which ~ is the home folder: a type for argparse. Raises InputError for what no path can be."""
     if not text or "\0" in text:
-        raise ValueError(text)
+        raise InputError(f"{text!r} is no path")
     return Path(text).expanduser()
 
 
