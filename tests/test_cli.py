@@ -9,6 +9,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from helpers import ROOT, run_cli, tiny_train, tone_set, write_params, write_wav
 from mtcrnn import cli, training
@@ -273,6 +274,12 @@ def test_quickstart_leaves_a_wav_and_a_picture_and_can_be_run_again(here, capsys
     assert soundfile.info(made / "glide.wav").frames == 800
     assert (made / "glide.png").stat().st_size > 10000
     assert json.loads((made / "model" / "model_2" / "config.json").read_text())["step"] == 2
+    state = torch.load(made / "model" / "train_state_2.pt", weights_only=True)
+    torch.save({**state, "end": 3}, made / "model" / "train_state_2.pt")  # as if it had been ended before
+    code, out, _ = run_cli(capsys, "quickstart", "--num_steps", 3)
+    assert code == 0
+    assert "going on with the training that was ended" in out
+    assert (made / "model" / "model_3").is_dir()
 
 
 def test_overlong_windows_end_at_once(here, capsys):

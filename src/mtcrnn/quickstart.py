@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mtcrnn.files import array_bytes, write_bytes
 from mtcrnn.options import for_tier
 from mtcrnn.rendering import generate
 from mtcrnn.textures import write_texture
-from mtcrnn.training import train
+from mtcrnn.training import is_over, resume, train
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +26,7 @@ MINUTES = 5.0
 def quickstart(out: Path, num_steps: int | None = None) -> None:
     """Make the pops texture, train on it, play a glide of the rate from 0 to 1, and draw it.
 
-    What an earlier quick start left in `out` is used again: its data, and its model if training had ended.
+    What an earlier quick start left in `out` is used again: its data and its model, which is trained to its end first.
     """
     data, picture = out / "pops", out / "glide.png"
     if not data.exists():
@@ -34,11 +35,14 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     tier = Tier(prop=("rate",))
     length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
     net, options = for_tier(tier, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
-    if runs.steps(out / "model"):
-        print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
-    else:
+    if not runs.steps(out / "model"):
         print(f"2/4 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
         train(tier, Net(**net), Train(**options))
+    elif is_over(runs.find(str(out.absolute()))):
+        print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
+    else:
+        print(f"2/4 going on with the training that was ended in {out}")
+        resume(str(out.absolute()), 0, {}, {}, {})
     print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
     glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
     write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))
@@ -61,4 +65,4 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     ]
     plots.save(panels, "time (s)", picture)
     print(f"4/4 made {wav} (the sound) and {picture} (what it looks like under the curve that was asked for)")
-    print(f"next: mtcrnn generate --model_dir {out} --set rate=0.8 --out faster")
+    print(f"next: mtcrnn generate --model_dir {shlex.quote(str(out))} --set rate=0.8 --out faster")

@@ -134,6 +134,13 @@ def resume(
             return trainer.run()
 
 
+def is_over(path: Path) -> bool:
+    """Whether the run that a saved model is of had come to its planned end there. Raises InputError as `resume`."""
+    state = checkpoint.load_train_state(path)
+    by_steps = state.end is not None and state.end <= (runs.step_of(path) or 0)
+    return by_steps or Schedule(state.end, state.train.minutes, state.elapsed).time_is_up
+
+
 def _rest(state: TrainState, options: Train, typed: Mapping[str, Any], step: int) -> Schedule:
     """What is left of a run after `step`; of a finished one, as much as was asked for once more."""
     end, elapsed = state.end, state.elapsed
