@@ -55,7 +55,8 @@ def test_the_place_that_holds_a_run_wins(tmp_path, monkeypatch, capsys):
     assert code == 0, error
     assert runs.find("pops").as_posix() == "output/pops/model/model_2"
     assert run_cli(capsys, "generate", "--model_dir", "pops", "--set", "pitch=60", "--length", 100)[0] == 0
-    assert run_cli(capsys, "plot", "output/pops")[0] == 0
+    assert run_cli(capsys, "train", "--model_dir", "pops", "--num_steps", 1)[0] == 0
+    assert run_cli(capsys, "plot", "pops", "--out", "losses.png")[0] == 0
 
 
 def test_what_to_do_next_can_be_pasted(tmp_path, data, monkeypatch, capsys):

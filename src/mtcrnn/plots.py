@@ -24,6 +24,7 @@ from mtcrnn.errors import InputError, listing, one_line
 from mtcrnn.files import read_array, write_bytes
 from mtcrnn.params import SUFFIX, ParamFile
 from mtcrnn.runlog import LOG_NAME, read_log
+from mtcrnn.runs import places
 
 Draw = Callable[[Axes], None]
 
@@ -255,9 +256,10 @@ def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:
 
 def _find_log(path: Path) -> Path | None:
     """The training log that a path stands for, or None."""
-    for candidate in (path, path / LOG_NAME, path / "log" / LOG_NAME):
-        if candidate.name == LOG_NAME and candidate.is_file():
-            return candidate
+    for place in (path, *places(str(path))):
+        for candidate in (place, place / LOG_NAME, place / "log" / LOG_NAME):
+            if candidate.name == LOG_NAME and candidate.is_file():
+                return candidate
     if path.is_dir() or not path.exists():
         raise InputError(f"{path}: no such file, or a folder without {LOG_NAME}")
     return None
