@@ -21,6 +21,34 @@ from mtcrnn.params import Range
 SHARED = Path(__file__).parents[2] / "shared"
 ROOT = Path(__file__).parents[1]
 
+# two tiers, of which one makes what the other reads
+RECIPE = """
+data_dir = "{data}"
+output_dir = "{out}"
+controls = ["note"]
+
+[tiers.sound]
+prop = ["loud", "note"]
+sample_rate = 1000
+mulaw_channels = 16
+hidden_size = 8
+n_layers = 1
+seq_len = 48
+batch_size = 2
+num_steps = 3
+
+[tiers.curves]
+generate = ["loud"]
+prop = ["note"]
+sample_rate = 50
+hidden_size = 8
+n_layers = 1
+seq_len = 10
+batch_size = 2
+num_steps = 4
+checkpoint = 2
+"""
+
 needs_real_data = pytest.mark.skipif(not (SHARED / "data").is_dir(), reason="../shared/data is not here")
 
 

@@ -125,7 +125,7 @@ def test_notes_of_a_midi_file(tmp_path):
         (["a=notes:1,1e9"], "1e+09 is no MIDI number; these are 0 to 127"),
         (["a=constant:1e300,1"], "all numbers must be finite, 1e+30 at most"),
         ([f"a{k}=constant:0,1" for k in range(200)], "200 panels are too many for one picture; 100 at most"),
-        (["a\nb=constant:0,1"], "it must be NAME=SHAPE:NUMBERS"),
+        (["a\nb=constant:0,1"], "cannot be a parameter's name"),
     ],
 )
 def test_bad_words_write_nothing(tmp_path, capsys, monkeypatch, words, problem):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers import run_cli, write_params, write_wav
+from helpers import RECIPE, run_cli, write_params, write_wav
 from live_driver import RANGES, RATE, Client, save_model, serve
 from mtcrnn import checkpoint
 from mtcrnn.config import Generate, Net, Tier
@@ -17,32 +17,6 @@ from mtcrnn.live.models import Models
 from mtcrnn.live.rtpysynth import Generator
 from mtcrnn.model import new_model
 from mtcrnn.modelconfig import ModelConfig
-
-RECIPE = """
-data_dir = "data"
-output_dir = "{out}"
-controls = ["note"]
-
-[tiers.sound]
-prop = ["loud", "note"]
-sample_rate = 1000
-mulaw_channels = 16
-hidden_size = 8
-n_layers = 1
-seq_len = 48
-batch_size = 2
-num_steps = 2
-
-[tiers.curves]
-generate = ["loud"]
-prop = ["note"]
-sample_rate = 50
-hidden_size = 8
-n_layers = 1
-seq_len = 10
-batch_size = 2
-num_steps = 2
-"""
 
 
 @pytest.fixture
@@ -55,7 +29,7 @@ def recipe(tmp_path, monkeypatch, capsys):
         write_params(tmp_path / "data" / f"s{k}.params", note=([0, 1], [k, k]), loud=([0, 1], [0, 0.5]))
     (tmp_path / "my recipes").mkdir()
     path = tmp_path / "my recipes" / "two.toml"
-    path.write_text(RECIPE.format(out=tmp_path / "out"))
+    path.write_text(RECIPE.format(data="data", out=tmp_path / "out"))
     assert run_cli(capsys, "train", path)[0] == 0
     return path.relative_to(tmp_path)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers import ROOT, run_cli, write_params, write_wav
+from helpers import RECIPE, ROOT, run_cli, write_params, write_wav
 from mtcrnn import runs, training
 from mtcrnn.cascade import Cascade
 from mtcrnn.config import Generate
@@ -16,33 +16,6 @@ from mtcrnn.errors import InputError
 from mtcrnn.live.models import Models
 from mtcrnn.recipe import read_recipe
 from mtcrnn.stream import Stream
-
-RECIPE = """
-data_dir = "{data}"
-output_dir = "{out}"
-controls = ["note"]
-
-[tiers.sound]
-prop = ["loud", "note"]
-sample_rate = 1000
-mulaw_channels = 16
-hidden_size = 8
-n_layers = 1
-seq_len = 48
-batch_size = 2
-num_steps = 3
-
-[tiers.curves]
-generate = ["loud"]
-prop = ["note"]
-sample_rate = 50
-hidden_size = 8
-n_layers = 1
-seq_len = 10
-batch_size = 2
-num_steps = 4
-checkpoint = 2
-"""
 
 
 @pytest.fixture

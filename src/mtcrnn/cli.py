@@ -336,6 +336,7 @@ def _features(args: argparse.Namespace) -> None:
     from mtcrnn.features import Settings, write_features
     from mtcrnn.paramset import ParamManager
 
+    require(args.processes is None or args.processes > 0, "processes", args.processes, "above 0")
     settings = Settings(tuple(args.features), args.rate, args.n_mfcc, args.fmin, args.fmax)
     measured, left = write_features(ParamManager(args.data, args.params), settings, args.processes)
     say(f"measured {' '.join(settings.names())} in {measured} wavs; {left} had them already")

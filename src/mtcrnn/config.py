@@ -27,6 +27,7 @@ NET_NUMBERS = (  # the original's --net 0, 1, ...
 NET_NAMES = (*NET_NUMBERS, "phased-lstm", "frame")
 MOST_ORDER = 64  # of linear prediction
 PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
+LONGEST_NAME = 100  # letters of a parameter's
 RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
 MOST_NAMES = 256  # of parameters
 MOST_TEMPERATURE = 1000.0
@@ -62,11 +63,9 @@ class Options:
 def check_name(name: str) -> None:
     """Raise InputError for a name that no parameter can have: what begins with @ is the instrument's own."""
     odd = name.startswith("@") or any(c.isspace() or not c.isprintable() or c in "=," for c in name)
-    if not name or name in RESERVED or odd:
-        raise InputError(
-            f"{name!r} cannot be a parameter's name: no spaces, '=' or ',', no '@' at its beginning, and not "
-            f"{' or '.join(map(repr, RESERVED))}"
-        )
+    if not 0 < len(name) <= LONGEST_NAME or name in RESERVED or odd:
+        allowed = f"no spaces, '=' or ',', no '@' at its beginning, and not {' or '.join(map(repr, RESERVED))}"
+        raise InputError(f"{name[:LONGEST_NAME]!r} cannot be a parameter's name: {allowed}")
 
 
 @strict

@@ -29,6 +29,7 @@ from mtcrnn.paramset import ParamManager, make_param
 FEATURES = ("rmse", "centroid", "pitch", "mfcc")
 UNITS = {"rmse": "full scale", "centroid": "Hz", "pitch": "Hz", "voicing": "probability", "mfcc": "dB"}
 FRAME_S = 0.05  # a frame is at least so long (two periods of 40 Hz), and a power of two of samples
+MOST_RATE = 1000.0  # frames a second
 QUIET = 1e-4  # rms (-80 dB of full scale) below which a sound has no centroid
 MADE = "made"  # key of a parameter's entry: what it was made from, and how
 
@@ -57,8 +58,10 @@ class Settings:
                 raise unknown("feature", name, FEATURES)
         if not self.features:
             raise InputError(f"no features are named; there are {listing(FEATURES)}")
-        if not self.rate > 0:
-            raise InputError(f"--rate is {self.rate:g}; it must be above 0, in frames a second")
+        if not 0 < self.rate <= MOST_RATE:
+            raise InputError(
+                f"--rate is {self.rate:g}; it must be above 0, in frames a second, and {MOST_RATE:g} at most"
+            )
         if not 1 <= self.n_mfcc <= 40:
             raise InputError(f"--n_mfcc is {self.n_mfcc}; it must be 1 to 40")
         if not 0 < self.fmin < self.fmax:
@@ -93,7 +96,8 @@ def write_features(data: ParamManager, settings: Settings, processes: int) -> tu
         InputError: a wav that is silent or shorter than a frame, or broken files; then nothing was written.
     """
     wavs = data.wavs(tell=True)
-    made = {wav: _made(wav, settings) for wav in tqdm(wavs, desc="reading", unit="file", leave=False)}
+    with tqdm(wavs, desc="reading", unit="file", leave=False) as bar:
+        made = {wav: _made(wav, settings) for wav in bar}
     files = {wav: _file(data, wav) for wav in wavs}
     due = [wav for wav in wavs if not _is_done(files[wav], settings, made[wav])]
     with _map(processes, len(due)) as run:

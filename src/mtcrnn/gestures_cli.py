@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mtcrnn.config import MOST_SOUNDS
+from mtcrnn.config import MOST_SOUNDS, check_name
 from mtcrnn.errors import InputError, unknown
 from mtcrnn.options import file_path, number
 
@@ -92,8 +92,10 @@ def put_together(words: Sequence[str], rate: float) -> tuple[list[str], Gesture]
     for word in words:
         left, _, right = word.partition("=")
         group = tuple(left.split(","))
-        if not all(name and name.isprintable() for name in group) or not right:
+        if not right:
             raise InputError(f"{word}: it must be NAME=SHAPE:NUMBERS")
+        for name in group:
+            check_name(name)
         with np.errstate(over="ignore"):  # of a width or an attack of almost no time: the right value is left
             made = _shape(word, right, rate)
         if right.startswith(f"{MIDI}:"):
@@ -134,8 +136,9 @@ def _shape(word: str, text: str, rate: float) -> Gesture:
 
 def _grid_values(word: str) -> tuple[str, list[float]]:
     name, _, text = word.partition("=")
-    if not name or not name.isprintable() or not text:
+    if not text:
         raise InputError(f"--grid {word}: it must be NAME=FROM:TO:COUNT or NAME=VALUE,VALUE,...")
+    check_name(name)
     if ":" not in text:
         return name, _floats(word, text)
     numbers = _floats(word, text.replace(":", ","))
