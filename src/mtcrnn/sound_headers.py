@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PLACEHOLDER = 0x7FFF0000  # a data size from here on was written before the sound was there
+PLACEHOLDER = 0x7F000000  # a data size from here on was written before the sound was there
 SLACK, SLACK_SHARE = 128, 1e-3  # bytes by which a size may be too large, or that share: a program that counts padding
 
 
