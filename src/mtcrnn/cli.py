@@ -32,6 +32,7 @@ from mtcrnn.options import (
 )
 
 Run = Callable[[argparse.Namespace], None]
+LONGEST_NEWS, LONGEST_LINE = 1000, 10_000  # characters of a warning, which may hold an address, and of what is printed
 
 
 class Parser(argparse.ArgumentParser):
@@ -78,7 +79,7 @@ class _OneLine(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The message, and whatever traceback belongs to it."""
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return one_line(record.getMessage()) + trace
+        return one_line(record.getMessage(), LONGEST_NEWS) + trace
 
 
 class _BesideBars(logging.Handler):
@@ -110,7 +111,7 @@ def _explained(error: BaseException) -> str:
 
 def say(text: str) -> None:
     """Print a line, whatever stands in the names on it."""
-    print(one_line(text, 10_000))
+    print(one_line(text, LONGEST_LINE))
 
 
 def command_parser() -> argparse.ArgumentParser:

@@ -19,7 +19,7 @@ from mtcrnn.params import Range, sample_array
 log = logging.getLogger(__name__)
 
 
-class Curves(Protocol):
+class Conditioning(Protocol):
     """What conditions a rendering, for the sounds of a batch or for all of them (B = 1)."""
 
     def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
@@ -39,11 +39,11 @@ class External:
     rate: float
 
     def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
-        """See `Curves`."""
+        """See `Conditioning`."""
         return sample_array(self.values, self.rate, rate, first, count)
 
     def ends(self) -> NDArray[np.float64]:
-        """See `Curves`."""
+        """See `Conditioning`."""
         return np.stack([self.values.min(axis=(0, 1)), self.values.max(axis=(0, 1))])
 
 
@@ -64,13 +64,13 @@ class Lines:
         return rows
 
     def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
-        """See `Curves`. As `External` reads all rows: a step may lie a rounding error beside its own."""
+        """See `Conditioning`. As `External` reads all rows: a step may lie a rounding error beside its own."""
         start = max(first - 1, 0)
         rows = self.rows(start, min(first + count + 1, self.length) - start)
         return sample_array(rows[None], rate, rate, first, count, start)
 
     def ends(self) -> NDArray[np.float64]:
-        """See `Curves`."""
+        """See `Conditioning`."""
         return np.sort(self.points, axis=0)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn import audio
-from mtcrnn.conditions import Curves, External, check_range, load_array, parse_settings
+from mtcrnn.conditions import Conditioning, External, check_range, load_array, parse_settings
 from mtcrnn.config import AUDIO, MOST_PRIME, Generate
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
@@ -177,7 +177,7 @@ class Controls:
         file, length = data.read(wav), int(audio.survey(wav)[0] * rate)
         return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
 
-    def _given(self) -> Curves | None:
+    def _given(self) -> Conditioning | None:
         """What the options give to condition the generated part, or None where the data does."""
         options, names = self._options, self._tier.prop
         if options.set:
