@@ -166,17 +166,16 @@ def test_a_log_whose_last_row_is_half_written(tmp_path):
     assert read_log(path)["loss"] == [(10, 1.0), (20, 3.0)]
 
 
-def test_a_terminal_that_closes_ends_a_run_softly_and_nohup_is_heeded():
-    with stop_on_interrupt() as stop:
-        os.kill(os.getpid(), signal.SIGHUP)
-        time.sleep(0.01)
-    assert stop.wanted
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+@pytest.mark.parametrize(
+    ("handler", "wanted"), [(signal.SIG_DFL, True), (signal.SIG_IGN, False)], ids=["plain", "nohup"]
+)
+def test_a_terminal_that_closes_ends_a_run_softly_and_nohup_is_heeded(handler, wanted):
+    before = signal.signal(signal.SIGHUP, handler)
     try:
         with stop_on_interrupt() as stop:
             os.kill(os.getpid(), signal.SIGHUP)
             time.sleep(0.01)
-        assert not stop.wanted
+        assert stop.wanted == wanted
     finally:
         signal.signal(signal.SIGHUP, before)
 
