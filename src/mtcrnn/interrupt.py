@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+HANGUP = getattr(signal, "SIGHUP", None)  # of a terminal that closes; Windows has none
+SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
 
 
 class Stop:
@@ -34,12 +35,13 @@ class Stop:
 def stop_on_interrupt() -> Iterator[Stop]:
     """Turn the first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that closes) into a wish to stop.
 
-    A second one interrupts at once. Signals that are ignored, as under nohup, stay so.
+    A second one interrupts at once. SIGHUP stays ignored where it is, under nohup.
     """
     outer = signal.getsignal(signal.SIGINT)
     stop = Stop(outer if isinstance(outer, Stop) else None)
     try:
-        heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
+        deaf = {HANGUP} if HANGUP is not None and signal.getsignal(HANGUP) == signal.SIG_IGN else set()
+        heard = [number for number in SIGNALS if number not in deaf]
         before = {number: signal.signal(number, stop) for number in heard}
     except ValueError:  # not the main thread: nobody can press Ctrl-C here
         before = {}
