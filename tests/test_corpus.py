@@ -179,6 +179,9 @@ def test_curves_of_any_stretch_are_those_of_the_whole(tmp_path):
     for _ in range(50):
         start, end = sorted(rng.integers(0, 3001, 2).tolist())
         assert (corpus.conditions[start:end] == whole[start:end]).all(), "seed 3"
+    starts = np.concatenate([rng.integers(0, 900, 20) + 1000 * k for k in range(3)])
+    windows = corpus.conditions.windows(starts, 100)
+    assert (windows == np.stack([whole[start : start + 100] for start in starts])).all(), "seed 3"
     assert corpus.conditions.extremes("pitch") == (50, 100)
     assert len(corpus.conditions.spread(300)) == 300
 

@@ -246,7 +246,7 @@ class Corpus:
     def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
         """The windows that start at `starts`."""
         values = self.values[starts[:, None] + np.arange(seq_len + 1)]
-        conditions = np.stack([self.conditions[start + 1 : start + 1 + seq_len] for start in starts.tolist()])
+        conditions = self.conditions.windows(starts + 1, seq_len)
         return Batch(values.astype(np.int64) if self.tier.is_audio else values, conditions)
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:

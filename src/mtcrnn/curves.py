@@ -46,17 +46,23 @@ class Curves:
         while start < end:
             i = int(np.searchsorted(self._offsets, start, side="right")) - 1
             last = min(end, int(self._offsets[i + 1]))
-            parts.append(self._of_file(i, start - int(self._offsets[i]), last - start))
+            parts.append(self.windows(np.array([start]), last - start)[0])
             start = last
         return np.concatenate(parts) if len(parts) != 2 else parts[1]
 
-    def _of_file(self, i: int, first: int, count: int) -> NDArray[np.float32]:
-        """The steps first .. first+count-1 of file i; as `Param.sample`, bit for bit."""
-        if not self._names:
-            return np.zeros((count, 0), np.float32)
-        moments = np.arange(first, first + count) / self._rate
-        columns = [np.interp(moments, times, values) for times, values in self._knots[i]]
-        return normalise(np.stack(columns, axis=-1), self._ranges, self._names)
+    def windows(self, starts: NDArray[np.int64], count: int) -> NDArray[np.float32]:
+        """So many steps from each of some starts on, each window inside one file: [B, count, C].
+
+        As `Param.sample`, bit for bit.
+        """
+        files = np.searchsorted(self._offsets, starts, side="right") - 1
+        moments = ((starts - self._offsets[files])[:, None] + np.arange(count)) / self._rate
+        values = np.empty((len(starts), count, len(self._names)))
+        for i in np.unique(files):
+            rows = files == i
+            for k, (times, heights) in enumerate(self._knots[i]):
+                values[rows, :, k] = np.interp(moments[rows], times, heights)
+        return normalise(values, self._ranges, self._names)
 
     def spread(self, most: int) -> NDArray[np.float32]:
         """At most about so many steps, spread evenly over all files: [n, C]."""
