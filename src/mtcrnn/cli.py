@@ -104,9 +104,9 @@ def _prepare_output() -> None:
 
 def _explained(error: BaseException) -> str:
     """What went wrong, of our own errors and of the system's."""
-    if isinstance(error, OSError) and not isinstance(error, InputError):
+    if isinstance(error, OSError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
-    return str(error) or {"MemoryError": "out of memory"}.get(type(error).__name__, type(error).__name__)
+    return str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)
 
 
 def say(text: str) -> None:

@@ -30,7 +30,7 @@ PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
 LONGEST_NAME = 100  # letters of a parameter's
 RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
 MOST_NAMES = 256  # of parameters
-MOST_TEMPERATURE = 1000.0
+MOST_TEMPERATURE = 1000.0  # where all codes have long been as likely as each other
 MOST_RATE = 768_000  # Hz
 MOST_HIDDEN, MOST_LAYERS, MOST_FRAME = 16384, 64, 4096
 MOST_STEP_VALUES = 1 << 24  # of all windows of a training step
@@ -38,6 +38,7 @@ MOST_STEPS = 10**12
 MOST_SOUNDS = 4096  # generated at once
 MOST_LENGTH = 1_400_000_000  # of a sound: a wav of 24 bits holds no more in its 4 GB
 MOST_PRIME = 1 << 24
+LEAST_CONTROL_RATE, MOST_CONTROL_RATE = 0.001, 1_000_000  # values of control curves a second
 
 
 def option(help: str, default: Any = MISSING, path: bool = False) -> Any:
@@ -96,7 +97,7 @@ class Tier(Options):
         both = [name for name in self.generate if name in self.prop]
         if both:
             raise InputError(f"{listing(both)} cannot be both generated (--generate) and conditioning (--prop)")
-        for name in self.prop if self.is_audio else (*self.prop, *self.generate):
+        for name in self.parameters:
             check_name(name)
         if self.onehot and not self.is_audio:
             raise InputError("--onehot is for audio; parameters enter the net as they are")
@@ -105,6 +106,11 @@ class Tier(Options):
     def is_audio(self) -> bool:
         """True where this tier generates sound, False where it generates parameters."""
         return self.generate == (AUDIO,)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters that this tier generates or is conditioned on."""
+        return self.prop if self.is_audio else (*self.generate, *self.prop)
 
     @property
     def gen_size(self) -> int:
@@ -278,8 +284,8 @@ class Generate(Options):
         prime = (self.seq_len or 0) - (self.length or 0)
         fits = self.length is None or prime <= MOST_PRIME
         require(fits, "seq_len", self.seq_len, f"{MOST_PRIME} above --length at most")
-        rate = self.external_sr
-        require(rate is None or 1e-3 <= rate <= 1e6, "external_sr", rate, "0.001 to 1000000 values a second")
+        if self.external_sr is not None:
+            check_external_rate(self.external_sr)
         require(0 <= self.temp <= MOST_TEMPERATURE, "temp", self.temp, f"0 to {MOST_TEMPERATURE:g}")
         require(self.seed_start >= 0, "seed_start", self.seed_start, "0 or above, in seconds")
         require(self.step >= 0, "step", self.step, "0 or above")
@@ -323,6 +329,12 @@ FOR_AUDIO: dict[type, dict[str, Any]] = {
         "checkpoint": 1000,
     },
 }
+
+
+def check_external_rate(rate: float) -> None:
+    """Raise InputError for an `--external_sr` out of its range."""
+    allowed = f"{LEAST_CONTROL_RATE:g} to {MOST_CONTROL_RATE} values a second"
+    require(LEAST_CONTROL_RATE <= rate <= MOST_CONTROL_RATE, "external_sr", rate, allowed)
 
 
 def canonical_net(name: str) -> str:

@@ -113,8 +113,8 @@ class Corpus:
         """
         self.tier = tier
         self.names = data.wavs(tell=True)
-        needed = (*(() if tier.is_audio else tier.generate), *tier.prop)
-        curves = {name: self._curves(data, name) for name in needed}
+        files = list(data.files(self.names)) if tier.parameters else []
+        curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.ranges = ranges or {name: Range.of(found) for name, found in curves.items()}
         self._codec = CODECS[codec](tier.mulaw_channels)
         store = Store(np.min_scalar_type(tier.mulaw_channels - 1) if tier.is_audio else np.dtype(np.float32))
@@ -142,10 +142,6 @@ class Corpus:
         }
         if ranges:
             self._tell_out_of_range()
-
-    def _curves(self, data: ParamManager, name: str) -> list[Param]:
-        """One parameter's curve in every file."""
-        return [file.get(name, data.path_of(wav)) for wav, file in data.files(self.names)]
 
     def _blocks(self, source: audio.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
         """What this tier learns of a sound, block by block: codes [n, 1], or all of its parameters [N, G]."""

@@ -20,13 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mtcrnn.config import MOST_SOUNDS
+from mtcrnn.config import LEAST_CONTROL_RATE, MOST_CONTROL_RATE, MOST_SOUNDS
 from mtcrnn.errors import InputError, listing
 
 Gesture = NDArray[np.float64]
 
 RATE = 100.0  # values a second
-LEAST_RATE, MOST_RATE = 0.001, 1_000_000  # as for --external_sr
 MOST_VALUES = 10_000_000  # of a gesture: length x features x sounds
 
 
@@ -210,8 +209,9 @@ def _length(seconds: float, rate: float, columns: int = 1) -> int:
 
 
 def _check_size(seconds: float, rate: float, columns: int = 1) -> None:
-    if not LEAST_RATE <= rate <= MOST_RATE:
-        raise InputError(f"the rate is {rate:g}; it must be {LEAST_RATE} to {MOST_RATE:,} values a second")
+    if not LEAST_CONTROL_RATE <= rate <= MOST_CONTROL_RATE:
+        allowed = f"{LEAST_CONTROL_RATE} to {MOST_CONTROL_RATE:,} values a second"
+        raise InputError(f"the rate is {rate:g}; it must be {allowed}")
     if not seconds * rate * columns <= MOST_VALUES:  # also NaN
         raise InputError(f"{seconds:g} s at {rate:g} values a second are too long; {MOST_VALUES:,} values at most")
 

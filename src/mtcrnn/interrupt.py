@@ -40,8 +40,7 @@ def stop_on_interrupt() -> Iterator[Stop]:
     outer = signal.getsignal(signal.SIGINT)
     stop = Stop(outer if isinstance(outer, Stop) else None)
     try:
-        deaf = {HANGUP} if HANGUP is not None and signal.getsignal(HANGUP) == signal.SIG_IGN else set()
-        heard = [number for number in SIGNALS if number not in deaf]
+        heard = [n for n in SIGNALS if not (n == HANGUP and signal.getsignal(n) == signal.SIG_IGN)]
         before = {number: signal.signal(number, stop) for number in heard}
     except ValueError:  # not the main thread: nobody can press Ctrl-C here
         before = {}

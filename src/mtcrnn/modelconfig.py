@@ -28,6 +28,5 @@ class ModelConfig:
     def __post_init__(self) -> None:
         self.net.check_for(self.tier)
         require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
-        needed = (*self.tier.prop, *(() if self.tier.is_audio else self.tier.generate))
-        if lacking := [name for name in needed if name not in self.ranges]:
+        if lacking := [name for name in self.tier.parameters if name not in self.ranges]:
             raise InputError(f"the ranges of {listing(lacking)} are missing")

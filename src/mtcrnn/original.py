@@ -79,8 +79,7 @@ def load(path: Path, flags: Mapping[str, Any]) -> Model:
     net = parse(Net, {name: known[name] for name in defaults(Net)} | {"net": str(known["net"])}, where)
     check_sizes(tier, {name: known.get(name) for name in ("gen_size", "cond_size")})
     step = int(path.stem.rpartition("_")[2])
-    names = (*(() if tier.is_audio else tier.generate), *tier.prop)
-    ranges = {name: Range(0.0, 1.0) for name in names}
+    ranges = {name: Range(0.0, 1.0) for name in tier.parameters}
     config = ModelConfig(tier, net, ranges, step=step, codec="mulaw-floor")
     shapes = weight_shapes(config)
     renaming = _renaming(config, shapes)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mtcrnn import audio
-from mtcrnn.config import require
+from mtcrnn.config import check_external_rate
 from mtcrnn.errors import InputError, listing, one_line
 from mtcrnn.files import read_array, write_bytes
 from mtcrnn.params import SUFFIX, ParamFile
@@ -241,7 +241,7 @@ def plot_control(control: Sequence[Mapping[str, Any]], path: Path) -> None:
 def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:
     if external_sr is None:
         raise InputError(f"{path}: --external_sr (values per second) is needed to draw an array over time")
-    require(1e-3 <= external_sr <= 1e6, "external_sr", external_sr, "0.001 to 1000000 values a second")
+    check_external_rate(external_sr)
     array = read_array(path)
     if not array.size or not np.isfinite(array).all():
         raise InputError(f"{path} has shape {list(array.shape)}; it must hold values, all of them finite")

@@ -14,6 +14,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.config import MOST_TEMPERATURE
 from mtcrnn.engine.dots import has_vnni
 from mtcrnn.engine.kernels import Scratch, run
 from mtcrnn.engine.program import build
@@ -32,7 +33,6 @@ TEAM_BYTES = CACHE_BYTES // 2  # of weights from which several cores make a soun
 RETRY_BLOCKS = 32  # after so many blocks the slower number of cores is tried again
 TELLING_STEPS = 100  # a shorter block does not tell how fast a step is
 MOST_THREADS = 256
-MOST_TEMPERATURE = 1000.0  # where all codes have long been as likely as each other
 OVERFLOW = 1e12  # no value is so many ranges away from its own
 CACHED_RATE, MEMORY_RATE = 4e10, 1e10  # bytes a second that any core of the last ten years reads, from there or beyond
 
