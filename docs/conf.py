@@ -1,10 +1,7 @@
 """The manual: `make docs` builds it into docs/_build. Warnings, such as broken links, are errors there."""
 
-import re
 import sys
 from pathlib import Path
-
-from sphinx.application import Sphinx
 
 from mtcrnn import __version__
 
@@ -26,13 +23,3 @@ autodoc_typehints = "none"
 
 write_generated(Path(__file__).parent / "_generated")
 
-
-def setup(app: Sphinx) -> None:
-    """Docstrings of modules begin with their level, which is for people who change the code."""
-
-    def without_level(app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]) -> None:
-        if what == "module" and lines:
-            text = re.sub(r"^Level \d: ", "", lines[0])
-            lines[0] = text[:1].upper() + text[1:]
-
-    app.connect("autodoc-process-docstring", without_level)

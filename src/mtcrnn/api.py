@@ -1,4 +1,4 @@
-"""Level 4: the few functions that people use in a notebook; `import mtcrnn` offers them all.
+"""The few functions that people use in a notebook; `import mtcrnn` offers them all.
 
 A whole session, as small as it can be:
 

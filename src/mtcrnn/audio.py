@@ -1,4 +1,4 @@
-"""Level 0: sound files. Samples are float32 in [-1, 1], mono, shape [T].
+"""Sound files. Samples are float32 in [-1, 1], mono, shape [T].
 
 Whatever libsndfile reads is a sound. Files are read from front to back, block by block, so that a long one takes no
 more memory than what is made of it.

@@ -1,4 +1,4 @@
-"""Level 3: how fast models play: the engine beside the torch reference, in one run. The work behind `mtcrnn bench`."""
+"""How fast models play: the engine beside the torch reference, in one run. The work behind `mtcrnn bench`."""
 
 from __future__ import annotations
 

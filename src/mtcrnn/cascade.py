@@ -1,4 +1,4 @@
-"""Level 3: stacked tiers behind the interface of one: slow tiers make what the faster ones are conditioned on.
+"""Stacked tiers behind the interface of one: slow tiers make what the faster ones are conditioned on.
 
 Value k of a tier with r values a second stands at k / r seconds, and a faster tier reads it linearly interpolated. So a
 slow tier is always one value ahead, and that value is made under the controls of the moment when it is first needed:

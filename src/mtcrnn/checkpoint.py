@@ -1,4 +1,4 @@
-"""Level 2: models on disk.
+"""Models on disk.
 
 `OUTPUT_DIR/model/model_STEP/` holds `config.json` and `weights.safetensors`, all that generating and playing need;
 `OUTPUT_DIR/model/train_state_STEP.pt` holds what only resuming needs. Both appear whole or not at all.

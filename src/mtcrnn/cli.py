@@ -1,4 +1,4 @@
-"""Level 4: the command line. Thin: parse, call one function, print one result. Heavy modules load when used."""
+"""The command line. Thin: parse, call one function, print one result. Heavy modules load when used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 0: mu-law codes (ITU-T G.711's companding law, with any number of codes).
+"""Mu-law codes (ITU-T G.711's companding law, with any number of codes).
 
 The code of a sample is an integer 0 .. Q-1. Encoding rounds, so that `encode(decode(k)) == k` for every code.
 """

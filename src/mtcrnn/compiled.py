@@ -1,4 +1,4 @@
-"""Level 0: for compiled loops: how to compile and keep them, and elementary functions in forms that LLVM vectorises."""
+"""For compiled loops: how to compile and keep them, and elementary functions in forms that LLVM vectorises."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: what a user gives to condition a rendering: arrays of control values, and straight lines."""
+"""What a user gives to condition a rendering: arrays of control values, and straight lines."""
 
 from __future__ import annotations
 

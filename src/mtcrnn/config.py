@@ -1,4 +1,4 @@
-"""Level 1: every option, once. Frozen dataclasses whose fields carry their help text and unit.
+"""Every option, once. Frozen dataclasses whose fields carry their help text and unit.
 
 The command lines (`cli`, `compat.commands`) and the files on disk are made from these classes, so an option has one
 name, one type and one default. `validation.parse` reads them back strictly. `ORIGINAL` holds the defaults of the 2020

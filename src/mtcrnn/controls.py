@@ -1,4 +1,4 @@
-"""Level 3: where a rendering's priming and conditioning come from: data, an external array, fixed values, nothing."""
+"""Where a rendering's priming and conditioning come from: data, an external array, fixed values, nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: a data set in memory: the codes and curves of all files, and batches of windows out of them.
+"""A data set in memory: the codes and curves of all files, and batches of windows out of them.
 
 The values of all files stand in one array, one after the other, so that a batch is one gather; their curves are kept as
 knots. See `store` for what happens to large ones.

@@ -1,4 +1,4 @@
-"""Level 1: the curves of a whole data set, kept as their knots: a few numbers a file, whatever the rate."""
+"""The curves of a whole data set, kept as their knots: a few numbers a file, whatever the rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: what is wrong with a data set, and what is odd about it."""
+"""What is wrong with a data set, and what is odd about it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: several processes that train one model together, started by `torchrun` or Slurm's `srun`.
+"""Several processes that train one model together, started by `torchrun` or Slurm's `srun`.
 
 Every process holds the whole model and data set, takes its share of each batch, and averages its gradients with the
 others': N processes with batch B do what one does with batch N * B. Process 0 leads: it alone writes files and prints.

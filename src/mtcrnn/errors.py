@@ -1,4 +1,4 @@
-"""Level 0: the one exception for bad input, and the wording that its messages share."""
+"""The one exception for bad input, and the wording that its messages share."""
 
 from __future__ import annotations
 

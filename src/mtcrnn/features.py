@@ -1,4 +1,4 @@
-"""Level 2: features of sounds as parameters: loudness, spectral centroid, pitch and MFCCs, measured by librosa.
+"""Features of sounds as parameters: loudness, spectral centroid, pitch and MFCCs, measured by librosa.
 
 All come at one rate, frame k centred at k * hop samples. Where there is nothing to measure, curves go on linearly
 between the neighbours, or are held at the ends: the pitch where pYIN (Mauch and Dixon 2014) finds none, the centroid

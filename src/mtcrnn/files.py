@@ -1,4 +1,4 @@
-"""Level 0: files that are written whole or not at all, and never lost without a word."""
+"""Files that are written whole or not at all, and never lost without a word."""
 
 from __future__ import annotations
 

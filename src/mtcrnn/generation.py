@@ -1,4 +1,4 @@
-"""Level 3: the readable torch reference (and the player for GPUs) behind the playable interface: init, prime, render.
+"""The readable torch reference (and the player for GPUs) behind the playable interface: init, prime, render.
 
 Everything here is in the user's units: audio as float32 in [-1, 1], parameters as the user labelled them.
 """

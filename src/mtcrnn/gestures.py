@@ -1,4 +1,4 @@
-"""Level 1: control curves: what a player's hands would do, as arrays.
+"""Control curves: what a player's hands would do, as arrays.
 
 A gesture is an array [length, features] in the user's units, `rate` values a second: what `mtcrnn generate
 --external_array` takes, and what the original's control notebooks made by hand. Small ones are put together in time

@@ -1,4 +1,4 @@
-"""Level 4: `mtcrnn gesture`: control curves from words."""
+"""`mtcrnn gesture`: control curves from words."""
 
 from __future__ import annotations
 

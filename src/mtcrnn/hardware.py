@@ -1,4 +1,4 @@
-"""Level 1: what this machine computes with: its devices, its arithmetic, its memory."""
+"""What this machine computes with: its devices, its arithmetic, its memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 0: ending a long run by hand without losing it."""
+"""Ending a long run by hand without losing it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: labels in the names of files."""
+"""Labels in the names of files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 0: which of several processes this one is, as `torchrun` or Slurm's `srun` tells in the environment."""
+"""Which of several processes this one is, as `torchrun` or Slurm's `srun` tells in the environment."""
 
 from __future__ import annotations
 

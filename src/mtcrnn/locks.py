@@ -1,4 +1,4 @@
-"""Level 1: one process at a time trains in a folder."""
+"""One process at a time trains in a folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: MIDI files as one voice. Reading them is mido's; their time, and which key counts, is told here."""
+"""MIDI files as one voice. Reading them is mido's; their time, and which key counts, is told here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: a model: a tier's configuration, its net and its output, in network units."""
+"""A model: a tier's configuration, its net and its output, in network units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: what a model is, apart from its weights."""
+"""What a model is, apart from its weights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: the config classes as command-line options, and back."""
+"""The config classes as command-line options, and back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: models written by the original code: `model_STEP.pkl`, a bare state dict whose sizes are in no file.
+"""Models written by the original code: `model_STEP.pkl`, a bare state dict whose sizes are in no file.
 
 The sizes come from the original's flags, or from the `log/args.txt` beside the model. Only tensors are unpickled, and
 only such as the file holds whole.

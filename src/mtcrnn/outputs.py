@@ -1,4 +1,4 @@
-"""Level 2: what a net's raw numbers mean: a loss for training, a sample for generating.
+"""What a net's raw numbers mean: a loss for training, a sample for generating.
 
 An Output has `size` (raw numbers per step), `draws` (uniforms per sample), and works on values [..., G]: integer
 codes for audio, normalised floats for parameters. Sampling is by inverse CDF from given uniforms, so that whoever

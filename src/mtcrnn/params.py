@@ -1,4 +1,4 @@
-"""Level 1: parameters, that is named curves over time, and the JSON files that hold them.
+"""Parameters, that is named curves over time, and the JSON files that hold them.
 
 A param file is `<stem>.params` for `<stem>.wav`:
 `{"meta": {...}, NAME: {"times": [s, ...], "values": [...], "units": ..., "minval": ..., "maxval": ...}, ...}`.

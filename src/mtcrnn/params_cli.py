@@ -1,4 +1,4 @@
-"""Level 4: `mtcrnn params init | check | show | add | from-names`."""
+"""`mtcrnn params init | check | show | add | from-names`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: the param files of a whole data set: finding, making, checking and changing them."""
+"""The param files of a whole data set: finding, making, checking and changing them."""
 
 from __future__ import annotations
 

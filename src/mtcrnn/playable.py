@@ -1,4 +1,4 @@
-"""Level 1: the interface of everything that can be played: a tier in the engine or in torch, and a cascade of tiers."""
+"""The interface of everything that can be played: a tier in the engine or in torch, and a cascade of tiers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 3: pictures. The only file that imports matplotlib.
+"""Pictures. The only file that imports matplotlib.
 
 A picture is a column of panels; those over time share one axis, so that a sound stands under the curve that was
 asked for.

@@ -1,4 +1,4 @@
-"""Level 1: linear prediction, as `nets.linear_prediction` and the engine share it: how far back it looks, and how.
+"""Linear prediction, as `nets.linear_prediction` and the engine share it: how far back it looks, and how.
 
 The next sample as a weighted sum of the last ones, the weights fitted by least squares to what was heard lately. A
 sound that rings goes on as predicted to within a code or so; a net that is told so need not learn to ring itself.

@@ -1,4 +1,4 @@
-"""Level 3: the quick start: own data, a small model, a glide, a picture; in minutes, on two CPU cores."""
+"""The quick start: own data, a small model, a glide, a picture; in minutes, on two CPU cores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: recipes: TOML files that name data and the tiers to make of it, and whether these fit together.
+"""Recipes: TOML files that name data and the tiers to make of it, and whether these fit together.
 
     data_dir = "sounds"                  # as the options of the same names
     param_dir = "sounds"

@@ -1,4 +1,4 @@
-"""Level 3: from a recipe whose tiers are trained to sound: the work behind `mtcrnn cascade`."""
+"""From a recipe whose tiers are trained to sound: the work behind `mtcrnn cascade`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 3: training the tiers of a recipe, one after the other, each as far as it is not trained yet."""
+"""Training the tiers of a recipe, one after the other, each as far as it is not trained yet."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 3: from a model on disk and a player's options to files: the work behind `mtcrnn generate`."""
+"""From a model on disk and a player's options to files: the work behind `mtcrnn generate`."""
 
 from __future__ import annotations
 

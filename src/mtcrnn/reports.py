@@ -1,4 +1,4 @@
-"""Level 3: what was measured, as lines for people."""
+"""What was measured, as lines for people."""
 
 from __future__ import annotations
 

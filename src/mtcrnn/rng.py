@@ -1,4 +1,4 @@
-"""Level 0: randomness as a pure function of where it is used. Nothing here keeps a global state.
+"""Randomness as a pure function of where it is used. Nothing here keeps a global state.
 
 Every stream is named by (seed, purpose, position...), so that batch k of a run, or sample t of a sound,
 gets the same numbers however it is reached: after a resume, in blocks of any size, in any order.

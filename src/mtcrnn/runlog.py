@@ -1,4 +1,4 @@
-"""Level 3: a run's log files: `log/args.txt`, `log/traininglog.txt` (tab-separated) and TensorBoard events."""
+"""A run's log files: `log/args.txt`, `log/traininglog.txt` (tab-separated) and TensorBoard events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: where runs and their models lie, and what a model folder says of itself. Needs no torch.
+"""Where runs and their models lie, and what a model folder says of itself. Needs no torch.
 
 `OUTPUT_DIR/model/model_STEP/` holds `config.json` and `weights.safetensors`: all that generating and playing need.
 """

@@ -1,4 +1,4 @@
-"""Level 3: teacher forcing below 1, without a step loop.
+"""Teacher forcing below 1, without a step loop.
 
 At a step that is not teacher forced the net reads its own sample for the past value. Those samples carry no
 gradient, so a training step is exactly: (1) without gradients, run the net from one coin flip to the next and put

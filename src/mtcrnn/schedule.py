@@ -1,4 +1,4 @@
-"""Level 1: how far a run is, and what follows from it: learning rates, the last step."""
+"""How far a run is, and what follows from it: learning rates, the last step."""
 
 from __future__ import annotations
 

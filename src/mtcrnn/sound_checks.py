@@ -1,4 +1,4 @@
-"""Level 0: what can be wrong with a recorded sound, found while it is read: refused, or remarked upon."""
+"""What can be wrong with a recorded sound, found while it is read: refused, or remarked upon."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 0: wavs whose header is wrong about their length, as programs leave it that stream into a pipe or die."""
+"""Wavs whose header is wrong about their length, as programs leave it that stream into a pipe or die."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: numbers that come block by block, in memory or, where they are many, in a file."""
+"""Numbers that come block by block, in memory or, where they are many, in a file."""
 
 from __future__ import annotations
 

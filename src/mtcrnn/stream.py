@@ -1,4 +1,4 @@
-"""Level 3: one sound that is being played: its controls, its blocks, and its gesture from the start."""
+"""One sound that is being played: its controls, its blocks, and its gesture from the start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: the files of one command, that appear together; and values too long for memory."""
+"""The files of one command, that appear together; and values too long for memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: what only going on with a training needs, checked against its model before anything is taken from it."""
+"""What only going on with a training needs, checked against its model before anything is taken from it."""
 
 from __future__ import annotations
 

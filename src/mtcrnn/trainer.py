@@ -1,4 +1,4 @@
-"""Level 3: the training loop: one run."""
+"""The training loop: one run."""
 
 from __future__ import annotations
 

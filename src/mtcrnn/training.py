@@ -1,4 +1,4 @@
-"""Level 3: training: a run from its start, or from where it stands."""
+"""Training: a run from its start, or from where it stands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: between the user's units and what a net works on. Needs no torch.
+"""Between the user's units and what a net works on. Needs no torch.
 
 In the user's units audio is float32 in [-1, 1] and a parameter is as it was labelled; nets work on mu-law codes and on
 normalised parameters.

@@ -1,4 +1,4 @@
-"""Level 0: JSON and TOML into typed objects, with errors of one line. The checking itself is pydantic's."""
+"""JSON and TOML into typed objects, with errors of one line. The checking itself is pydantic's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 4: what users of the original know: its models (`load_original`, `import_model`) and its `paramManager`.
+"""What users of the original know: its models (`load_original`, `import_model`) and its `paramManager`.
 
 Its command lines are in `commands`. Names load when they are used, so that `train.py --help` needs no torch.
 """

@@ -1,4 +1,4 @@
-"""Level 4: the original's command lines, `python3 train.py` and `python3 generate.py`, with its defaults."""
+"""The original's command lines, `python3 train.py` and `python3 generate.py`, with its defaults."""
 
 from __future__ import annotations
 

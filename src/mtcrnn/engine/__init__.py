@@ -1,4 +1,4 @@
-"""Level 2: any tier, played fast on the CPU, without torch. `Engine` has the playable interface of `generation.Player`.
+"""Any tier, played fast on the CPU, without torch. `Engine` has the playable interface of `generation.Player`.
 
 - `dots`: products of packed weights with the sounds' vectors, float32 or int8.
 - `program`: a model as packed weights and a list of operations.

@@ -1,4 +1,4 @@
-"""Level 2: matrix times vector for one or several sounds, as explicit vector code.
+"""Matrix times vector for one or several sounds, as explicit vector code.
 
 Numba's own loops leave the sums in memory and vectorise at 256 bits; here the code is built in LLVM's vector types
 instead, so that sums stay in registers and a weight that was loaded serves all sounds of a tile. LLVM splits the

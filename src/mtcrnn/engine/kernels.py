@@ -1,4 +1,4 @@
-"""Level 2: the compiled loop over steps. Plain loops over arrays whose rows are sounds; see `program` for the layout.
+"""The compiled loop over steps. Plain loops over arrays whose rows are sounds; see `program` for the layout.
 
 Reading the weights is what a step costs, so a GRU layer's recurrent product (its input is known as soon as the layer
 has stepped) is made at the end of a step as well as in the next: in two neighbouring steps a layer does both, then

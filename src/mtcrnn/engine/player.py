@@ -1,4 +1,4 @@
-"""Level 2: the engine behind the playable interface: init, prime, render. All in the user's units."""
+"""The engine behind the playable interface: init, prime, render. All in the user's units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: a net as a program for the compiled loop: its weights in one packed copy, its layers as rows of numbers.
+"""A net as a program for the compiled loop: its weights in one packed copy, its layers as rows of numbers.
 
 Sounds keep their numbers in rows of one float32 array, `memory` [sounds, size]: first what must be kept between blocks
 (the recurrent states), then scratch. An operation is a row of `Program.ops`: what to do, where in `memory` its input

@@ -1,4 +1,4 @@
-"""Level 2: samples from a step's raw numbers by inverse CDF, compiled: what `outputs` does in torch.
+"""Samples from a step's raw numbers by inverse CDF, compiled: what `outputs` does in torch.
 
 `z` are standard normal numbers: the inverse normal CDF of uniform ones.
 """

@@ -1,4 +1,4 @@
-"""Level 2: two threads or more that step one sound together: each reads its part of the weights, from its own cache.
+"""Two threads or more that step one sound together: each reads its part of the weights, from its own cache.
 
 They meet ten times a step or so, every few microseconds: too often to sleep, so they wait by looking at a counter, and
 leave the core to others only when that takes long (another program wants it).

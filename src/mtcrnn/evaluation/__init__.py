@@ -1,4 +1,4 @@
-"""Level 3: how good a model is: likelihood of held-out sound, how well its parameters are followed, does it last."""
+"""How good a model is: likelihood of held-out sound, how well its parameters are followed, does it last."""
 
 from __future__ import annotations
 

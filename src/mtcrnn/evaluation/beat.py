@@ -1,4 +1,4 @@
-"""Level 1: what can be measured back from a sound, to compare with what was asked for."""
+"""What can be measured back from a sound, to compare with what was asked for."""
 
 from __future__ import annotations
 

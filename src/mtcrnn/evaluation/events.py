@@ -1,4 +1,4 @@
-"""Level 1: how many events a sound has that come when they like, and how unevenly they come."""
+"""How many events a sound has that come when they like, and how unevenly they come."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 3: how well a model follows its parameters.
+"""How well a model follows its parameters.
 
 What is asked for is not a number of the meter's but a parameter's value. So the data say what the meter should read:
 its readings on the real files, over their values of the parameter, are the curve that generated sound is held against.

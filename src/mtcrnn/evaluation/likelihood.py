@@ -1,4 +1,4 @@
-"""Level 3: how likely a model finds sound that it was not trained on."""
+"""How likely a model finds sound that it was not trained on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 3: how like its data a model sounds, by the statistics of sound textures."""
+"""How like its data a model sounds, by the statistics of sound textures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 3: meters: one number out of a sound, to hold against a parameter."""
+"""Meters: one number out of a sound, to hold against a parameter."""
 
 from __future__ import annotations
 

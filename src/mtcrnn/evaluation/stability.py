@@ -1,4 +1,4 @@
-"""Level 3: whether a model lasts: a minute of free running at three points, beside its data."""
+"""Whether a model lasts: a minute of free running at three points, beside its data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: statistics that tell sound textures apart, and how far two sounds are from each other by them.
+"""Statistics that tell sound textures apart, and how far two sounds are from each other by them.
 
 After McDermott and Simoncelli 2011 (Sound texture perception via statistics of the auditory periphery, Neuron 71):
 people take sounds for the same texture where the statistics of their cochlear envelopes agree. Here are those of

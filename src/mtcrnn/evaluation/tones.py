@@ -1,4 +1,4 @@
-"""Level 1: what is periodic in a sound, and where in the spectrum it is."""
+"""What is periodic in a sound, and where in the spectrum it is."""
 
 from __future__ import annotations
 

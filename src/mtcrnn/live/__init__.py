@@ -1,1 +1,1 @@
-"""Level 4: the live instrument: a server on this machine, a page in the browser, and other ways to play."""
+"""The live instrument: a server on this machine, a page in the browser, and other ways to play."""

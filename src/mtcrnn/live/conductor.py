@@ -1,4 +1,4 @@
-"""Level 3: the one thread that renders everything that is played."""
+"""The one thread that renders everything that is played."""
 
 from __future__ import annotations
 

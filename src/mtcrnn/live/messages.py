@@ -1,4 +1,4 @@
-"""Level 3: what a page may say, checked; and how a block of sound travels to it."""
+"""What a page may say, checked; and how a block of sound travels to it."""
 
 from __future__ import annotations
 

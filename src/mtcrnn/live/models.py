@@ -1,4 +1,4 @@
-"""Level 3: what can be played: one model, a recipe's cascade, or all models of a folder; opened when first wanted."""
+"""What can be played: one model, a recipe's cascade, or all models of a folder; opened when first wanted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 4: Open Sound Control: moves the controls of all that plays, from Max, Pd, SuperCollider or a synth rack.
+"""Open Sound Control: moves the controls of all that plays, from Max, Pd, SuperCollider or a synth rack.
 
 /NAME value moves a parameter, in the user's units. What is the instrument's own begins with @, which no parameter's
 name does: /@temperature value, /@start [seed], /@stop.

@@ -1,4 +1,4 @@
-"""Level 4: sound through this machine's own output, without a browser."""
+"""Sound through this machine's own output, without a browser."""
 
 from __future__ import annotations
 

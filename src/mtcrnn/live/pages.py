@@ -1,4 +1,4 @@
-"""Level 4: one page that plays: its stream, what it says, and what it is sent."""
+"""One page that plays: its stream, what it says, and what it is sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 4: `mtcrnn play`: from a model and an address to a page in the browser."""
+"""`mtcrnn play`: from a model and an address to a page in the browser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 4: a model as a generator for RTPySynth (github.com/lonce/RTPySynth), and for hosts like it.
+"""A model as a generator for RTPySynth (github.com/lonce/RTPySynth), and for hosts like it.
 
 synth = Generator("output/pops")          # has the methods of RTPySynth's BaseGenerator
 synth.set_params([0.5])

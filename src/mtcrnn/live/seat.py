@@ -1,4 +1,4 @@
-"""Level 3: a stream's place in the conductor's round: when it is due, what waits for it, what it costs."""
+"""A stream's place in the conductor's round: when it is due, what waits for it, what it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 4: the server of the live page: static files, and one WebSocket for each page that plays."""
+"""The server of the live page: static files, and one WebSocket for each page that plays."""
 
 from __future__ import annotations
 

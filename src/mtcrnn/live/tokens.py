@@ -1,4 +1,4 @@
-"""Level 3: the token in the address of the live page: kept for this user, so that a bookmark works the next time."""
+"""The token in the address of the live page: kept for this user, so that a bookmark works the next time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 2: the networks, one file a family, by name in `NETS`.
+"""The networks, one file a family, by name in `NETS`.
 
 A net maps `(x [B, T, in], state) -> (raw [B, T, out], state)` for any T >= 0, with T = 1 a step. `init_state(batch)`
 makes the first state, a plain tuple of tensors [layers, B, size]; nothing is hidden on the module. Raw numbers

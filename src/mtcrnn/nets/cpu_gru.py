@@ -1,4 +1,4 @@
-"""Level 2: a stacked `nn.GRU` for the CPU: same parameters and equations, hand-written backward.
+"""A stacked `nn.GRU` for the CPU: same parameters and equations, hand-written backward.
 
 Why it is faster than torch's own CPU kernel, and where the time goes (4 layers x 256, batch 128, 256 steps,
 float32, two AVX-512 cores; 309 GFLOP for forward and backward; figures in docs/log.md):

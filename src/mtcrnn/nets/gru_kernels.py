@@ -1,4 +1,4 @@
-"""Level 2: the compiled gate kernels of `cpu_gru`: one step of one layer, elementwise.
+"""The compiled gate kernels of `cpu_gru`: one step of one layer, elementwise.
 
 They take arrays and numbers and fill buffers that the caller owns. The forms are those that LLVM vectorises: plain
 `for j in range(n)` over row views with a single store each; no SVML is assumed, so `exp` is a polynomial here.

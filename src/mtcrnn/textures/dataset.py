@@ -1,4 +1,4 @@
-"""Level 1: a texture as a data set on disk: which values its files take, and writing them."""
+"""A texture as a data set on disk: which values its files take, and writing them."""
 
 from __future__ import annotations
 

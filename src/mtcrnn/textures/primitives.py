@@ -1,4 +1,4 @@
-"""Level 1: what textures are made of: curves, moments, ringing bodies, noise in a band. Samples are float64 [T]."""
+"""What textures are made of: curves, moments, ringing bodies, noise in a band. Samples are float64 [T]."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Level 1: the built-in textures: small synthesisers with known ground truth.
+"""The built-in textures: small synthesisers with known ground truth.
 
 Each is a function `(rng, curves, sample_rate) -> samples` and a line in `TEXTURES`, with its parameters. Where a
 parameter can be read back from the sound, `meter` names one of `evaluation.meters.METERS`, and `reads` is what that
