@@ -22,4 +22,3 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 
 write_generated(Path(__file__).parent / "_generated")
-

@@ -70,12 +70,18 @@ def edit(tmp_path, change):
         (lambda c: c["net"].update(n_layers=3), r"gru\.weight_ih_l2 is missing"),
         (lambda c: c["net"].update(n_layers=1), r"gru\.weight_ih_l1 is not known"),
         (lambda c: c["net"].update(net="x"), "unknown net 'x'"),
+        (lambda c: c["net"].update(lpc_order=16), "lpc_order is 16, but linear prediction is no longer there"),
     ],
 )
 def test_configs_are_read_strictly(tmp_path, change, message):
     saved(tmp_path, 3)
     with pytest.raises(InputError, match=message):
         edit(tmp_path, change)
+
+
+def test_a_config_of_mtcrnn_0_1_without_linear_prediction_is_read(tmp_path):
+    model = saved(tmp_path, 3)
+    assert edit(tmp_path, lambda c: c["net"].update(lpc_order=0)).config == model.config
 
 
 def test_broken_weights_are_one_line(tmp_path):

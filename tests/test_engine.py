@@ -30,15 +30,13 @@ AUDIO = {
 CASES = [(net, name) for net in NET_NAMES if net not in PARAMETER_NETS for name in AUDIO]
 CASES += [(net, "parameters") for net in NET_NAMES if net != "frame"]
 CASES.remove(("frame", "onehot"))
-CASES += [("frame-lpc", name) for name in ("scaled", "unconditioned")]
 
 
 def make(net, tier, hidden=20, layers=2, gain=2.0, seed=0):
     """A model with lively weights."""
     tier = AUDIO.get(tier, PARAMETERS) if isinstance(tier, str) else tier
     ranges = {name: Range(-1.0, 3.0) for name in (*tier.generate, *tier.prop) if name != "audio"}
-    order = 12 if net == "frame-lpc" else 0
-    model = new_model(ModelConfig(tier, Net(net.removesuffix("-lpc"), hidden, layers, lpc_order=order), ranges), seed)
+    model = new_model(ModelConfig(tier, Net(net, hidden, layers), ranges), seed)
     with torch.no_grad():
         for name, weight in model.module.named_parameters():
             if name.rsplit(".")[-1] not in ("period", "phase", "ratio_on"):
@@ -100,9 +98,9 @@ def test_odd_sizes(hidden):
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-@pytest.mark.parametrize("net", ["gru", "phased-lstm", "frame-lpc"])
+@pytest.mark.parametrize("net", ["gru", "phased-lstm", "frame"])
 def test_blocks_states_and_neighbours_change_nothing(net, precision):
-    model = make(net, "scaled" if net == "frame-lpc" else "onehot", hidden=24)
+    model = make(net, "scaled" if net == "frame" else "onehot", hidden=24)
     engine = Engine(model.config, weights_of(model), precision=precision, threads=2)
     _, conditions = inputs_of(model, 11, 200)
     conditions[:] = conditions[:1]

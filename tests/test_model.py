@@ -42,9 +42,9 @@ def test_gru_is_its_equations():
     torch.testing.assert_close(h, h_expected, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize(("name", "lpc_order"), [*((name, 0) for name in NETS), ("frame", 3)])
-def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name, lpc_order):
-    net = make_net(Net(name, 5, 2, frame_size=4, lpc_order=lpc_order), 3, 7).double()
+@pytest.mark.parametrize("name", NETS)
+def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name):
+    net = make_net(Net(name, 5, 2, frame_size=4), 3, 7).double()
     x = torch.rand(2, 9, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     whole, end = net(x, net.init_state(2))
     for sizes in ([1] * 9, [4, 5], [8, 1]):
@@ -74,15 +74,15 @@ def test_weights_are_a_pure_function_of_the_seed():
     assert any((one[k] != other[k]).any() for k in one)
 
 
-def config_of(name, hidden, layers, **net):
+def config_of(name, hidden, layers):
     generate = ("p", "q", "r") if name in PARAMETER_NETS else ("audio",)
     ranges = dict.fromkeys("abpqr", Range(0.0, 1.0))
-    return ModelConfig(Tier(generate, ("a", "b"), onehot=name == "gru"), Net(name, hidden, layers, **net), ranges)
+    return ModelConfig(Tier(generate, ("a", "b"), onehot=name == "gru"), Net(name, hidden, layers), ranges)
 
 
-@pytest.mark.parametrize(("name", "lpc_order"), [*((name, 0) for name in NETS), ("frame", 3)])
-def test_the_shapes_of_a_model_are_known_before_it_is_made(name, lpc_order):
-    config = config_of(name, 5, 3, lpc_order=lpc_order)
+@pytest.mark.parametrize("name", NETS)
+def test_the_shapes_of_a_model_are_known_before_it_is_made(name):
+    config = config_of(name, 5, 3)
     torch.manual_seed(1)
     first = torch.rand(1)
     torch.manual_seed(1)

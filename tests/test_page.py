@@ -26,7 +26,7 @@ def model(tmp_path_factory) -> Path:
     """The quick start's model, smaller and sooner done (10 events a second at rate 0, 42 at rate 1)."""
     folder = tmp_path_factory.mktemp("quickstart")
     write_texture("pops", folder / "pops")
-    mtcrnn.train(folder / "pops", ["rate"], folder / "run", num_steps=800, hidden_size=64, lpc_order=16)
+    mtcrnn.train(folder / "pops", ["rate"], folder / "run", num_steps=800, hidden_size=64)
     return folder / "run"
 
 

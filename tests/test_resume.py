@@ -32,11 +32,7 @@ def data(tmp_path):
     return tone_set(tmp_path / "data")
 
 
-@pytest.mark.parametrize(
-    "net",
-    [NET, Net("frame", 8, 2, frame_size=8), Net("frame", 8, 2, frame_size=8, lpc_order=4)],
-    ids=["gru", "frame", "frame-lpc"],
-)
+@pytest.mark.parametrize("net", [NET, Net("frame", 8, 2, frame_size=8)], ids=["gru", "frame"])
 @pytest.mark.parametrize(
     "options", [{}, {"carry": False}, {"tfr": 0.6}, {"input_noise": 0.1}], ids=["carried", "plain", "sampled", "noisy"]
 )
@@ -48,9 +44,8 @@ def test_two_halves_equal_the_whole(tmp_path, data, options, net):
     assert_same(weights(tmp_path / "whole", 8), weights(tmp_path / "halves", 8))
 
 
-@pytest.mark.parametrize("lpc_order", [0, 4])
-def test_two_halves_equal_the_whole_with_scored_frames(tmp_path, data, lpc_order):
-    net = Net("frame", 8, 1, frame_size=4, lpc_order=lpc_order)
+def test_two_halves_equal_the_whole_with_scored_frames(tmp_path, data):
+    net = Net("frame", 8, 1, frame_size=4)
     options = {"seq_len": 32, "scored_frames": 3, "checkpoint": 4}
     training.train(TIER, net, tiny_train(data, tmp_path / "whole", num_steps=8, **options))
     training.train(TIER, net, tiny_train(data, tmp_path / "halves", num_steps=4, **options))

@@ -184,10 +184,6 @@ def test_what_does_not_go_with_the_frame_net(tmp_path, tier, net, options, messa
 def test_a_frame_has_samples():
     with pytest.raises(InputError, match="--frame_size is 0; it must be above 0"):
         Net("frame", frame_size=0)
-    with pytest.raises(InputError, match=r"--lpc_order is 65; it must be 0 \(none\) to 64"):
-        Net("frame", lpc_order=65)
-    with pytest.raises(InputError, match="--lpc_order 16 is for the net frame, not for gru"):
-        Net("gru", lpc_order=16)
 
 
 def test_frames_belong_to_the_frame_net(tmp_path):
@@ -195,15 +191,14 @@ def test_frames_belong_to_the_frame_net(tmp_path):
         run(tmp_path, scored_frames=2)
 
 
-@pytest.mark.parametrize("lpc_order", [0, 4])
-def test_scored_frames_are_a_sample_of_the_whole(tmp_path, lpc_order):
+def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
     """The loss over drawn frames: that of those frames in the whole window, so right on average."""
     options = tiny_train(
         tone_set(tmp_path / "data"), tmp_path / "run", seq_len=64, scored_frames=5, precision="float32"
     )
     tier = tiny_config().tier
     corpus = Corpus(tier, ParamManager(tmp_path / "data"))
-    model = new_model(ModelConfig(tier, Net("frame", 8, 2, frame_size=4, lpc_order=lpc_order), corpus.ranges), 3)
+    model = new_model(ModelConfig(tier, Net("frame", 8, 2, frame_size=4), corpus.ranges), 3)
     trainer = training.Trainer(model, corpus, options, tmp_path / "run")
     batch, state = trainer._next_batch(1)
     values, conditions = trainer._to_device(batch)

@@ -25,7 +25,6 @@ NET_NUMBERS = (  # the original's --net 0, 1, ...
     "gru-wide",
 )
 NET_NAMES = (*NET_NUMBERS, "phased-lstm", "frame")
-MOST_ORDER = 64  # of linear prediction
 PARAMETER_NETS = NET_NUMBERS[1:6]  # have no output for audio
 LONGEST_NAME = 100  # letters of a parameter's
 RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
@@ -132,17 +131,13 @@ class Net(Options):
     hidden_size: int = option("units of each recurrent layer", 128)
     n_layers: int = option("stacked recurrent layers", 2)
     frame_size: int = option("samples in a frame (net frame only)", 16)
-    lpc_order: int = option("samples that a linear prediction is made from, for the net to refine (net frame only)", 0)
     plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, most in (("hidden_size", MOST_HIDDEN), ("n_layers", MOST_LAYERS), ("frame_size", MOST_FRAME)):
             require(0 < getattr(self, name) <= most, name, getattr(self, name), f"above 0, {most} at most")
-        require(0 <= self.lpc_order <= MOST_ORDER, "lpc_order", self.lpc_order, f"0 (none) to {MOST_ORDER}")
         net = canonical_net(self.net)
-        if self.lpc_order and net != "frame":
-            raise InputError(f"--lpc_order {self.lpc_order} is for the net frame, not for {net}")
         if self.plstm and net not in ("gru", "phased-lstm"):
             raise InputError(f"--plstm goes with net 0 (gru) only, not with {net}")
         object.__setattr__(self, "net", "phased-lstm" if self.plstm else net)

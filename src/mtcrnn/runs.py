@@ -110,6 +110,9 @@ def read_config(path: Path) -> ModelConfig:
     version = content.get("version") if isinstance(content, dict) else None
     if version != FORMAT_VERSION:
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
+    net = content.get("net")
+    if isinstance(net, dict) and (order := net.pop("lpc_order", 0)):  # of mtcrnn 0.1
+        raise InputError(f"{path / CONFIG}: lpc_order is {order!r}, but linear prediction is no longer there")
     return parse(ModelConfig, content, str(path / CONFIG))
 
 

@@ -18,14 +18,12 @@ from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, w
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
-from mtcrnn.prediction import HEARD, expect, fit
 from mtcrnn.units import PHASED_LEAK
 
 _jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _TANH, _WITHIN_FRAME, _FRAME = int(Op.TANH), int(Op.WITHIN_FRAME), int(Op.FRAME)
-_FIT, _EXPECT = int(Op.FIT), int(Op.EXPECT)
 _FRAMED = 2  # see `Program.entry`
 _ZERO, _ONE, _TWO, _LEVELS, _MIDDLE, _ENDLESS = (np.float32(v) for v in (0, 1, 2, 127, 128.5, np.inf))
 _LEAK = np.float32(PHASED_LEAK)
@@ -40,7 +38,6 @@ class Scratch(NamedTuple):
         level_words: the same memory as int32.
         sums: int32 [sounds, rows]: int8 products.
         scales: float32 [sounds]: value of one level.
-        normal: float64: for fitting a linear prediction.
         ready: bool [GRU layers]: whether a layer's recurrent product is that of the step to come.
         team: see `team`; `memory` is common to a team, all else each member's own.
     """
@@ -50,7 +47,6 @@ class Scratch(NamedTuple):
     level_words: NDArray[np.int32]
     sums: NDArray[np.int32]
     scales: NDArray[np.float32]
-    normal: NDArray[np.float64]
     ready: NDArray[np.bool_]
     team: Team
 
@@ -95,11 +91,6 @@ def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
         y[size - 1] = _TWO * last[0] / np.float32(program.divisor) - _ONE
         for c in range(condition.shape[0]):
             row[x + size + c] = condition[c]
-        if bias:
-            heard = row[bias : bias + HEARD]
-            for j in range(HEARD - 1):
-                heard[j] = heard[j + 1]
-            heard[HEARD - 1] = w[table + int(last[0])]
         return
     b = w[bias : bias + size]
     for j in range(size):
@@ -189,7 +180,7 @@ def _due(op: Any, ready: Any, step: int) -> bool:
 
 
 @_jit
-def _elementwise(program: Any, op: Any, row: Any, normal: Any) -> None:
+def _elementwise(program: Any, op: Any, row: Any) -> None:
     """Any operation but products and GRU gates, for one sound."""
     kind, w = op[0], program.floats
     if kind == _PHASED:
@@ -201,11 +192,6 @@ def _elementwise(program: Any, op: Any, row: Any, normal: Any) -> None:
             x[j] = max(x[j] + b[j], least)
     elif kind == _FRAME:
         _join_frame(row, w, op)
-    elif kind == _FIT:
-        fit(row[op[1] : op[1] + HEARD], op[4], normal, row[op[2] : op[2] + op[3]])
-    elif kind == _EXPECT:
-        near = row[op[1] + HEARD - op[3] : op[1] + HEARD]
-        expect(near, row[op[2] : op[2] + op[3]], w[op[4] :], op[6], row[op[7] : op[7] + op[5]])
     elif kind == _TANH:
         x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
         for j in range(x.shape[0]):
@@ -240,11 +226,11 @@ def _step(program: Any, scratch: Any, step: int) -> None:
                 _gru_gates(memory[s], program.floats, op, low, high)
         elif part == 0:
             for s in range(memory.shape[0]):
-                _elementwise(program, op, memory[s], scratch.normal)
+                _elementwise(program, op, memory[s])
         meet(team)
 
 
-@kept("the engine (some 20 seconds)", "engine/*.py", "prediction.py", "units.py", **BARE, fastmath={"contract"})
+@kept("the engine (some 20 seconds)", "engine/*.py", "units.py", **BARE, fastmath={"contract"})
 def run(
     program: Any,
     scratch: Any,

@@ -237,7 +237,6 @@ class Engine(Units):
                 words,
                 _aligned(sounds, layout.rows, np.int32),
                 np.zeros(sounds, np.float32),
-                np.zeros(layout.normal),
                 np.zeros(len(self._program.ops), np.bool_),
                 member,
             )
@@ -272,6 +271,6 @@ def _bytes_a_step(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]
     once_a_frame = ("gru", "spread") if config.net.net == "frame" else ()
     size = 0.0
     for name, tensor in weights.items():
-        if not name.startswith(("inward", "newest", "prediction")):
+        if not name.startswith(("inward", "newest")):
             size += tensor.nbytes / (config.net.frame_size if name.startswith(once_a_frame) else 1)
     return size

@@ -19,7 +19,6 @@ from mtcrnn.config import Net, Tier
 from mtcrnn.engine.dots import TILE, WIDTH
 from mtcrnn.errors import InputError, listing
 from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.prediction import HEARD, PRECISE, QUICK, predictors, scratch
 from mtcrnn.units import Units
 
 COLUMNS = 9  # of an operation
@@ -37,8 +36,6 @@ class Op(IntEnum):
     TANH = 4  # x, y, size: y = tanh x
     WITHIN_FRAME = 5  # made, n: leave out the next n operations but at a frame's first sample
     FRAME = 6  # x, y, biases, table, size, made, F: x = ReLU(x + y + b[made] + table[code]), made += 1 (mod F)
-    FIT = 7  # heard, coefficients, order, predictor: fit a linear prediction to the samples heard
-    EXPECT = 8  # heard, coefficients, order, table, size, codes, y: y += the embedding of the code that it expects
 
 
 class When(IntEnum):
@@ -60,9 +57,8 @@ class Program(NamedTuple):
         floats: all float32 weights, and biases, scales and tables.
         words: the same memory as int32.
         entry: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, 1 where one-hot, and where
-            in `memory` the first layer's output begins; of a frame net the table of the codes' samples, where in
-            `memory` those heard begin (0: without linear prediction), F, 1, 2, and where its last F inputs begin, in
-            front of the parameters; `made` and the newest code stand in front of them.
+            in `memory` the first layer's output begins; of a frame net 0, 0, F, 1, 2, and where its last F inputs
+            begin, in front of the parameters; `made` and the newest code stand in front of them.
         divisor: a code is divided by it before it enters as a number (1 for parameters).
     """
 
@@ -82,7 +78,6 @@ class Layout(NamedTuple):
     raw: int  # where the raw numbers of the output begin
     width: int  # most columns of a matrix, padded
     rows: int  # most rows of a matrix, padded
-    normal: int  # float64 numbers that fitting a linear prediction takes
 
 
 def padded(n: int, unit: int = WIDTH) -> int:
@@ -258,7 +253,7 @@ def build(
         raise InputError(f"the engine does not know the net {net.net}; --engine torch does")
     b = Builder(weights, quantised, _kept(units.config))
     if net.net == "frame":
-        entry, raw = _frame(b, tier, net, raw_size, units.codec.decode(np.arange(raw_size)))
+        entry, raw = _frame(b, tier, net, raw_size)
     else:
         entry, raw = _layers(b, tier, net, raw_size)
     if foreign := [name for name in weights if name not in b.taken]:
@@ -273,7 +268,7 @@ def build(
         np.array(entry, np.int64),
         float(units.codec.divisor) if tier.is_audio else 1.0,
     )
-    return program, Layout(b.kept, b.size, raw, b.width, b.rows, scratch(net.lpc_order))
+    return program, Layout(b.kept, b.size, raw, b.width, b.rows)
 
 
 def _layers(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
@@ -287,33 +282,23 @@ def _layers(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int],
     return entry, _BODIES[net.net](b, x, middle, raw_size, net)
 
 
-def _frame(b: Builder, tier: Tier, net: Net, raw_size: int, levels: NDArray[np.float32]) -> tuple[list[int], int]:
+def _frame(b: Builder, tier: Tier, net: Net, raw_size: int) -> tuple[list[int], int]:
     """The frame net, see `nets.frame`: a matrix for each position, and the GRU only at a frame's first sample."""
-    hidden, F, inputs, order = net.hidden_size, net.frame_size, net.frame_size + tier.cond_size, net.lpc_order
+    hidden, F, inputs = net.hidden_size, net.frame_size, net.frame_size + tier.cond_size
     skip = len(b.ops)
     made, recent = b.state(2), b.state(inputs)
-    heard, precise = (b.state(HEARD), b.state(order)) if order else (0, 0)
     b.add(Op.WITHIN_FRAME, made)
     h = b.gru_stack(recent, "gru", net.n_layers, hidden, inputs)
-    if order:
-        b.add(Op.FIT, heard, precise, order, PRECISE)
     b.ops[skip][2] = len(b.ops) - skip - 1
     x, y = b.scratch(hidden), b.scratch(hidden)
     b.add(Op.PRODUCT, b.matrix(b.take("recent.weight", hidden, inputs)), recent, x)
     spread = b.take("spread.weight", F * hidden, hidden).reshape(F, hidden, hidden)
     matrices = [b.matrix(place) for place in spread]
     b.add(Op.PRODUCT, matrices[0], h, y, When.ALWAYS, 0, made + 1)
-    if order:
-        few = predictors(order)[QUICK].order
-        quick = b.scratch(few)
-        b.add(Op.FIT, heard, quick, few, QUICK)
-        for k, (place, count) in enumerate(((quick, few), (precise, order))):
-            table = b.table(f"prediction.expected.{k}.weight", raw_size, hidden)
-            b.add(Op.EXPECT, heard, place, count, table, padded(hidden), raw_size, x)
     biases = b.store(_wide(b.take("spread.bias", F * hidden).reshape(F, hidden)))
     b.add(Op.FRAME, x, y, biases, b.table("newest.weight", raw_size, hidden), padded(hidden), made, F)
     x = b.linear(x, "hidden", hidden, hidden, relu=True)
-    return [b.store(levels), heard, F, 1, 2, recent], b.linear(x, "head", raw_size, hidden)
+    return [0, 0, F, 1, 2, recent], b.linear(x, "head", raw_size, hidden)
 
 
 def _kept(config: ModelConfig) -> int:
@@ -321,8 +306,7 @@ def _kept(config: ModelConfig) -> int:
     net, generated = config.net, len(config.tier.generate)
     layer = padded(net.hidden_size) * net.n_layers
     if net.net == "frame":
-        own = layer + WIDTH + padded(net.frame_size + config.tier.cond_size)
-        return own + (padded(HEARD) + padded(net.lpc_order) if net.lpc_order else 0)
+        return layer + WIDTH + padded(net.frame_size + config.tier.cond_size)
     if net.net == "phased-lstm":
         return 2 * layer + WIDTH  # h, c, and the time
     parts = generated if "variables" in net.net else 2 if "moments" in net.net else 1

@@ -49,5 +49,5 @@ NETS: dict[str, Callable[..., nn.Module]] = {
 
 def make_net(net: Net, in_size: int, out_size: int) -> Any:
     """The net that a config describes, with PyTorch's default initial weights (from torch's global generator)."""
-    own = {"frame_size": net.frame_size, "lpc_order": net.lpc_order} if net.net == "frame" else {}
+    own = {"frame_size": net.frame_size} if net.net == "frame" else {}
     return NETS[net.net](in_size, net.hidden_size, out_size, net.n_layers, **own)

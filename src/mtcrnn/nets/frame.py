@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from mtcrnn.nets.cpu_gru import GRU
-from mtcrnn.nets.linear_prediction import LinearPrediction
 
 
 def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
@@ -23,22 +22,18 @@ class FrameNet(nn.Module):
 
     At a frame's first sample: GRU layers of H read the last F samples and the parameters, and a linear layer makes H
     numbers of their output for each of the frame's F positions. At each sample: these, plus a linear layer over the
-    last F samples and the parameters, plus an embedding of the newest code, plus those of the codes that linear
-    prediction expects next (`LinearPrediction`) -> ReLU -> linear -> ReLU -> linear.
+    last F samples and the parameters, plus an embedding of the newest code -> ReLU -> linear -> ReLU ->
+    linear.
 
     State: the GRU layers [n_layers, B, H] after the current frame's first sample; the last F inputs [1, B, F], samples
-    mu-law companded to [-1, 1]; how many samples of the frame are made [1, B, 1], the same number in all rows; and
-    that of linear prediction, where there is one.
+    mu-law companded to [-1, 1]; and how many samples of the frame are made [1, B, 1], the same number in all rows.
 
     Args:
         in_size, hidden_size, out_size, n_layers: 1 + C, H, Q, GRU layers.
         frame_size: F.
-        lpc_order: samples that a linear prediction is a weighted sum of; 0 for none.
     """
 
-    def __init__(
-        self, in_size: int, hidden_size: int, out_size: int, n_layers: int, frame_size: int = 16, lpc_order: int = 0
-    ) -> None:
+    def __init__(self, in_size: int, hidden_size: int, out_size: int, n_layers: int, frame_size: int = 16) -> None:
         super().__init__()
         self.frame_size, self.codes = frame_size, out_size
         inputs = frame_size + in_size - 1
@@ -46,7 +41,6 @@ class FrameNet(nn.Module):
         self.spread = nn.Linear(hidden_size, frame_size * hidden_size)
         self.recent = nn.Linear(inputs, hidden_size, bias=False)
         self.newest = nn.Embedding(out_size, hidden_size)
-        self.prediction = LinearPrediction(out_size, hidden_size, frame_size, lpc_order) if lpc_order else None
         self.hidden = nn.Linear(hidden_size, hidden_size)
         self.head = nn.Linear(hidden_size, out_size)
 
@@ -54,8 +48,7 @@ class FrameNet(nn.Module):
         """Zeros, on the net's device."""
         new = next(self.parameters()).new_zeros
         sizes = (self.gru.num_layers, self.gru.hidden_size), (1, self.frame_size), (1, 1)
-        own = tuple(new(layers, batch, size) for layers, size in sizes)
-        return own if self.prediction is None else own + self.prediction.init_state(batch)
+        return tuple(new(layers, batch, size) for layers, size in sizes)
 
     def forward(
         self, x: Tensor, state: tuple[Tensor, ...], frames: Tensor | None = None
@@ -68,10 +61,8 @@ class FrameNet(nn.Module):
         F, T = self.frame_size, x.shape[1]
         if not x.numel():
             return x.new_zeros(len(x), T, self.codes), state
-        h, past, made, *predicting = state
+        h, past, made = state
         code, conditions = (x[..., 0] * (self.codes - 1)).round(), x[..., 1:]
-        if self.prediction is not None:
-            expected, predicting = self.prediction(code, predicting, made, frames)
         samples = torch.cat((past[0], 2 * x[..., 0] - 1), dim=1)  # [B, F + T]
         recent = torch.cat((samples[:, 1:].unfold(1, F, 1), conditions), dim=2)  # the last F, with the newest
         if T == 1:  # without a look at `made`, so that a GPU can replay it
@@ -91,11 +82,8 @@ class FrameNet(nn.Module):
                 slow = self._places(y[:, frames])
                 recent, code = take_frames(recent, frames, F), take_frames(code, frames, F)
             h = after
-        y = slow + self.recent(recent) + self.newest(code.long())
-        if self.prediction is not None:
-            y = y + expected
-        y = self.hidden(torch.relu(y))
-        return self.head(torch.relu(y)), (h, samples[None, :, T:], (made + T) % F, *predicting)
+        y = self.hidden(torch.relu(slow + self.recent(recent) + self.newest(code.long())))
+        return self.head(torch.relu(y)), (h, samples[None, :, T:], (made + T) % F)
 
     def _places(self, y: Tensor) -> Tensor:
         """Numbers [B, n F, H] for all positions of n frames from the GRU's outputs [B, n, H]."""
