@@ -29,8 +29,8 @@ from urllib.parse import urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from mtcrnn import runs
 from mtcrnn.live.messages import unpack
+from mtcrnn.runs import folders
 
 OURS = Path(__file__).parents[1] / "src"
 QUANTUM, FADE_S, REPORT_S = 128, 0.004, 0.004
@@ -81,7 +81,7 @@ def training(model: Path, data: Path | None) -> Iterator[None]:
     if data is None:
         yield
         return
-    config = runs.read_config(runs.find(str(model)))
+    config = folders.read_config(folders.find(str(model)))
     with tempfile.TemporaryDirectory() as folder:
         words = [sys.executable, "-m", "mtcrnn", "train", "--data_dir", str(data), "--output_dir", f"{folder}/run"]
         words += ["--prop", *config.tier.prop, "--sample_rate", str(config.tier.sample_rate)]

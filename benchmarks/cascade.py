@@ -13,13 +13,14 @@ import time
 
 import numpy as np
 
-from mtcrnn.cascade import Cascade
-from mtcrnn.config import Net, Tier
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
 from mtcrnn.engine import Engine
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-from mtcrnn.recipe_rendering import SLOW_SHARE
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.cascade import Cascade
+from mtcrnn.rendering.recipe import SLOW_SHARE
 
 SECONDS, BLOCK = 2.0, 320  # blocks of 20 ms, as in live playing
 

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn import audio
-from mtcrnn.cascade import Cascade, Given
-from mtcrnn.config import Generate
-from mtcrnn.features import Settings, measure
-from mtcrnn.paramset import ParamManager
-from mtcrnn.recipe import read_recipe
-from mtcrnn.recipe_rendering import open_cascade
+from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.features import Settings, measure
+from mtcrnn.config.generate import Generate
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.rendering.cascade import Cascade, Given
+from mtcrnn.rendering.recipe import open_cascade
+from mtcrnn.runs.recipe import read_recipe
 
 MEASURED = ("rmse", "centroid", "pitch")
 
@@ -52,7 +52,7 @@ def follow(
     settings, sound_rate = Settings(MEASURED, rate), cascade.config.tier.sample_rate
     found: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in MEASURED}
     for k, (wav, file) in enumerate(data.files()):
-        steps = round(audio.read(wav).duration_s * sound_rate)
+        steps = round(sound_files.read(wav).duration_s * sound_rate)
         players = dict(cascade.players)
         for name in real:
             tier = cascade.tiers[name]

@@ -10,9 +10,9 @@ import statistics
 import time
 from pathlib import Path
 
-from mtcrnn.config import Tier
-from mtcrnn.corpus import Corpus
-from mtcrnn.paramset import ParamManager
+from mtcrnn.config.tier import Tier
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
 
 
 def main() -> None:

@@ -15,12 +15,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtcrnn import checkpoint, training
-from mtcrnn.config import Net, Tier, Train
-from mtcrnn.corpus import Corpus
-from mtcrnn.generation import Player
-from mtcrnn.params import restore
-from mtcrnn.paramset import ParamManager
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import restore
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.rendering.torch_player import Player
+from mtcrnn.runs import checkpoint
+from mtcrnn.training import run as training
 
 TAKES = 4  # sampled curves of each file
 

@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mtcrnn import audio, plots
+from mtcrnn.audio import files as sound_files
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation.meters import METERS
-from mtcrnn.paramset import ParamManager
+from mtcrnn.rendering import plots
 from mtcrnn.textures import TEXTURES, write_texture
 
 VALUES, PICTURE_SECONDS = 5, 6.0
@@ -47,7 +48,7 @@ def row(name: str, p: str, folder: Path, seconds: float) -> str:
     cells, errors, expected = [], [], 0.0
     for wav, file in ParamManager(folder).files():
         values = {q: file.params[q].values[0] for q in TEXTURES[name].knobs}
-        sound = audio.read(wav)
+        sound = sound_files.read(wav)
         read, wanted = METERS[knob.meter](sound.samples, sound.sample_rate), knob.reads(values)
         cells.append(f"{values[p]:g}: {wanted:.4g}, {read[0]:.4g}")
         errors.append(abs(read[0] - wanted))

@@ -19,11 +19,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtcrnn.config import Net, Tier
-from mtcrnn.model import Model, new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import Model, new_model
+from mtcrnn.training.teacher_forcing import draw_coins, draw_uniforms, self_sampled_inputs
 
 
 def step_loop(model: Model, values: Tensor, conditions: Tensor, coins: np.ndarray, u: Tensor) -> Tensor:

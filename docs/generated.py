@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from mtcrnn.cli import command_parser
+from mtcrnn.cli.main import command_parser
 from mtcrnn.textures import TEXTURES
 
 WIDTH = 88

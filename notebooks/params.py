@@ -26,8 +26,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import mtcrnn
-from mtcrnn.features import Settings, write_features
-from mtcrnn.paramset import make_param
+from mtcrnn.audio.features import Settings
+from mtcrnn.data.dataset import make_param
+from mtcrnn.data.feature_files import write_features
 
 folder = Path(tempfile.mkdtemp())
 

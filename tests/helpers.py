@@ -11,12 +11,14 @@ import pytest
 import soundfile
 import torch
 
-from mtcrnn import cli
-from mtcrnn.config import Net, Tier, Train
+from mtcrnn.cli import main as cli
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
 from mtcrnn.evaluation import following, likeness, stability
-from mtcrnn.model import Model, new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import Model, new_model
 
 SHARED = Path(__file__).parents[2] / "shared"
 ROOT = Path(__file__).parents[1]

@@ -13,16 +13,18 @@ from contextlib import contextmanager
 import uvicorn
 from websockets.sync.client import connect
 
-from mtcrnn import checkpoint
-from mtcrnn.config import Generate, Net, Tier
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
 from mtcrnn.live import messages
 from mtcrnn.live.models import Models
 from mtcrnn.live.pages import Instrument
 from mtcrnn.live.play import _listen
 from mtcrnn.live.server import make_app
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.runs import checkpoint
 
 RATE = 4000
 RANGES = {"hz": Range(10, 90, "Hz"), "gain": Range(0, 1)}

@@ -6,8 +6,8 @@ import pytest
 
 import mtcrnn
 from helpers import tiny_model, tone_set
-from mtcrnn import checkpoint
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
+from mtcrnn.runs import checkpoint
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from helpers import SHARED, needs_real_data
-from mtcrnn import audio
+from mtcrnn.audio import files as sound_files
 from mtcrnn.evaluation.beat import beat
 
 RATE = 16000
@@ -60,6 +60,6 @@ def test_real_pops(tmp_path):
     wavs = sorted(tmp_path.rglob("*.wav"))
     assert len(wavs) == 11
     for k, wav in enumerate(wavs):
-        found = beat(audio.read(wav).samples, RATE)
+        found = beat(sound_files.read(wav).samples, RATE)
         assert found.rate_hz == pytest.approx(2.0 ** (2 + 0.3 * k), rel=0.005), wav.name
         assert found.strength > 0.6

@@ -3,7 +3,8 @@ import json
 import pytest
 
 from helpers import run_cli, tiny_model
-from mtcrnn import bench, checkpoint
+from mtcrnn.evaluation import bench
+from mtcrnn.runs import checkpoint
 
 
 def quick(monkeypatch):

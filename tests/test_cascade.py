@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 from helpers import tiny_model
-from mtcrnn.cascade import Cascade, Given
-from mtcrnn.config import Net, Tier
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
 from mtcrnn.engine import Engine
-from mtcrnn.errors import InputError
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.cascade import Cascade, Given
 
 RATE = 1000
 UNIT = Range(0.0, 1.0)

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from helpers import tiny_model
-from mtcrnn import checkpoint, runs
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
+from mtcrnn.runs import checkpoint, folders
 
 
 def saved(folder, *steps):
@@ -31,20 +31,20 @@ def test_find_takes_run_model_and_step_folders(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     saved(tmp_path / "output" / "x", 2, 10)
     for given in ("x", "x/model", "output/x", "output/x/model", "output/x/model/model_10"):
-        assert runs.find(given).name == "model_10"
-    assert runs.find("x", 2).name == "model_2"
+        assert folders.find(given).name == "model_10"
+    assert folders.find("x", 2).name == "model_2"
 
 
 def test_find_says_what_is_there(tmp_path):
     saved(tmp_path / "x", 2, 10)
     with pytest.raises(InputError, match="has no model of step 3; it has steps 2, 10"):
-        runs.find(str(tmp_path / "x"), 3)
+        folders.find(str(tmp_path / "x"), 3)
     with pytest.raises(InputError, match=r"nowhere: no such model folder"):
-        runs.find(str(tmp_path / "nowhere"))
+        folders.find(str(tmp_path / "nowhere"))
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "a.txt").write_text("")
     with pytest.raises(InputError, match=r"empty holds no models \(folders named model_STEP\); it holds a\.txt"):
-        runs.find(str(tmp_path / "empty"))
+        folders.find(str(tmp_path / "empty"))
 
 
 def edit(tmp_path, change):
@@ -108,6 +108,6 @@ def test_a_full_disk_leaves_the_previous_model_whole(tmp_path, monkeypatch):
         with pytest.raises(InputError, match="No space left on device"):
             saved(tmp_path, 4)
     monkeypatch.undo()
-    assert runs.find(str(tmp_path)).name == "model_3"
+    assert folders.find(str(tmp_path)).name == "model_3"
     checkpoint.load(tmp_path / "model" / "model_3")
     assert sorted(p.name for p in (tmp_path / "model").iterdir()) == ["model_3", "train_state_3.pt"]

@@ -12,10 +12,14 @@ import soundfile
 import torch
 
 from helpers import ROOT, run_cli, tiny_train, tone_set, write_params, write_wav
-from mtcrnn import cli, training
+from mtcrnn.cli import main as cli
 from mtcrnn.compat import commands
-from mtcrnn.config import Generate, Net, Tier, Train
-from mtcrnn.options import build
+from mtcrnn.config.arguments import build
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+from mtcrnn.training import run as training
 
 SMALL = ["--sample_rate", 1000, "--mulaw_channels", 16, "--hidden_size", 8, "--n_layers", 1, "--seq_len", 48]
 SMALL += ["--batch_size", 3, "--num_steps", 2]
@@ -102,7 +106,7 @@ def test_generate_in_every_way(model, capsys):
 
 def test_help_is_quick_because_nothing_heavy_is_imported():
     code = (
-        "import sys; from mtcrnn import cli\n"
+        "import sys; from mtcrnn.cli import main as cli\n"
         "try: cli.main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'torch', 'numpy', 'matplotlib', 'pydantic', 'soundfile', 'numba'} & set(sys.modules)\n"
@@ -262,7 +266,7 @@ def test_the_scripts_at_the_root_run(here):
 
 
 def test_quickstart_leaves_a_wav_and_a_picture_and_can_be_run_again(here, capsys, monkeypatch):
-    from mtcrnn import quickstart
+    from mtcrnn.cli import quickstart
 
     monkeypatch.setattr(quickstart, "GLIDE_SECONDS", 0.05)
     for _ in range(2):

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mtcrnn.codec import MuLaw
-from mtcrnn.errors import InputError
+from mtcrnn.audio.mulaw import MuLaw
+from mtcrnn.core.errors import InputError
 
 
 @pytest.mark.parametrize("channels", [64, 128, 256, 512, 1024])

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from mtcrnn.conditions import External, Lines, check_range, load_array, parse_settings
-from mtcrnn.errors import InputError
-from mtcrnn.files import array_bytes
-from mtcrnn.params import Range, sample_array
+from mtcrnn.config.ranges import Range
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import array_bytes
+from mtcrnn.data.curves import sample_array
+from mtcrnn.rendering.conditioning import External, Lines, check_range, load_array, parse_settings
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -10,18 +10,19 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mtcrnn.config import Net, Tier
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
 from mtcrnn.engine import Engine
-from mtcrnn.errors import InputError
 from mtcrnn.live import conductor as conducting
 from mtcrnn.live.conductor import Conductor, speed
 from mtcrnn.live.models import Opened
 from mtcrnn.live.output import Output
 from mtcrnn.live.seat import STEP, Pending, Seat
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-from mtcrnn.stream import Stream
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.stream import Stream
 
 RATE = 1000  # a block is 10 samples
 

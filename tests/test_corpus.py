@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from helpers import SHARED, needs_real_data, tone_set, write_params, write_wav
-from mtcrnn import audio, store
-from mtcrnn.codec import FloorMuLaw, MuLaw
-from mtcrnn.config import Tier
-from mtcrnn.corpus import Corpus
-from mtcrnn.errors import InputError
-from mtcrnn.paramset import ParamManager
+from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.mulaw import FloorMuLaw, MuLaw
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
+from mtcrnn.data import store
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
 
 TIER = Tier(prop=("pitch", "gain"), sample_rate=1000, mulaw_channels=64)
 
@@ -166,7 +167,7 @@ def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path
 def test_a_models_own_codec_reads_the_sound(tmp_path):
     data = ParamManager(tone_set(tmp_path))
     ours, theirs = Corpus(TIER, data), Corpus(TIER, data, codec="mulaw-floor")
-    samples = audio.read(ours.names[0]).samples
+    samples = sound_files.read(ours.names[0]).samples
     assert (theirs.values[:1000, 0] == FloorMuLaw(64).encode(samples)).all()
     assert (theirs.values != ours.values).any()
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtcrnn.nets.cpu_gru import GRU, _run_parts
+from mtcrnn.models.nets.cpu_gru import GRU, _run_parts
 
 SIZES = [  # B, T, L, H, I
     (1, 1, 1, 5, 5),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from helpers import run_cli, tone_set, write_params, write_wav
-from mtcrnn.dataset_check import inspect
-from mtcrnn.errors import InputError
-from mtcrnn.labels import labels_of, read_labels
-from mtcrnn.paramset import ParamManager
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.check import inspect
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.labels import labels_of, read_labels
 
 TONE = 0.5 * np.sin(np.arange(2000) / 3)
 

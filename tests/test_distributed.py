@@ -9,13 +9,16 @@ import pytest
 import torch
 
 from helpers import tone_set
-from mtcrnn import checkpoint, training
-from mtcrnn.config import Net, Tier, Train
-from mtcrnn.distributed import World
-from mtcrnn.errors import InputError
-from mtcrnn.hardware import choose_device
-from mtcrnn.launch import Place, place
-from mtcrnn.runlog import read_log
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.processes import Place, place
+from mtcrnn.models.devices import choose_device
+from mtcrnn.runs import checkpoint
+from mtcrnn.runs.log import read_log
+from mtcrnn.training import run as training
+from mtcrnn.training.distributed import World
 
 B = 3
 OPTIONS = {"seq_len": 20, "checkpoint": 3, "tfr": 0.8, "input_noise": 0.05, "lr_final": 0.0005, "holdout": "none"}

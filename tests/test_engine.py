@@ -10,16 +10,18 @@ import torch
 from numba import njit
 
 from helpers import SHARED, needs_real_data, run_cli, tiny_model, tiny_train, tone_set
-from mtcrnn import checkpoint, runs, training
-from mtcrnn.config import NET_NAMES, PARAMETER_NETS, Net, Tier
-from mtcrnn.corpus import Corpus
+from mtcrnn.config.net import NET_NAMES, PARAMETER_NETS, Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.engine import Engine, choose_precision, dots, player, program
-from mtcrnn.errors import InputError
-from mtcrnn.generation import Player
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-from mtcrnn.paramset import ParamManager
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.torch_player import Player
+from mtcrnn.runs import checkpoint, folders
+from mtcrnn.training import run as training
 
 PARAMETERS = Tier(("p", "q"), prop=("a",), sample_rate=100)
 AUDIO = {
@@ -187,7 +189,7 @@ def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
         tmp_path / "pops", tmp_path / "run", num_steps=120, batch_size=32, seq_len=128, checkpoint=120, lr=0.004
     )
     path = training.train(tier, net, options)
-    config, weights = runs.read_config(path), runs.read_weights(path)
+    config, weights = folders.read_config(path), folders.read_weights(path)
     corpus = Corpus(tier, ParamManager(tmp_path / "pops"), config.ranges)
     _, held_out = corpus.split(2000, 1, "tail")
     exact, quantised = (bits(Engine(config, weights, precision=p), corpus, held_out) for p in ("float32", "int8"))
@@ -308,7 +310,7 @@ def test_generating_needs_no_torch(tmp_path):
     checkpoint.save(tmp_path / "model", tiny_model())
     code = (
         "import sys; sys.modules['torch'] = None\n"
-        "from mtcrnn import cli\n"
+        "from mtcrnn.cli import main as cli\n"
         f"sys.exit(cli.main(['generate', '--model_dir', {str(tmp_path)!r}, '--set', 'pitch=60', '--length', '50',"
         f" '--out', {str(tmp_path / 'x')!r}]))"
     )

@@ -9,15 +9,17 @@ import pytest
 import torch
 
 from helpers import run_cli, shorten_evaluation, tiny_train, tone_set, write_params, write_wav
-from mtcrnn import checkpoint, training
-from mtcrnn.config import Net, Tier
-from mtcrnn.corpus import Corpus
-from mtcrnn.errors import InputError
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation import following, likelihood, stability
 from mtcrnn.evaluation.likeness import texture_distances
 from mtcrnn.evaluation.meters import METERS
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.paramset import ParamManager
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.runs import checkpoint
+from mtcrnn.training import run as training
 
 RATE = 8000
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from helpers import run_cli, write_wav
-from mtcrnn.errors import InputError
-from mtcrnn.features import Settings, measure, write_features
-from mtcrnn.paramset import ParamManager
+from mtcrnn.audio.features import Settings, measure
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.feature_files import write_features
 
 RATE = 16000
 ALL = Settings(("rmse", "centroid", "pitch", "mfcc"), rate=100.0, n_mfcc=3, fmin=200.0, fmax=1000.0)
@@ -80,7 +81,7 @@ def test_only_what_changed_is_measured_again(tones, monkeypatch):
     data = tones
     assert write_features(data, ALL, 1) == (2, 0)
     before = [data.path_of(wav).read_bytes() for wav in data.wavs()]
-    monkeypatch.setattr("mtcrnn.features._measured", lambda *a: pytest.fail("measured again"))
+    monkeypatch.setattr("mtcrnn.data.feature_files._measured", lambda *a: pytest.fail("measured again"))
     assert write_features(data, ALL, 1) == (0, 2)
     assert write_features(data, Settings(("rmse",), 100.0, 3, 200.0, 1000.0), 1) == (0, 2)
     monkeypatch.undo()

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from mtcrnn.errors import InputError
-from mtcrnn.files import keep_previous, write_bytes, write_folder
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import keep_previous, write_bytes, write_folder
 
 
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
@@ -28,7 +28,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
 
 def test_a_real_limit_on_file_size_is_met_the_same_way(tmp_path):
     code = (
-        "import resource, signal, pathlib; from mtcrnn.files import write_folder\n"
+        "import resource, signal, pathlib; from mtcrnn.core.files import write_folder\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         f"write_folder(pathlib.Path({str(tmp_path / 'm')!r}), {{'small': b'x', 'big': b'x' * 5000}})"

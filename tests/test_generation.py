@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from helpers import tiny_model
-from mtcrnn.errors import InputError
-from mtcrnn.generation import Player
+from mtcrnn.core.errors import InputError
+from mtcrnn.rendering.torch_player import Player
 
 GLIDE = np.linspace(50, 100, 2000)[None, :, None]
 
@@ -60,7 +60,7 @@ def test_rendering_is_the_textbook_loop():
     model = tiny_model()
     player = Player(model)
     rendered, _ = player.render(player.init(seed=9), GLIDE[:, :100])
-    from mtcrnn.rng import play_uniforms
+    from mtcrnn.core.rng import play_uniforms
 
     u = play_uniforms(9, 1, 0, 100, 1)
     code, state = model.codec.silence, model.net.init_state(1)

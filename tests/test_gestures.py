@@ -3,8 +3,10 @@ import numpy as np
 import pytest
 
 from helpers import run_cli, tiny_model
-from mtcrnn import audio, checkpoint, gestures
-from mtcrnn.errors import InputError
+from mtcrnn import gestures
+from mtcrnn.audio import files as sound_files
+from mtcrnn.core.errors import InputError
+from mtcrnn.runs import checkpoint
 
 
 def test_lines_and_constants():
@@ -195,7 +197,7 @@ def test_a_grid_is_generated_in_one_go_under_its_names(tmp_path, capsys):
     )
     assert code == 0, err
     assert sorted(p.name for p in stem.parent.iterdir()) == [f"made_pitch{v}.wav" for v in (100, 50, 75)]
-    assert len(audio.read(stem.parent / "made_pitch50.wav").samples) == 50
+    assert len(sound_files.read(stem.parent / "made_pitch50.wav").samples) == 50
     (tmp_path / "two.txt").write_text("a\nb\n")
     (tmp_path / "same.txt").write_text("a\nb\na\n")
     for name, problem in {

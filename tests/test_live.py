@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from helpers import run_cli
 from live_driver import RATE, Client, frame, save_model, serve
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
 from mtcrnn.live import messages, pages
 from mtcrnn.live.rtpysynth import Generator
 
@@ -225,7 +225,7 @@ def test_playing_needs_no_torch(tmp_path):
     folder = save_model(tmp_path / "tones")
     code = (
         "import sys\nfrom mtcrnn.live import play, rtpysynth\nfrom mtcrnn.live.models import Models\n"
-        "from mtcrnn.config import Generate\n"
+        "from mtcrnn.config.generate import Generate\n"
         f"Models({str(folder)!r}, Generate('x')).open('tones')\nprint('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

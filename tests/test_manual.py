@@ -74,7 +74,7 @@ def command_lines() -> list[str]:
 
 def test_commands_in_the_manual_exist():
     """Each `mtcrnn ...` line parses: no option was renamed under it."""
-    from mtcrnn.cli import command_parser
+    from mtcrnn.cli.main import command_parser
 
     parser, seen = command_parser(), 0
     for line in command_lines():

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from helpers import SHARED, run_cli
-from mtcrnn import gestures, midi
-from mtcrnn.errors import InputError
+from mtcrnn import gestures
+from mtcrnn.core.errors import InputError
+from mtcrnn.gestures import midi
 
 END = bytes([0, 0xFF, 0x2F, 0])
 

@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model
-from mtcrnn.config import NET_NAMES, PARAMETER_NETS, Net, Tier, canonical_net
-from mtcrnn.errors import InputError
-from mtcrnn.model import MOST_WEIGHTS, Model, misfits, new_model, weight_shapes
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.nets import NETS, make_net
-from mtcrnn.outputs import Categorical
-from mtcrnn.params import Range
+from mtcrnn.config.net import NET_NAMES, PARAMETER_NETS, Net, canonical_net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.distributions import Categorical
+from mtcrnn.models.model import MOST_WEIGHTS, Model, misfits, new_model, weight_shapes
+from mtcrnn.models.nets import NETS, make_net
 
 
 def step_by_step_gru(net, x, h):

@@ -14,10 +14,11 @@ import torch
 from safetensors.torch import load, save
 
 from helpers import tiny_model
-from mtcrnn import checkpoint, cli
-from mtcrnn.config import Net
+from mtcrnn.cli import main as cli
+from mtcrnn.config.net import Net
 from mtcrnn.engine import Engine
-from mtcrnn.model import new_model
+from mtcrnn.models.model import new_model
+from mtcrnn.runs import checkpoint
 
 SEED = 4
 LONGEST_S, LARGEST_KB, MOST_BYTES = 10, 300_000, 8 << 30

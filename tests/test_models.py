@@ -9,14 +9,16 @@ import soundfile
 
 from helpers import RECIPE, run_cli, write_params, write_wav
 from live_driver import RANGES, RATE, Client, save_model, serve
-from mtcrnn import checkpoint
-from mtcrnn.config import Generate, Net, Tier
-from mtcrnn.errors import InputError
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
 from mtcrnn.live import models
 from mtcrnn.live.models import Models
 from mtcrnn.live.rtpysynth import Generator
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.runs import checkpoint
 
 
 @pytest.fixture

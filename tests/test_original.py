@@ -9,8 +9,8 @@ from torch.nn.functional import softmax, softplus
 
 from helpers import SHARED, run_cli
 from mtcrnn.compat import load_original
-from mtcrnn.config import NET_NAMES, NET_NUMBERS
-from mtcrnn.errors import InputError
+from mtcrnn.config.net import NET_NAMES, NET_NUMBERS
+from mtcrnn.core.errors import InputError
 
 GOLDEN = sorted((SHARED / "golden").glob("*")) if (SHARED / "golden").is_dir() else []
 

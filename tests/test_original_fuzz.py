@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from helpers import run_cli
-from mtcrnn import cli
+from mtcrnn.cli import main as cli
 from test_original import flags_for, written_by_the_original
 
 SEED = 6

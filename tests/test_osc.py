@@ -12,10 +12,10 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 from pythonosc.udp_client import SimpleUDPClient
 
 from live_driver import Client, save_model, serve
-from mtcrnn.errors import InputError
+from mtcrnn.config.ranges import Range
+from mtcrnn.core.errors import InputError
 from mtcrnn.live import osc
 from mtcrnn.live.osc import OscServer, messages
-from mtcrnn.params import Range
 
 
 def message(address, *values):

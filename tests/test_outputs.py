@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtcrnn.outputs import STD_FLOOR, Gaussian, GaussianMixture
+from mtcrnn.models.distributions import STD_FLOOR, Gaussian, GaussianMixture
 
 
 def normal_cdf(z):

@@ -3,7 +3,7 @@ import pytest
 
 from helpers import tone_set
 from mtcrnn.compat import paramManager
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
 
 
 def test_the_original_s_names_work(tmp_path):

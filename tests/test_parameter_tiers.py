@@ -4,12 +4,14 @@ import numpy as np
 import pytest
 
 from helpers import run_cli, tone_set, write_params, write_wav
-from mtcrnn.config import Net, Tier, Train
-from mtcrnn.corpus import Corpus
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.paramset import ParamManager
-from mtcrnn.training import Trainer
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.training.run import Trainer
 
 SMALL = ["--sample_rate", 50, "--hidden_size", 8, "--n_layers", 1, "--seq_len", 20, "--batch_size", 3, "--num_steps", 3]
 TIER = ["--generate", "pitch", "level", "--prop", "gain", "--gen_size", 2, "--cond_size", 1]

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from helpers import write_params
-from mtcrnn.errors import InputError
-from mtcrnn.params import Param, ParamFile, Range, normalise, restore, sample_array
+from mtcrnn.config.ranges import Range, normalise, restore
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.curves import sample_array
+from mtcrnn.data.params import Param, ParamFile, range_of
 
 
 def curve(times, values, **more):
@@ -91,11 +93,11 @@ def test_a_missing_parameter_names_the_file_and_lists_what_it_has(tmp_path):
 
 def test_range_is_the_declared_one_only_where_it_holds_every_value():
     inside = [curve([0, 1], [0.2, 0.4], minval=0, maxval=1, units="norm"), curve([0, 1], [0, 0.9], minval=0, maxval=2)]
-    assert Range.of(inside) == Range(0, 2, "norm")
+    assert range_of(inside) == Range(0, 2, "norm")
     outside = [curve([0, 1], [100, 440], minval=0, maxval=1)]
-    assert Range.of(outside) == Range(100, 440)
+    assert range_of(outside) == Range(100, 440)
     undeclared = [inside[0], curve([0, 1], [3, 4])]
-    assert Range.of(undeclared) == Range(0.2, 4, "norm")
+    assert range_of(undeclared) == Range(0.2, 4, "norm")
 
 
 def test_normalise_and_restore_are_inverse():

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from helpers import run_cli, tone_set, write_params, write_wav
-from mtcrnn.errors import InputError
-from mtcrnn.labels import labels_of
-from mtcrnn.params import ParamFile
-from mtcrnn.paramset import ParamManager, make_param
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.dataset import ParamManager, make_param
+from mtcrnn.data.labels import labels_of
+from mtcrnn.data.params import ParamFile
 
 
 def test_files_pair_by_stem_in_a_parallel_tree(tmp_path):

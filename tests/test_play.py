@@ -16,8 +16,8 @@ import pytest
 
 from helpers import run_cli
 from live_driver import frame, playing, raw_page, save_model
-from mtcrnn.config import Generate
-from mtcrnn.errors import InputError
+from mtcrnn.config.generate import Generate
+from mtcrnn.core.errors import InputError
 from mtcrnn.live import play
 
 

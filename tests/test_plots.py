@@ -7,11 +7,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from helpers import write_params, write_wav
-from mtcrnn import plots
-from mtcrnn.errors import InputError
-from mtcrnn.files import array_bytes
-from mtcrnn.plots import plot_files
-from mtcrnn.runlog import HEAD, RunLog
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import array_bytes
+from mtcrnn.rendering import plots
+from mtcrnn.rendering.plots import plot_files
+from mtcrnn.runs.log import HEAD, RunLog
 
 
 def test_sound_and_curves_share_a_picture(tmp_path):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from helpers import SHARED, run_cli
-from mtcrnn import gestures, gestures_cli, plots
-from mtcrnn.conditions import load_array
-from mtcrnn.config import Generate
-from mtcrnn.errors import InputError
-from mtcrnn.recipe import read_recipe
-from mtcrnn.rendering import stems
+from mtcrnn import gestures
+from mtcrnn.cli import gestures as gestures_cli
+from mtcrnn.config.generate import Generate
+from mtcrnn.core.errors import InputError
+from mtcrnn.rendering import plots
+from mtcrnn.rendering.conditioning import load_array
+from mtcrnn.rendering.session import stems
+from mtcrnn.runs.recipe import read_recipe
 
 CASES = 300
 NUMBERS = ["0", "1", "-1", "0.5", "3", "1e9", "1e30", "-1e30", "1e308", "1e-320", "nan", "inf", "", "x", "1_0", "٣"]

@@ -9,13 +9,14 @@ import pytest
 import soundfile
 
 from helpers import RECIPE, ROOT, run_cli, write_params, write_wav
-from mtcrnn import runs, training
-from mtcrnn.cascade import Cascade
-from mtcrnn.config import Generate
-from mtcrnn.errors import InputError
+from mtcrnn.config.generate import Generate
+from mtcrnn.core.errors import InputError
 from mtcrnn.live.models import Models
-from mtcrnn.recipe import read_recipe
-from mtcrnn.stream import Stream
+from mtcrnn.rendering.cascade import Cascade
+from mtcrnn.rendering.stream import Stream
+from mtcrnn.runs import folders
+from mtcrnn.runs.recipe import read_recipe
+from mtcrnn.training import run as training
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_train_and_play(recipe, capsys, tmp_path):
     before = (out / "curves" / "model" / "model_4" / "weights.safetensors").read_bytes()
     code, printed, _ = run_cli(capsys, "train", recipe)
     assert code == 0
-    assert runs.steps(out / "sound" / "model") == [3]
+    assert folders.steps(out / "sound" / "model") == [3]
     assert (out / "curves" / "model" / "model_4" / "weights.safetensors").read_bytes() == before
     words = ["cascade", recipe, "--set", "note=0:1", "--seconds", 0.5, "--rand_seed", 3, "--temp", "0.9", "curves=0.5"]
     code, printed, _ = run_cli(capsys, *words, "--out", tmp_path / "x")
@@ -266,7 +267,7 @@ def test_an_interrupted_recipe_goes_on_to_the_same_weights(recipe, tmp_path, mon
 
     monkeypatch.setattr(training.Trainer, "_step", interrupted)
     run_cli(capsys, "train", recipe)
-    assert runs.steps(tmp_path / "out" / "curves" / "model") == [2]
+    assert folders.steps(tmp_path / "out" / "curves" / "model") == [2]
     assert not (tmp_path / "out" / "sound").exists()
     monkeypatch.undo()
     run_cli(capsys, "train", recipe)
@@ -274,7 +275,7 @@ def test_an_interrupted_recipe_goes_on_to_the_same_weights(recipe, tmp_path, mon
         made = [tmp_path / run / tier / "model" / f"model_{last}" / "weights.safetensors" for run in ("alone", "out")]
         assert made[0].read_bytes() == made[1].read_bytes(), tier
     run_cli(capsys, "train", recipe, "--tier", "curves", "--num_steps", 6)
-    assert runs.steps(tmp_path / "out" / "curves" / "model")[-1] == 6
+    assert folders.steps(tmp_path / "out" / "curves" / "model")[-1] == 6
 
 
 def test_a_recipe_that_changed_after_training(recipe, capsys):
@@ -342,8 +343,8 @@ def test_playing_options_that_do_not_fit(recipe, capsys, words, message):
 
 def test_a_cascade_is_what_the_recipe_says(recipe, capsys):
     run_cli(capsys, "train", recipe)
-    from mtcrnn.config import Generate
-    from mtcrnn.recipe_rendering import open_cascade
+    from mtcrnn.config.generate import Generate
+    from mtcrnn.rendering.recipe import open_cascade
 
     cascade = open_cascade(read_recipe(recipe), Generate("x"), {"curves": 0.5}, {})
     assert isinstance(cascade, Cascade)

@@ -9,12 +9,13 @@ import pytest
 import soundfile
 
 from helpers import run_cli, tiny_model
-from mtcrnn import checkpoint, takes
-from mtcrnn.config import Generate
+from mtcrnn.config.generate import Generate
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import array_bytes
 from mtcrnn.engine import Engine
-from mtcrnn.errors import InputError
-from mtcrnn.files import array_bytes
-from mtcrnn.rendering import generate
+from mtcrnn.rendering import write as takes
+from mtcrnn.rendering.session import generate
+from mtcrnn.runs import checkpoint
 
 RATE = 16000
 
@@ -85,7 +86,8 @@ def test_nothing_is_left_of_a_rendering_that_ended_early(run, capsys, monkeypatc
 
 
 def test_a_file_that_cannot_grow_is_one_line_and_nothing_is_left(run, capsys, monkeypatch):
-    monkeypatch.setattr("mtcrnn.takes.Values.append", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    full = OSError(28, "No space left")
+    monkeypatch.setattr("mtcrnn.rendering.write.Values.append", lambda *_: (_ for _ in ()).throw(full))
     code, _, error = run_cli(capsys, "generate", "--model_dir", "run", "--set", "pitch=60", "--length", 5000)
     assert (code, error) == (
         2,

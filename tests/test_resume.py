@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set
-from mtcrnn import checkpoint, runs, training
-from mtcrnn.config import Net
-from mtcrnn.errors import InputError
+from mtcrnn.config.net import Net
+from mtcrnn.core.errors import InputError
+from mtcrnn.runs import checkpoint, folders
+from mtcrnn.training import run as training
 
 TIER, NET = tiny_config().tier, tiny_config().net
 
@@ -73,13 +74,13 @@ def test_a_killed_run_resumes_to_the_same_weights(tmp_path, data):
     done = subprocess.run([*words, tmp_path / "whole"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     running = subprocess.Popen([*words, tmp_path / "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not runs.steps(tmp_path / "killed" / "model"):
+    while not folders.steps(tmp_path / "killed" / "model"):
         assert running.poll() is None
         time.sleep(0.01)
     time.sleep(random.Random(seed).uniform(0, 0.3))
     running.send_signal(signal.SIGKILL)
     running.wait()
-    for step in runs.steps(tmp_path / "killed" / "model"):
+    for step in folders.steps(tmp_path / "killed" / "model"):
         checkpoint.load(tmp_path / "killed" / "model" / f"model_{step}")
     saved = training.resume(str(tmp_path / "killed"), 0, {}, {}, {})
     if saved.name != "model_60":  # it had ended before the kill, so it went on for another 60

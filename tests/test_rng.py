@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mtcrnn.errors import InputError
-from mtcrnn.rng import PAGE_STEPS, Purpose, generator, play_uniforms
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.rng import PAGE_STEPS, Purpose, generator, play_uniforms
 
 
 def test_uniforms_do_not_depend_on_block_or_batch():

@@ -9,11 +9,13 @@ import time
 import pytest
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set, write_params, write_wav
-from mtcrnn import checkpoint, runlog, runs, training
-from mtcrnn.errors import InputError
-from mtcrnn.interrupt import stop_on_interrupt
-from mtcrnn.locks import locked
-from mtcrnn.runlog import RunLog, read_log
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.interrupt import stop_on_interrupt
+from mtcrnn.runs import checkpoint, folders
+from mtcrnn.runs import log as runlog
+from mtcrnn.runs.locks import locked
+from mtcrnn.runs.log import RunLog, read_log
+from mtcrnn.training import run as training
 
 TIER, NET = tiny_config().tier, tiny_config().net
 
@@ -24,7 +26,7 @@ def data(tmp_path):
 
 
 def weights(folder, step):
-    return (folder / "model" / f"model_{step}" / runs.WEIGHTS).read_bytes()
+    return (folder / "model" / f"model_{step}" / folders.WEIGHTS).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +46,7 @@ def test_where_a_run_goes(said, place, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     options = tiny_train(tmp_path, tmp_path)
     options = type(options)(**{**vars(options), "output_dir": said})
-    assert runs.run_folder(options.output_dir).as_posix() == place.format(home=tmp_path)
+    assert folders.run_folder(options.output_dir).as_posix() == place.format(home=tmp_path)
 
 
 def test_the_place_that_holds_a_run_wins(tmp_path, monkeypatch, capsys):
@@ -53,7 +55,7 @@ def test_the_place_that_holds_a_run_wins(tmp_path, monkeypatch, capsys):
     words = "train --data_dir pops --output_dir pops --prop pitch --sample_rate 1000 --hidden_size 8 --net gru"
     code, _, error = run_cli(capsys, *words.split(), "--num_steps", 2, "--seq_len", 40, "--batch_size", 2)
     assert code == 0, error
-    assert runs.find("pops").as_posix() == "output/pops/model/model_2"
+    assert folders.find("pops").as_posix() == "output/pops/model/model_2"
     assert run_cli(capsys, "generate", "--model_dir", "pops", "--set", "pitch=60", "--length", 100)[0] == 0
     assert run_cli(capsys, "train", "--model_dir", "pops", "--num_steps", 1)[0] == 0
     assert run_cli(capsys, "plot", "pops", "--out", "losses.png")[0] == 0
@@ -78,7 +80,7 @@ def test_one_process_at_a_time(tmp_path, data):
     training.train(TIER, NET, tiny_train(data, run))
     with locked(run), pytest.raises(InputError, match="another process trains there already"):
         training.resume(str(run), 0, {}, {}, {})
-    assert runs.steps(run / "model") == [2, 4]
+    assert folders.steps(run / "model") == [2, 4]
     assert not (run / ".holder.json").exists()
 
 
@@ -88,15 +90,15 @@ def test_a_run_that_was_killed_in_its_first_save_begins_anew(tmp_path, data, aga
     options = tiny_train(data, killed)
     training.train(TIER, NET, tiny_train(data, whole))
     training.train(TIER, NET, options)
-    (killed / "model" / "model_2" / runs.CONFIG).rename(tmp_path / "config.json")  # as a kill leaves it
+    (killed / "model" / "model_2" / folders.CONFIG).rename(tmp_path / "config.json")  # as a kill leaves it
     for path in killed.glob("model/*"):
         checkpoint.remove(path)
     (killed / "model" / ".tmp-123-0").mkdir()
-    (killed / "model" / ".tmp-123-0" / runs.WEIGHTS).write_bytes(b"half")
+    (killed / "model" / ".tmp-123-0" / folders.WEIGHTS).write_bytes(b"half")
     (killed / "model" / ".model_2.tmp-99").mkdir()  # an older version's
     (killed / "model" / "train_state_2.pt").write_bytes(b"whole")
     with pytest.raises(InputError, match=r"has no model yet: mtcrnn train --model_dir .*killed begins the run anew"):
-        runs.find(str(killed))
+        folders.find(str(killed))
     if again == "train":
         training.train(TIER, NET, options)
     else:
@@ -114,7 +116,7 @@ def test_leftovers_of_a_later_save_go_when_the_run_goes_on(tmp_path, data):
     training.resume(str(run), 0, {}, {"num_steps": 1}, {})
     assert not (run / "model" / "train_state_6.pt").exists()
     assert not (run / "log" / ".tmp-9-9").exists()
-    assert runs.steps(run / "model") == [2, 4, 5]
+    assert folders.steps(run / "model") == [2, 4, 5]
 
 
 def test_data_that_changed_are_told(tmp_path, data, caplog):
@@ -183,7 +185,7 @@ def test_a_terminal_that_closes_ends_a_run_softly_and_nohup_is_heeded(handler, w
 def test_an_interrupt_while_modules_load_is_one_line():
     program = "import sys, signal, os, mtcrnn.__main__ as m\n"
     program += "class Loader:\n    def find_spec(self, name, *_):\n"
-    program += "        if name == 'mtcrnn.cli': os.kill(os.getpid(), signal.SIGINT)\n"
+    program += "        if name == 'mtcrnn.cli.main': os.kill(os.getpid(), signal.SIGINT)\n"
     program += "sys.meta_path.insert(0, Loader())\nsys.exit(m.main())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (130, "mtcrnn: interrupted\n")

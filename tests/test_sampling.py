@@ -5,11 +5,12 @@ import pytest
 import torch
 
 from helpers import tiny_config
-from mtcrnn.config import PARAMETER_NETS, Net, Tier
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-from mtcrnn.sampling import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.config.net import PARAMETER_NETS, Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.training.teacher_forcing import draw_coins, draw_uniforms, self_sampled_inputs
 
 B, T = 3, 30
 AUDIO = tiny_config().tier

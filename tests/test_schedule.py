@@ -4,14 +4,18 @@ import pytest
 import torch
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set
-from mtcrnn import checkpoint, hardware, runs, schedule, trainer, training
-from mtcrnn.config import Net, Train
-from mtcrnn.corpus import Corpus
-from mtcrnn.errors import InputError
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.paramset import ParamManager
-from mtcrnn.schedule import Schedule
+from mtcrnn.config.net import Net
+from mtcrnn.config.train import Train
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.models import devices
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.runs import checkpoint, folders
+from mtcrnn.training import run as training
+from mtcrnn.training import schedule, trainer
+from mtcrnn.training.schedule import Schedule
 
 TIER = tiny_config().tier
 
@@ -108,7 +112,7 @@ def test_minutes_alone_set_no_limit_of_steps(tmp_path, capsys, monkeypatch):
 def _saved(folder):
     model = new_model(tiny_config(), 1)
     checkpoint.save(folder / "model", model)
-    return runs.model_path(folder / "model", 0)
+    return folders.model_path(folder / "model", 0)
 
 
 def test_a_run_needs_an_end():
@@ -130,5 +134,5 @@ def test_arithmetic_is_mixed_where_the_hardware_is_made_for_it(tmp_path, monkeyp
 def test_what_the_cpu_says_of_itself(monkeypatch):
     for able in ({"avx512_bf16": True}, {"amx_bf16": True}, {"avx512_f": True}, {}):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: able, raising=False)
-        assert hardware.has_bf16(torch.device("cpu")) is any("bf16" in name for name in able)
-    hardware.keep_freed_memory()
+        assert devices.has_bf16(torch.device("cpu")) is any("bf16" in name for name in able)
+    devices.keep_freed_memory()

@@ -8,8 +8,8 @@ import pytest
 import soundfile
 
 from helpers import run_cli, write_params, write_wav
-from mtcrnn import audio
-from mtcrnn.errors import InputError
+from mtcrnn.audio import files as sound_files
+from mtcrnn.core.errors import InputError
 
 RATE = 16000
 SINE = 0.5 * np.sin(2 * np.pi * 440 * np.arange(RATE // 2) / RATE).astype(np.float32)
@@ -37,8 +37,8 @@ def test_every_format_is_a_sound(tmp_path, ending):
     kind, coding, far = FORMATS[ending]
     path = tmp_path / f"a.{ending}"
     soundfile.write(path, SINE, RATE, format=kind, subtype=coding)
-    assert audio.find(tmp_path) == ([path], [])
-    read = audio.read(path)
+    assert sound_files.find(tmp_path) == ([path], [])
+    read = sound_files.read(path)
     assert read.sample_rate == RATE
     assert abs(len(read.samples) - len(SINE)) <= 2000
     peaks = np.abs(np.fft.rfft(read.samples[:4000]))  # 4 Hz apart
@@ -49,9 +49,9 @@ def test_every_format_is_a_sound(tmp_path, ending):
 
 def test_blocks_are_the_whole_in_any_rate(tmp_path, monkeypatch):
     path = write_wav(tmp_path / "a.wav", np.stack([SINE, SINE / 2], axis=1), 44100)
-    whole = audio.read(path, 16000).samples
-    monkeypatch.setattr(audio, "BLOCK", 777)
-    with audio.source(path, 16000) as source:
+    whole = sound_files.read(path, 16000).samples
+    monkeypatch.setattr(sound_files, "BLOCK", 777)
+    with sound_files.source(path, 16000) as source:
         parts = list(source)
     assert len(parts) > 5
     assert (np.concatenate(parts) == whole).all()
@@ -66,32 +66,32 @@ def wav(size: int, riff: int = 36, data: bytes = SINE[:1000].tobytes(), after: b
 @pytest.mark.parametrize("size", [0, 4096, 0x7FFFF000, 0x7FFFFFFF - 44, 0x80000000, 0xFFFFFFFF, 4000 + 12])
 def test_sizes_that_pipes_and_dying_recorders_write(tmp_path, size):
     (tmp_path / "a.wav").write_bytes(wav(size))
-    assert (audio.read(tmp_path / "a.wav").samples == SINE[:1000]).all()
+    assert (sound_files.read(tmp_path / "a.wav").samples == SINE[:1000]).all()
 
 
 def test_what_is_truncated_or_empty_is_refused(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(wav(100_000))
     with pytest.raises(InputError, match="is truncated: its header promises 100000 bytes of sound, it holds 4000"):
-        audio.read(path)
+        sound_files.read(path)
     path.write_bytes(wav(0, data=b"", after=b"LIST" + struct.pack("<I", 4) + b"INFO"))
     with pytest.raises(InputError, match="is empty"):
-        audio.read(path)
+        sound_files.read(path)
     flac = tmp_path / "a.flac"
     soundfile.write(flac, SINE, RATE)
     content = bytearray(flac.read_bytes())
     content[21] &= 0xF0  # the 36 bits of the number of samples
     content[22:26] = bytes(4)
     flac.write_bytes(content)
-    assert len(audio.read(flac).samples) == len(SINE)  # 0 stands for unknown: written into a pipe
+    assert len(sound_files.read(flac).samples) == len(SINE)  # 0 stands for unknown: written into a pipe
     content[21] |= 0x0F
     content[22:26] = b"\xff\xff\xff\xff"
     flac.write_bytes(content)
     with pytest.raises(InputError, match="is truncated: its header promises 68719476735 samples, it holds 8000"):
-        audio.read(flac)
+        sound_files.read(flac)
     path.write_bytes(wav(4000).replace(struct.pack("<I", RATE), struct.pack("<I", 1), 1))
     with pytest.raises(InputError, match="has 1 samples a second; it must be 1000 to 768000"):
-        audio.read(path)
+        sound_files.read(path)
 
 
 ODD = {  # kind: (samples, what is found)
@@ -109,7 +109,7 @@ def test_odd_sounds_are_remarked_upon(tmp_path, kind, capsys):
     samples, found = ODD[kind]
     write_wav(tmp_path / "odd.wav", samples, RATE, "FLOAT")
     write_params(tmp_path / "odd.params", p=([0, 0.5], [1, 1]))
-    remarks = audio.read(tmp_path / "odd.wav").remarks
+    remarks = sound_files.read(tmp_path / "odd.wav").remarks
     assert list(remarks) == [kind]
     assert found in remarks[kind]
     code, out, _ = run_cli(capsys, "params", "check", tmp_path)
@@ -119,14 +119,14 @@ def test_odd_sounds_are_remarked_upon(tmp_path, kind, capsys):
 
 
 def test_zeros_are_counted_across_blocks(tmp_path, monkeypatch):
-    monkeypatch.setattr(audio, "BLOCK", 1000)
+    monkeypatch.setattr(sound_files, "BLOCK", 1000)
     write_wav(tmp_path / "a.wav", np.concatenate([SINE, np.zeros(RATE), SINE]), RATE)
-    assert audio.read(tmp_path / "a.wav").remarks == {"digital silence": "1.0 s of zeros in a row"}
+    assert sound_files.read(tmp_path / "a.wav").remarks == {"digital silence": "1.0 s of zeros in a row"}
 
 
 def test_nothing_is_remarked_upon_a_plain_sound(tmp_path):
     noise = 0.1 * np.random.default_rng(0).standard_normal((RATE, 2))
-    assert audio.read(write_wav(tmp_path / "a.wav", noise, RATE)).remarks == {}
+    assert sound_files.read(write_wav(tmp_path / "a.wav", noise, RATE)).remarks == {}
 
 
 def test_sounds_that_cannot_be_meant_are_refused(tmp_path):
@@ -137,7 +137,7 @@ def test_sounds_that_cannot_be_meant_are_refused(tmp_path):
     }
     for message, samples in cases.items():
         with pytest.raises(InputError, match=message):
-            audio.read(write_wav(tmp_path / "a.wav", samples, RATE, "FLOAT"))
+            sound_files.read(write_wav(tmp_path / "a.wav", samples, RATE, "FLOAT"))
 
 
 def test_what_lies_beside_sounds(tmp_path):
@@ -149,7 +149,7 @@ def test_what_lies_beside_sounds(tmp_path):
     (tmp_path / "set" / "link").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "set" / "b" / "round").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
-    found, left = audio.find(tmp_path / "set")
+    found, left = sound_files.find(tmp_path / "set")
     assert [os.path.relpath(path, tmp_path / "set") for path in found] == ["b/a.wav", "b/c.FLAC", "link/linked.wav"]
     assert sorted(left) == [
         "left out, a broken link, or no right to open it: gone.wav",

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from mtcrnn import audio
-from mtcrnn.errors import InputError
-from mtcrnn.params import ParamFile
+from mtcrnn.audio import files as sound_files
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.params import ParamFile
 
 SEED = 11
 SINE = 0.5 * np.sin(np.arange(3000) / 5).astype(np.float32)
@@ -47,7 +47,7 @@ def test_sounds(tmp_path, kind):
         path = tmp_path / f"{k}.{kind.lower()}"
         path.write_bytes(mutated(rng, whole))
         try:
-            samples = audio.read(path, 8000).samples
+            samples = sound_files.read(path, 8000).samples
         except InputError as error:
             text = str(error)
         else:

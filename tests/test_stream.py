@@ -5,15 +5,16 @@ import pytest
 import soundfile
 
 from helpers import run_cli
-from mtcrnn import checkpoint
-from mtcrnn.config import Net, Tier
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
 from mtcrnn.engine import Engine
-from mtcrnn.errors import InputError
 from mtcrnn.live.messages import pack, unpack
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.params import Range
-from mtcrnn.stream import Block, Stream, replay
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.stream import Block, Stream, replay
+from mtcrnn.runs import checkpoint
 
 RATE = 1010  # a block of 10 samples is not quite 10 ms
 
@@ -88,7 +89,7 @@ def test_controls_are_clamped_and_checked(player):
 
 
 def test_long_gestures_are_kept_in_part(player, monkeypatch):
-    monkeypatch.setattr("mtcrnn.stream.MOST_SECONDS", 0.1)
+    monkeypatch.setattr("mtcrnn.rendering.stream.MOST_SECONDS", 0.1)
     stream = Stream(player, 1)
     for _ in range(30):
         stream.render()

@@ -8,9 +8,10 @@ import os
 import numpy as np
 import pytest
 
-from mtcrnn import audio, takes
-from mtcrnn.errors import InputError
-from mtcrnn.takes import Values, stem_of, taking
+from mtcrnn.audio import files as sound_files
+from mtcrnn.core.errors import InputError
+from mtcrnn.rendering import write as takes
+from mtcrnn.rendering.write import Values, stem_of, taking
 
 
 @pytest.mark.parametrize(
@@ -121,4 +122,4 @@ def test_values_are_the_array_and_the_wavs_that_were_written_at_once(tmp_path, m
         np.save(buffer, expected)
         assert (tmp_path / "values").read_bytes() == buffer.getvalue()
         if G == 1:
-            assert (tmp_path / "a.wav").read_bytes() == audio.wav_bytes(expected[2, :, 0], 44100)
+            assert (tmp_path / "a.wav").read_bytes() == sound_files.wav_bytes(expected[2, :, 0], 44100)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from helpers import run_cli
-from mtcrnn import audio
-from mtcrnn.errors import InputError
+from mtcrnn.audio import files as sound_files
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation.meters import METERS
-from mtcrnn.paramset import ParamManager
 from mtcrnn.textures import TEXTURES, write_texture
 from mtcrnn.textures.primitives import band, irregular, rings
 
@@ -84,7 +84,7 @@ def test_the_first_parameter_is_a_grid_and_all_are_labelled(tmp_path):
     wavs = write_texture("rain", tmp_path / "rain", files=5, seconds=0.2)
     assert [v[0] for v in values_of(tmp_path / "rain", "density")] == pytest.approx(np.linspace(5, 400, 5))
     assert values_of(tmp_path / "rain", "size") == [[2.0, 2.0]] * 5
-    assert all(len(audio.read(wav).samples) == 3200 for wav in wavs)
+    assert all(len(sound_files.read(wav).samples) == 3200 for wav in wavs)
     assert not ParamManager(tmp_path / "rain").check()
 
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_train, tone_set
-from mtcrnn import checkpoint, training
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
+from mtcrnn.runs import checkpoint
+from mtcrnn.training import run as training
 
 CONFIG = tiny_config()
 

@@ -9,14 +9,16 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model, tiny_train, tone_set
-from mtcrnn import checkpoint, runs, training
-from mtcrnn.config import Net, Tier
-from mtcrnn.corpus import Corpus
-from mtcrnn.errors import InputError
-from mtcrnn.model import new_model
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.paramset import ParamManager
-from mtcrnn.runlog import read_log
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.runs import checkpoint, folders
+from mtcrnn.runs.log import read_log
+from mtcrnn.training import run as training
 
 TIER, NET = tiny_config().tier, tiny_config().net
 
@@ -31,7 +33,7 @@ def run(tmp_path, **options):
 def test_a_run_saves_on_checkpoint_and_at_the_end_and_logs(tmp_path):
     saved = run(tmp_path, num_steps=5)
     assert saved == tmp_path / "run" / "model" / "model_5"
-    assert runs.steps(saved.parent) == [2, 4, 5]
+    assert folders.steps(saved.parent) == [2, 4, 5]
     assert checkpoint.load(saved).config.step == 5
     log = read_log(tmp_path / "run" / "log" / "traininglog.txt")
     assert [step for step, _ in log["loss"]] == [2, 4, 5]
@@ -81,14 +83,14 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path,
     monkeypatch.setattr(training.Trainer, "_loss", poisoned)
     with pytest.raises(InputError, match=r"step 4: the loss is nan .* the last good model is .*model_2; a lower --lr"):
         run(tmp_path, num_steps=8)
-    assert runs.steps(tmp_path / "run" / "model") == [2]
+    assert folders.steps(tmp_path / "run" / "model") == [2]
 
 
 def test_a_gradient_that_is_not_finite_never_reaches_a_saved_model(tmp_path, monkeypatch):
     monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(InputError, match="norm inf; stopped; no model was saved yet"):
         run(tmp_path, num_steps=8)
-    assert runs.steps(tmp_path / "run" / "model") == []
+    assert folders.steps(tmp_path / "run" / "model") == []
 
 
 def test_ctrl_c_saves_and_ends(tmp_path, caplog):

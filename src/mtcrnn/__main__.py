@@ -6,7 +6,7 @@ import sys
 def main() -> int:
     """Run the command line; Ctrl-C is one line from the first import on."""
     try:
-        from mtcrnn import cli
+        from mtcrnn.cli import main as cli
 
         return cli.main()
     except KeyboardInterrupt:

@@ -32,15 +32,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mtcrnn import evaluation
-from mtcrnn.config import Generate, Net, Tier, Train
-from mtcrnn.errors import InputError
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.net import Net
+from mtcrnn.config.presets import for_tier
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.curves import sample_array
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.gestures import RATE
-from mtcrnn.options import for_tier
-from mtcrnn.params import sample_array
-from mtcrnn.paramset import ParamManager
-from mtcrnn.playable import Renderer
-from mtcrnn.recipe_rendering import open_path
-from mtcrnn.rendering import rendered, whole_steps
+from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.recipe import open_path
+from mtcrnn.rendering.session import rendered, whole_steps
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -76,7 +79,7 @@ def train(
     Raises:
         InputError: an unknown option, bad data, an output folder that holds another run.
     """
-    from mtcrnn.training import train
+    from mtcrnn.training.run import train
 
     own: dict[type, dict[str, Any]] = {Tier: {}, Net: {}, Train: {}}
     for name, value in options.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mtcrnn.cli import Parser, add_generate, add_train, run, run_generate, run_train
+from mtcrnn.cli.main import Parser, add_generate, add_train, run, run_generate, run_train
 
 
 def train_parser() -> Parser:

@@ -10,10 +10,10 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mtcrnn.audio import is_sound
-from mtcrnn.errors import InputError
-from mtcrnn.params import ParamFile
-from mtcrnn.paramset import ParamManager, make_param
+from mtcrnn.audio.files import is_sound
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.dataset import ParamManager, make_param
+from mtcrnn.data.params import ParamFile
 
 Params = dict[str, dict[str, Any]]
 

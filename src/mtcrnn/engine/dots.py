@@ -23,7 +23,7 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from mtcrnn.compiled import BARE
+from mtcrnn.core.numba_math import BARE
 
 WIDTH = 16  # rows of a block
 TILE = 4  # most blocks of a tile

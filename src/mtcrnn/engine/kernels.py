@@ -13,12 +13,12 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mtcrnn.compiled import BARE, kept, sigmoid, tanh
+from mtcrnn.core.numba_math import BARE, kept, sigmoid, tanh
 from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
 from mtcrnn.engine.program import Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
-from mtcrnn.units import PHASED_LEAK
+from mtcrnn.models.encoding import PHASED_LEAK
 
 _jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
@@ -230,7 +230,7 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
-@kept("the engine (some 20 seconds)", "engine/*.py", "units.py", **BARE, fastmath={"contract"})
+@kept("the engine (some 20 seconds)", "engine/*.py", "models/encoding.py", **BARE, fastmath={"contract"})
 def run(
     program: Any,
     scratch: Any,

@@ -14,15 +14,15 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.config import MOST_TEMPERATURE
+from mtcrnn.config.options import MOST_TEMPERATURE
+from mtcrnn.core.errors import InputError, unknown
+from mtcrnn.core.rng import play_uniforms
 from mtcrnn.engine.dots import has_vnni
 from mtcrnn.engine.kernels import Scratch, run
 from mtcrnn.engine.program import build
 from mtcrnn.engine.team import CAN_MEET, make_teams
-from mtcrnn.errors import InputError, unknown
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.rng import play_uniforms
-from mtcrnn.units import COMPONENTS, EDGE, Units
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.encoding import COMPONENTS, EDGE, Units
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.config import Net, Tier
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError, listing
 from mtcrnn.engine.dots import TILE, WIDTH
-from mtcrnn.errors import InputError, listing
-from mtcrnn.modelconfig import ModelConfig
-from mtcrnn.units import Units
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.encoding import Units
 
 COLUMNS = 9  # of an operation
 HUGE_PAGE = 2 << 20  # bytes; reading weights from huge pages is up to 1.6 times as fast (docs/log.md)

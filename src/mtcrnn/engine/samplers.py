@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from mtcrnn.compiled import BARE, expm1_f32
+from mtcrnn.core.numba_math import BARE, expm1_f32
 from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
-from mtcrnn.units import COLDEST, STD_FLOOR
+from mtcrnn.models.encoding import COLDEST, STD_FLOOR
 
 _jit = njit(**BARE)
 _ONE = np.float32(1)

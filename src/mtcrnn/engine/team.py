@@ -15,7 +15,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-from mtcrnn.compiled import BARE
+from mtcrnn.core.numba_math import BARE
 
 CAN_MEET = hasattr(os, "sched_yield")  # else there are no teams
 _PATIENCE = 2000  # looks at the counter before the core is left to others

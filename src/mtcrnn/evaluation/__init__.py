@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mtcrnn import checkpoint, runs
-from mtcrnn.corpus import Corpus
+from mtcrnn.core.errors import InputError, listing, unknown
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.engine import Engine
-from mtcrnn.errors import InputError, listing, unknown
 from mtcrnn.evaluation.following import follow
 from mtcrnn.evaluation.likelihood import held_out_nats
 from mtcrnn.evaluation.likeness import texture_distances
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.evaluation.stability import free_running
-from mtcrnn.paramset import ParamManager
+from mtcrnn.runs import checkpoint, folders
 
 
 def evaluate(
@@ -38,7 +38,7 @@ def evaluate(
     Raises:
         InputError: a model of parameters, an unknown meter or parameter, data that lacks a parameter of the model.
     """
-    path = runs.find(model_dir, step)
+    path = folders.find(model_dir, step)
     model = checkpoint.load(path)
     tier = model.config.tier
     if not tier.is_audio:
@@ -49,7 +49,7 @@ def evaluate(
         if meter not in METERS:
             raise unknown("meter", meter, METERS)
     corpus = Corpus(tier, data, model.config.ranges, model.config.codec)
-    engine = Engine(model.config, runs.read_weights(path))
+    engine = Engine(model.config, folders.read_weights(path))
     nats = held_out_nats(model, corpus, holdout)
     control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]
     stability, speed = free_running(engine, corpus)

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn import audio
-from mtcrnn.corpus import Corpus
+from mtcrnn.audio import files as sound_files
+from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.meters import MATCHED, METERS, Samples
-from mtcrnn.playable import Renderer
-from mtcrnn.rendering import rendered
+from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.session import rendered
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def _real(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
         curve = corpus.conditions[int(corpus.offsets[i]) : int(corpus.offsets[i + 1])][:, k]
         if np.ptp(curve) < 1e-3:
             values.append(float(corpus.ranges[name].restore(curve[:1])[0]))
-            sounds.append(audio.read(wav, rate).samples)
+            sounds.append(sound_files.read(wav, rate).samples)
     return [round(v, 6) for v in values], sounds
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from mtcrnn.corpus import Corpus
-from mtcrnn.errors import InputError
-from mtcrnn.model import Model
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.models.model import Model
 
 WARM_UP_S = 2.0  # of a file are read before its held-out part
 CHUNK = 4096  # steps of a teacher-forced pass at once

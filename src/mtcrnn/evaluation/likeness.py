@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn import audio
-from mtcrnn.corpus import Corpus
+from mtcrnn.audio import files as sound_files
+from mtcrnn.config.ranges import restore
+from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
-from mtcrnn.params import restore
-from mtcrnn.playable import Renderer
-from mtcrnn.rendering import rendered
+from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.session import rendered
 
 MOST_FILES, MOST_SECONDS = 20, 10.0  # of each half
 
@@ -36,7 +36,7 @@ def texture_distances(player: Renderer, corpus: Corpus) -> dict[str, Any] | None
     made = rendered(player, restore(conditions, player.config.ranges, tier.prop), "playing the data's curves")
     found: dict[str, list[dict[str, float]]] = {"generated": [], "real": []}
     for sound, i in zip(made, chosen, strict=True):
-        real, half = audio.read(corpus.names[i], tier.sample_rate).samples, halves[i]
+        real, half = sound_files.read(corpus.names[i], tier.sample_rate).samples, halves[i]
         second = statistics(real[half : 2 * half], tier.sample_rate)
         for kind, first in (("generated", sound[:half]), ("real", real[:half])):
             found[kind].append(distances(second, statistics(first, tier.sample_rate)))

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn import audio
-from mtcrnn.corpus import Corpus
-from mtcrnn.playable import Renderer
-from mtcrnn.rendering import rendered
+from mtcrnn.audio import files as sound_files
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.session import rendered
 
 STABLE_SECONDS = 60.0
 FULL_SCALE = 0.99
@@ -20,7 +20,7 @@ FULL_SCALE = 0.99
 def free_running(engine: Renderer, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
     """A minute at low, middle and high parameters: its levels beside the data's; and how fast all three were made."""
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
-    real = np.concatenate([_levels_db(audio.read(wav, rate).samples, rate) for wav in corpus.names])
+    real = np.concatenate([_levels_db(sound_files.read(wav, rate).samples, rate) for wav in corpus.names])
     low, high = (np.array([getattr(engine.config.ranges[n], end) for n in tier.prop]) for end in ("low", "high"))
     points = np.array([low * (1 - share) + high * share for share in (0.1, 0.5, 0.9)]).reshape(3, -1)
     steps = round(STABLE_SECONDS * rate)

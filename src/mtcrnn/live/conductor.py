@@ -16,10 +16,10 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
 from mtcrnn.live.seat import Deliver, Pending, Seat
-from mtcrnn.playable import Renderer
-from mtcrnn.stream import Stream
+from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.stream import Stream
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from mtcrnn.errors import InputError
-from mtcrnn.stream import Block
+from mtcrnn.core.errors import InputError
+from mtcrnn.rendering.stream import Block
 
 MOST_BYTES = 4096  # of one message
 MOST_MARGIN_MS, LEAST_MARGIN_MS = 500.0, 10.0

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtcrnn import runs
-from mtcrnn.config import Generate
-from mtcrnn.errors import InputError, listing
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.presets import defaults
+from mtcrnn.core.errors import InputError, listing
 from mtcrnn.live.conductor import speed
-from mtcrnn.options import defaults
-from mtcrnn.playable import Renderer
-from mtcrnn.recipe_rendering import open_path
+from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.recipe import open_path
+from mtcrnn.runs import folders
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +121,7 @@ def _find(path: str, step: int) -> dict[str, Path]:
             raise InputError(f"--step {step} goes with a model; a recipe plays the newest of each tier")
         return {given.stem: given}
     try:
-        found = runs.find(path, step).absolute()
+        found = folders.find(path, step).absolute()
         return {found.parent.parent.name if found.parent.name == "model" else found.name: given}
     except InputError:
         sounding = {child.name: child for child in sorted(given.iterdir()) if _sounds(child)} if given.is_dir() else {}
@@ -132,10 +132,10 @@ def _find(path: str, step: int) -> dict[str, Path]:
 
 def _sounds(run: Path) -> bool:
     """Whether a folder is a run that makes sound; one that cannot be read is named, and left out."""
-    if not runs.steps(run / "model"):
+    if not folders.steps(run / "model"):
         return False
     try:
-        return runs.read_config(runs.find(str(run))).tier.is_audio
+        return folders.read_config(folders.find(str(run))).tier.is_audio
     except InputError as error:
         log.warning("left out: %s", error)
         return False

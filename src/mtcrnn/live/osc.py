@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from mtcrnn.errors import InputError
-from mtcrnn.stream import TEMPERATURE
+from mtcrnn.core.errors import InputError
+from mtcrnn.rendering.stream import TEMPERATURE
 
 log = logging.getLogger(__name__)
 

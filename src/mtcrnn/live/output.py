@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.rng import fresh_seed
 from mtcrnn.live.conductor import Conductor
 from mtcrnn.live.models import Opened
-from mtcrnn.rng import fresh_seed
-from mtcrnn.stream import Block, Stream
+from mtcrnn.rendering.stream import Block, Stream
 
 FADE_S = 0.004
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mtcrnn.errors import InputError
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.rng import fresh_seed
 from mtcrnn.live import messages
 from mtcrnn.live.conductor import Conductor
 from mtcrnn.live.messages import Margin, Message, Played, Set, Start, Stop
 from mtcrnn.live.models import Models, Opened
-from mtcrnn.rng import fresh_seed
-from mtcrnn.stream import MOST_TEMPERATURE, TEMPERATURE, Block, Stream, clamp_temperature
+from mtcrnn.rendering.stream import MOST_TEMPERATURE, TEMPERATURE, Block, Stream, clamp_temperature
 
 MARGIN_MS = 30.0
 SEND_S = 5.0  # a page that takes nothing for so long is gone,

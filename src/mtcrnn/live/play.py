@@ -14,8 +14,9 @@ from contextlib import ExitStack, contextmanager, suppress
 import platformdirs
 import uvicorn
 
-from mtcrnn.config import Generate, require
-from mtcrnn.errors import InputError
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.options import require
+from mtcrnn.core.errors import InputError
 from mtcrnn.live.conductor import Conductor, come_first
 from mtcrnn.live.messages import LEAST_MARGIN_MS, MOST_BYTES, MOST_MARGIN_MS
 from mtcrnn.live.models import Models
@@ -24,7 +25,7 @@ from mtcrnn.live.output import Output
 from mtcrnn.live.pages import MARGIN_MS, Instrument
 from mtcrnn.live.server import make_app
 from mtcrnn.live.tokens import kept_token
-from mtcrnn.stream import TEMPERATURE
+from mtcrnn.rendering.stream import TEMPERATURE
 
 log = logging.getLogger(__name__)
 

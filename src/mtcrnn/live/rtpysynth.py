@@ -13,11 +13,11 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mtcrnn.config import Generate
-from mtcrnn.errors import InputError
+from mtcrnn.config.generate import Generate
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.rng import fresh_seed
 from mtcrnn.live.models import Models
-from mtcrnn.rng import fresh_seed
-from mtcrnn.stream import Stream
+from mtcrnn.rendering.stream import Stream
 
 
 class Generator:

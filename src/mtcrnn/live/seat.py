@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from mtcrnn.stream import Block, Stream
+from mtcrnn.rendering.stream import Block, Stream
 
 STEP = 0.01  # by which the cost follows that of each block: twice as much is believed after 70 of them
 

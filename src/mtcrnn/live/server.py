@@ -20,8 +20,8 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mtcrnn.errors import InputError
-from mtcrnn.files import array_bytes
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import array_bytes
 from mtcrnn.live.pages import BAD_DATA, Instrument, Page
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,14 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mtcrnn import audio
-from mtcrnn.errors import InputError, listing, unknown
-from mtcrnn.files import write_folder
-from mtcrnn.params import SUFFIX, ParamFile
-from mtcrnn.paramset import make_param
-from mtcrnn.rng import Purpose, generator
+from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.files import LEAST_RATE
+from mtcrnn.core.errors import InputError, listing, unknown
+from mtcrnn.core.files import write_folder
+from mtcrnn.core.limits import MOST_RATE
+from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.data.dataset import make_param
+from mtcrnn.data.params import SUFFIX, ParamFile
 from mtcrnn.textures.synths import TEXTURES, Texture
 
 HELD_OUT = "_held_out"  # a folder's name goes on with this
@@ -113,7 +115,7 @@ def _contents(
             p: make_param([0.0, seconds], [start[p], end[p]], units=knob.units, minval=knob.low, maxval=knob.high)
             for p, knob in texture.knobs.items()
         }
-        yield f"{stem}.wav", audio.wav_bytes(samples, rate)
+        yield f"{stem}.wav", sound_files.wav_bytes(samples, rate)
         yield f"{stem}{SUFFIX}", ParamFile(params, {"filename": f"{stem}.wav", "texture": name}).text().encode()
 
 
@@ -174,8 +176,8 @@ def _length(seconds: float, sample_rate: int) -> int:
     """Samples of a file. Raises InputError for none, and for too many."""
     if not seconds > 0:
         raise InputError(f"--seconds is {seconds}; it must be above 0")
-    if not audio.LEAST_RATE <= sample_rate <= audio.MOST_RATE:
-        raise InputError(f"--sample_rate is {sample_rate}; it must be {audio.LEAST_RATE} to {audio.MOST_RATE} Hz")
+    if not LEAST_RATE <= sample_rate <= MOST_RATE:
+        raise InputError(f"--sample_rate is {sample_rate}; it must be {LEAST_RATE} to {MOST_RATE} Hz")
     length = round(min(seconds * sample_rate, 2 * MOST_SAMPLES))
     if not length:
         raise InputError(f"--seconds {seconds} is less than one sample at {sample_rate} Hz")

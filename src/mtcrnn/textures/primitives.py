@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.compiled import BARE, kept
+from mtcrnn.core.numba_math import BARE, kept
 
 Samples = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""Sounds as arrays: files, mu-law codes, features."""

@@ -1,0 +1,107 @@
+"""What can be wrong with a recorded sound, found while it is read: refused, or remarked upon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.core.errors import InputError
+
+LOUDEST = 8.0  # times full scale: whoever is louder counts in other units (integers, volts)
+CLIPPED, CLIPPED_RUN, CLIPPED_RUNS = 0.999, 3, 3  # of full scale; so many samples in a row; so many times
+ZEROS_S = 1.0  # seconds of exact zeros in a row
+DC, DC_SHARE = 0.005, 0.1  # of full scale, and of the rest's rms
+CANCELLED_DB, WEAKENED_DB = -40.0, -10.0  # of the mix, against its channels
+
+
+class SoundCheck:
+    """Looks at a sound block by block.
+
+    Args:
+        path: its file, for messages.
+        rate: in Hz.
+
+    Attributes:
+        count: frames so far.
+    """
+
+    def __init__(self, path: Path, rate: int) -> None:
+        self._path, self._rate = path, rate
+        self.count = 0
+        self._peak = 0.0
+        self._sum = self._mono_power = self._power = 0.0  # summed over frames, and over channels' mean
+        self._zeros = self._longest_zeros = 0
+        self._clipped = 0
+
+    def add(self, frames: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
+        """Look at frames [n, channels], and at their mix [n].
+
+        Raises:
+            InputError: samples that are no finite numbers, or far beyond full scale.
+        """
+        peak = max(float(frames.max()), -float(frames.min()))
+        if not np.isfinite(frames.sum(dtype=np.float64)):
+            raise InputError(f"{self._path} holds samples that are no finite numbers")
+        if peak > LOUDEST:
+            raise InputError(
+                f"{self._path} holds samples up to {peak:g}, where 1 is full scale: divide them "
+                f"({'by 32768' if peak <= 32768 else 'by their maximum'}) and write the file anew"
+            )
+        self._peak = max(self._peak, peak)
+        self._power += float((frames.astype(np.float64) ** 2).mean(axis=1).sum())
+        self._mono_power += float((mono.astype(np.float64) ** 2).sum())
+        self._sum += float(mono.sum(dtype=np.float64))
+        self._clipped += sum(_runs(np.abs(channel) >= CLIPPED, CLIPPED_RUN) for channel in frames.T)
+        self._count_zeros(mono)
+        self.count += len(mono)
+
+    def _count_zeros(self, mono: NDArray[np.float32]) -> None:
+        sounding = np.flatnonzero(mono)
+        if not len(sounding):
+            self._zeros += len(mono)
+        else:
+            within = int(np.diff(sounding).max(initial=1)) - 1
+            self._longest_zeros = max(self._longest_zeros, self._zeros + int(sounding[0]), within)
+            self._zeros = len(mono) - 1 - int(sounding[-1])
+        self._longest_zeros = max(self._longest_zeros, self._zeros)
+
+    def remarks(self) -> dict[str, str]:
+        """What is odd about the sound, once all of it was seen: a word for the kind, and what was found.
+
+        Raises:
+            InputError: channels that cancel each other.
+        """
+        found: dict[str, Any] = {}
+        if self._peak > 1:
+            found["samples beyond full scale, which are clipped"] = f"to {self._peak:.3g}"
+        elif self._clipped >= CLIPPED_RUNS:
+            found["clipping"] = f"{self._clipped} times"
+        if not self._power:
+            found["silence"] = "nothing but zeros"
+            return found
+        mix_db = 10 * np.log10(max(self._mono_power / self._power, 1e-12))
+        if mix_db < CANCELLED_DB:
+            raise InputError(
+                f"{self._path}: its channels cancel each other when mixed to mono (one is the other upside down): "
+                f"turn one of them round, or keep one"
+            )
+        if mix_db < WEAKENED_DB:
+            found["channels out of phase"] = f"{-mix_db:.0f} dB are lost in mono"
+        if self._longest_zeros >= ZEROS_S * self._rate:
+            found["digital silence"] = f"{self._longest_zeros / self._rate:.1f} s of zeros in a row"
+        mean = self._sum / self.count
+        rest = max(self._mono_power / self.count - mean**2, 0.0) ** 0.5
+        if abs(mean) > max(DC, DC_SHARE * rest):
+            found["DC (a mean that is not 0)"] = f"{mean:+.3f}"
+        return found
+
+
+def _runs(there: NDArray[np.bool_], least: int) -> int:
+    """How many runs of at least so many True."""
+    if not there.any():
+        return 0
+    edges = np.flatnonzero(np.diff(there.astype(np.int8), prepend=0, append=0))
+    return int((edges[1::2] - edges[::2] >= least).sum())

@@ -1,0 +1,226 @@
+"""Sound files. Samples are float32 in [-1, 1], mono, shape [T].
+
+Whatever libsndfile reads is a sound. Files are read from front to back, block by block, so that a long one takes no
+more memory than what is made of it.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from mtcrnn.audio.checks import SoundCheck
+from mtcrnn.audio.headers import mended, shortfall
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.files import write_bytes
+from mtcrnn.core.limits import MOST_RATE
+
+# What libsndfile reads, but for what has no header (.raw) and for Matlab's files, which hold anything
+_READ = """wav wave bwf rf64 w64 flac ogg oga opus mp3 aif aiff aifc au snd caf voc svx 8svx iff paf pvf avr sd2 xi wve
+    sf ircam nist sph sds htk mpc"""
+# Sounds of formats that it does not read: not left out without a word
+_OTHERS = "m4a m4b mp4 aac wma ape wv tta webm mka amr ac3 dsf dff ra mpeg 3gp"
+SUFFIXES, OTHER_SUFFIXES = (frozenset(f".{ending}" for ending in words.split()) for words in (_READ, _OTHERS))
+LEAST_RATE = 1000  # Hz of a file
+BLOCK = 1 << 16  # frames read at once
+UNKNOWN = 2**63 - 1  # frames of a FLAC that was written into a pipe
+DELAY = 4608  # frames that a codec may add at a file's ends: four of MP3's
+
+
+@dataclass(frozen=True)
+class Sound:
+    """A sound as read: mono samples [T] at `sample_rate`, what the file itself had, and what is odd about it."""
+
+    samples: NDArray[np.float32]
+    sample_rate: int
+    file_sample_rate: int
+    file_channels: int
+    remarks: dict[str, str]
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.sample_rate
+
+
+class Source:
+    """A sound file that is read once: iterate for its blocks of mono samples [n].
+
+    Attributes:
+        path: the file.
+        sample_rate: of the blocks, in Hz.
+        file_sample_rate, file_channels: the file's own.
+        remarks: what is odd about the sound, by kind, once all is read.
+    """
+
+    def __init__(self, path: Path, file: soundfile.SoundFile, sample_rate: int | None) -> None:
+        self.path, self._file = path, file
+        self.file_sample_rate, self.file_channels = int(file.samplerate), int(file.channels)
+        self.sample_rate = sample_rate or self.file_sample_rate
+        self.remarks: dict[str, str] = {}
+        if not LEAST_RATE <= self.file_sample_rate <= MOST_RATE:
+            raise InputError(
+                f"{path} has {self.file_sample_rate} samples a second; it must be {LEAST_RATE} to {MOST_RATE}"
+            )
+        if short := shortfall(file.extra_info):
+            raise InputError(f"{path} is truncated: its header promises {short[0]} bytes of sound, it holds {short[1]}")
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        """The blocks, to the end of the file.
+
+        Raises:
+            InputError: the file is truncated or broken, holds no samples, or such that cannot be meant: see
+                `sound_checks`.
+        """
+        change = self.sample_rate != self.file_sample_rate
+        resampler = soxr.ResampleStream(self.file_sample_rate, self.sample_rate, 1, dtype="float32") if change else None
+        check = SoundCheck(self.path, self.file_sample_rate)
+        while len(frames := self._read()):
+            mono = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] > 1 else frames[:, 0]
+            check.add(frames, mono)
+            yield resampler.resample_chunk(mono) if resampler else np.ascontiguousarray(mono)
+        promised = self._file.frames
+        if not check.count and promised in (0, UNKNOWN):
+            raise InputError(f"{self.path} is empty: it holds no samples")
+        if check.count + DELAY < promised < UNKNOWN or not check.count:
+            raise InputError(
+                f"{self.path} is truncated: its header promises {promised} samples, it holds {check.count}"
+            )
+        self.remarks = check.remarks()
+        if resampler:
+            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+    def _read(self) -> NDArray[np.float32]:
+        try:
+            return self._file.read(BLOCK, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            raise InputError(f"{self.path} is broken: {error.error_string.rstrip('.')}") from error
+
+
+class _Forward(soundfile.SoundFile):  # type: ignore[misc]
+    """A file that is only read on and on: some codings cannot seek, and some headers promise too much."""
+
+    def seekable(self) -> bool:
+        return False
+
+
+@contextmanager
+def source(path: Path, sample_rate: int | None = None) -> Iterator[Source]:
+    """Open a sound file to be read at `sample_rate` Hz (left out: at its own).
+
+    Raises:
+        InputError: the file is no sound, is truncated, or has an impossible sample rate.
+    """
+    try:
+        with mended(path) as readable, _Forward(readable) as file:
+            yield Source(path, file, sample_rate)
+    except soundfile.LibsndfileError as error:
+        raise InputError(f"{path} cannot be read as sound: {error.error_string.rstrip('.')}") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def read(path: Path, sample_rate: int | None = None) -> Sound:
+    """Read a sound file of any format and width; mix it to mono, resample it to `sample_rate` Hz when that is given.
+
+    Raises:
+        InputError: as `source` and `Source`.
+    """
+    with source(path, sample_rate) as file:
+        samples = np.concatenate([np.zeros(0, np.float32), *file])
+        return Sound(samples, file.sample_rate, file.file_sample_rate, file.file_channels, file.remarks)
+
+
+def survey(path: Path) -> tuple[float, dict[str, str]]:
+    """How long a sound lasts, in seconds, and what is odd about it, by kind.
+
+    Raises:
+        InputError: as `source` and `Source`.
+    """
+    with source(path) as file:
+        length = sum(len(block) for block in file)
+        return length / file.sample_rate, file.remarks
+
+
+def wav_bytes(samples: NDArray[np.float32], sample_rate: int) -> bytes:
+    """Mono samples [T] in [-1, 1] (clipped) as the content of a 24-bit wav."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.clip(samples, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_24")
+    return buffer.getvalue()
+
+
+def write(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
+    """Write mono samples [T] in [-1, 1] (clipped) as a 24-bit wav, whole or not at all."""
+    write_bytes(path, wav_bytes(samples, sample_rate))
+
+
+def is_sound(path: Path) -> bool:
+    """Whether a file's name says that it is a sound that can be read."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def find(path: Path) -> tuple[list[Path], list[str]]:
+    """The sounds of a folder at any depth, sorted; or the one that `path` is. Links to folders are followed.
+
+    Hidden files and folders, and what Macs leave beside (`._NAME`, `__MACOSX`), are passed over.
+
+    Returns:
+        The sounds; and what was left out although somebody may have meant it, a line for each kind.
+
+    Raises:
+        InputError: there is no such folder, or no sound in it.
+    """
+    if path.is_file():
+        return [path], []
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder of sounds")
+    left: dict[str, list[str]] = {}
+    found = sorted(_walk(path, left))
+    remarks = [f"left out, {why}: {listing(names)}" for why, names in left.items()]
+    if not found:
+        also = f"; {'; '.join(remarks)}" if remarks else ""
+        raise InputError(f"{path} holds no sounds (.wav, .flac, .ogg, .mp3, .aiff and others, at any depth){also}")
+    return found, remarks
+
+
+def _walk(root: Path, left: dict[str, list[str]]) -> Iterator[Path]:
+    """The sounds below a folder; what is left out, by reason."""
+
+    def leave(why: str, path: str | Path) -> None:
+        left.setdefault(why, []).append(os.path.relpath(path, root))
+
+    def unreadable(error: OSError) -> None:
+        leave("a folder that cannot be opened", error.filename)
+
+    seen: set[Any] = set()
+    for here, folders, names in os.walk(root, onerror=unreadable, followlinks=True):
+        place = os.stat(here)
+        if (place.st_dev, place.st_ino) in seen:  # a link back, or a second one to the same
+            leave("a second way to the same folder", here)
+            folders.clear()
+            continue
+        seen.add((place.st_dev, place.st_ino))
+        folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
+        for name in names:
+            path = Path(here, name)
+            if name.startswith("."):
+                continue
+            if path.suffix.lower() in OTHER_SUFFIXES:
+                leave("a format that is not read", path)
+            elif is_sound(path):
+                try:
+                    path.stat()
+                except OSError:
+                    leave("a broken link, or no right to open it", path)
+                else:
+                    yield path

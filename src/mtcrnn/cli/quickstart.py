@@ -1,0 +1,73 @@
+"""The quick start: own data, a small model, a glide, a picture; in minutes, on two CPU cores."""
+
+from __future__ import annotations
+
+import logging
+import shlex
+from pathlib import Path
+
+import numpy as np
+
+from mtcrnn.audio import files as sound_files
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.net import Net
+from mtcrnn.config.presets import for_tier
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+from mtcrnn.core.files import array_bytes, write_bytes
+from mtcrnn.rendering import plots
+from mtcrnn.rendering.session import generate
+from mtcrnn.runs import folders
+from mtcrnn.textures import write_texture
+from mtcrnn.training.run import is_over, resume, train
+
+log = logging.getLogger(__name__)
+
+GLIDE_SECONDS = 10.0
+CONTROL_RATE = 100  # control values a second
+MINUTES = 5.0
+
+
+def quickstart(out: Path, num_steps: int | None = None) -> None:
+    """Make the pops texture, train on it, play a glide of the rate from 0 to 1, and draw it.
+
+    What an earlier quick start left in `out` is used again: its data and its model, which is trained to its end first.
+    """
+    data, picture = out / "pops", out / "glide.png"
+    if not data.exists():
+        print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
+        write_texture("pops", data)
+    tier = Tier(prop=("rate",))
+    length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
+    net, options = for_tier(tier, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
+    if not folders.steps(out / "model"):
+        print(f"2/4 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
+        train(tier, Net(**net), Train(**options))
+    elif is_over(folders.find(str(out.absolute()))):
+        print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
+    else:
+        print(f"2/4 going on with the training that was ended in {out}")
+        resume(str(out.absolute()), 0, {}, {}, {})
+    print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
+    glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
+    write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))
+    wav = generate(
+        Generate(
+            model_dir=str(out),
+            paramvect="external",
+            external_array=str(out / "glide.npy"),
+            external_sr=CONTROL_RATE,
+            length=round(GLIDE_SECONDS * tier.sample_rate),
+            out=str(out / "glide"),
+            rand_seed=1,
+        )
+    )[0]
+    sound = sound_files.read(wav)
+    times = np.arange(len(glide)) / CONTROL_RATE
+    panels = [
+        *plots.sound_panels(sound.samples, sound.sample_rate, wav.name),
+        plots.curve_panel(times, glide, "rate"),
+    ]
+    plots.save(panels, "time (s)", picture)
+    print(f"4/4 made {wav} (the sound) and {picture} (what it looks like under the curve that was asked for)")
+    print(f"next: mtcrnn generate --model_dir {shlex.quote(str(out))} --set rate=0.8 --out faster")

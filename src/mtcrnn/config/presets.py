@@ -1,0 +1,62 @@
+"""Sets of defaults: those of the 2020 code, and what is best for sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from typing import Any
+
+from mtcrnn.config.generate import Generate
+from mtcrnn.config.net import Net
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import Train
+
+# The 2020 defaults, where they differ from ours (used by train.py and generate.py).
+ORIGINAL: dict[type, dict[str, Any]] = {
+    Net: {"hidden_size": 800, "n_layers": 3},
+    Train: {
+        "output_dir": "./output",
+        "num_steps": 100000,
+        "batch_size": 16,
+        "seq_len": 4000,
+        "carry": False,
+        "lr": 0.0005,
+        "checkpoint": 10000,
+    },
+    Generate: {
+        "length": 16000,
+        "batch_size": 16,
+    },  # its --seq_len, 4000, is shorter than its --length: no priming at all
+}
+
+
+# What is best for sound, where it differs from the defaults, for the classes of which nothing else is said.
+FOR_AUDIO: dict[type, dict[str, Any]] = {
+    Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
+    Train: {
+        "num_steps": 8000,
+        "batch_size": 8,
+        "seq_len": 2048,
+        "scored_frames": 32,
+        "lr": 0.004,
+        "lr_final": 0.0001,
+        "checkpoint": 1000,
+    },
+}
+
+
+def defaults(cls: type, original: bool = False) -> dict[str, Any]:
+    """The default values of a config class; the 2020 code's where asked for and different."""
+    values = {spec.name: spec.default for spec in fields(cls) if spec.default is not MISSING}
+    return {**values, **(ORIGINAL.get(cls, {}) if original else {})}
+
+
+def for_tier(tier: Tier, net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The given options of Net and of Train, and what is best for sound where nothing given speaks against it.
+
+    Without a number of steps, `minutes` alone say how long to train.
+    """
+    best = tier.is_audio and not tier.onehot and net.get("net", "frame") == "frame"
+    limit = {"num_steps": None} if train.get("minutes") is not None else {}
+    nets, trains = (FOR_AUDIO[Net], FOR_AUDIO[Train]) if best else ({}, {})
+    return {**nets, **net}, {**trains, **limit, **train}

@@ -1,0 +1,80 @@
+"""What one model generates, and from what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mtcrnn.config.options import Options, option, require
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.limits import MOST_RATE
+from mtcrnn.core.validation import strict
+
+AUDIO = "audio"  # the name in `generate` that stands for sound itself
+
+LONGEST_NAME = 100  # letters of a parameter's
+
+RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
+
+MOST_NAMES = 256  # of parameters
+
+
+def check_name(name: str) -> None:
+    """Raise InputError for a name that no parameter can have: what begins with @ is the instrument's own."""
+    odd = name.startswith("@") or any(c.isspace() or not c.isprintable() or c in "=," for c in name)
+    if not 0 < len(name) <= LONGEST_NAME or name in RESERVED or odd:
+        allowed = f"no spaces, '=' or ',', no '@' at its beginning, and not {' or '.join(map(repr, RESERVED))}"
+        raise InputError(f"{name[:LONGEST_NAME]!r} cannot be a parameter's name: {allowed}")
+
+
+@strict
+@dataclass(frozen=True)
+class Tier(Options):
+    """What one model generates, and from what."""
+
+    generate: tuple[str, ...] = option("what to generate: audio, or names of parameters", (AUDIO,))
+    prop: tuple[str, ...] = option("names of the conditioning parameters", ())
+    sample_rate: int = option("generated values per second; for audio the sample rate in Hz", 16000)
+    mulaw_channels: int = option("number of mu-law codes for one audio sample", 256)
+    onehot: bool = option("feed audio to the net as a one-hot code instead of one number", False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 < self.sample_rate <= MOST_RATE, "sample_rate", self.sample_rate, f"above 0, {MOST_RATE} at most")
+        require(2 <= self.mulaw_channels <= 65536, "mulaw_channels", self.mulaw_channels, "2 to 65536")
+        for key in ("generate", "prop"):
+            names = getattr(self, key)
+            require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"{MOST_NAMES} at most")
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise InputError(f"--{key} names {listing(twice)} twice")
+        if not self.generate:
+            raise InputError("--generate is empty; name audio or the parameters to generate")
+        if AUDIO in self.generate and len(self.generate) > 1:
+            raise InputError(f"--generate {' '.join(self.generate)}: audio and parameters cannot be mixed in one tier")
+        both = [name for name in self.generate if name in self.prop]
+        if both:
+            raise InputError(f"{listing(both)} cannot be both generated (--generate) and conditioning (--prop)")
+        for name in self.parameters:
+            check_name(name)
+        if self.onehot and not self.is_audio:
+            raise InputError("--onehot is for audio; parameters enter the net as they are")
+
+    @property
+    def is_audio(self) -> bool:
+        """True where this tier generates sound, False where it generates parameters."""
+        return self.generate == (AUDIO,)
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters that this tier generates or is conditioned on."""
+        return self.prop if self.is_audio else (*self.generate, *self.prop)
+
+    @property
+    def gen_size(self) -> int:
+        """The original's `--gen_size`: input channels taken by the tier's own past."""
+        return self.mulaw_channels if self.onehot else len(self.generate)
+
+    @property
+    def cond_size(self) -> int:
+        """The original's `--cond_size`: the number of conditioning parameters."""
+        return len(self.prop)

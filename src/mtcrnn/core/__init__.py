@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, files, checks, random numbers, compiled arithmetic. No sound, no torch."""

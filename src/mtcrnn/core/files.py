@@ -1,0 +1,185 @@
+"""Files that are written whole or not at all, and never lost without a word."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import logging
+import os
+import re
+import shutil
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtcrnn.core.errors import InputError
+
+log = logging.getLogger(__name__)
+
+MOST_VALUES = 50_000_000  # of an array that is read
+_TEMPORARY = re.compile(r"\.tmp-\d+-\d+|\..+\.tmp-\d+")  # the second is an older version's
+_count = itertools.count()
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path`: to a temporary name beside it, flushed to disk, then renamed.
+
+    Raises:
+        InputError: the disk is full or the folder cannot be written; whatever stood at `path` still does.
+    """
+    with writing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """A temporary name beside `path` to write a file under, which takes its place at the end of the block.
+
+    A link stays one: what it leads to is replaced. The rights of a file stay as they are.
+
+    Raises:
+        InputError: as `write_bytes`; also where a file that is there may not be written.
+    """
+    path = path.resolve() if path.is_symlink() else path
+    temporary = _temporary(path)
+    with _cleaning(temporary, path):
+        check_writable(path)
+        yield temporary
+        if path.is_file():
+            shutil.copymode(path, temporary)
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+
+
+def check_writable(path: Path) -> None:
+    """Raise InputError for a file that is there and may not be changed."""
+    if path.is_file() and not path.stat().st_mode & 0o222:
+        raise InputError(f"{path} is read-only; nothing was changed")
+
+
+def write_text(path: Path, text: str) -> None:
+    """`write_bytes` for text, as UTF-8."""
+    write_bytes(path, text.encode())
+
+
+def array_bytes(array: np.ndarray[Any, Any]) -> bytes:
+    """The content of a .npy file."""
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def read_array(path: Path) -> np.ndarray[Any, Any]:
+    """The array in a .npy file, of any numbers.
+
+    Raises:
+        InputError: no such file, not one plain array of numbers, more than `MOST_VALUES`, or fewer than it promises.
+    """
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=4096)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file") from error
+    except Exception as error:  # a header is Python's own literals: it can fail in any way
+        reason = getattr(error, "strerror", None) or "its header is wrong, or promises more than the file holds"
+        raise InputError(f"{path} cannot be read as a plain .npy array of numbers: {reason}") from error
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
+        kind = array.dtype if isinstance(array, np.ndarray) else "several arrays"
+        raise InputError(f"{path} holds {kind}; it must be one array of real numbers")
+    if array.size > MOST_VALUES:
+        raise InputError(f"{path} holds {array.size:,} values; {MOST_VALUES:,} at most")
+    return np.array(array)
+
+
+def existing(path: Path) -> Path:
+    """The file that is meant by a path: itself, or where only its accents are spelt otherwise (NFC, NFD), that one."""
+    if path.name.isascii() or path.exists() or not path.parent.is_dir():
+        return path
+    wanted = unicodedata.normalize("NFC", path.name)
+    return next((p for p in path.parent.iterdir() if unicodedata.normalize("NFC", p.name) == wanted), path)
+
+
+def write_folder(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
+    """Write a new folder with these files, one after the other, so that it appears complete or not at all.
+
+    Raises:
+        InputError: as `write_bytes`; also when `path` exists already.
+    """
+    if path.exists():
+        raise InputError(f"{path} exists already")
+    temporary = _temporary(path)
+    with _cleaning(temporary, path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        for name, data in files.items() if isinstance(files, Mapping) else files:
+            _write_flushed(temporary / name, data)
+        _flush_folder(temporary)
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+
+
+def keep_previous(path: Path) -> None:
+    """Move a file that is about to be replaced to `STEM.previous-N.SUFFIX`, and say so."""
+    if not path.exists():
+        return
+    number = 1
+    while (kept := path.with_name(f"{path.stem}.previous-{number}{path.suffix}")).exists():
+        number += 1
+    os.replace(path, kept)
+    log.warning("%s existed: kept as %s", path, kept.name)
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file or folder is what a killed process left of one that it was writing."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a whole folder, as far as that is possible."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".tmp-{os.getpid()}-{next(_count)}")
+
+
+@contextmanager
+def _cleaning(temporary: Path, path: Path) -> Iterator[None]:
+    """Remove the temporary file or folder if writing fails; turn what the system says into one line."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield
+    except BaseException as error:
+        remove(temporary)
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+            raise InputError(f"cannot write {path}: {reason}; nothing there was changed") from error
+        raise
+
+
+def _write_flushed(path: Path, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush_folder(path: Path) -> None:
+    """Make a rename inside `path` survive a power cut (a no-op where folders cannot be opened)."""
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

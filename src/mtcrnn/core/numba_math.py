@@ -1,0 +1,174 @@
+"""For compiled loops: how to compile and keep them, and elementary functions in forms that LLVM vectorises."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+import threading
+import zlib
+from collections.abc import Callable
+from functools import cache
+from importlib.util import find_spec
+from multiprocessing.util import Finalize
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import numba
+import numpy as np
+from numba.core.caching import FunctionCache, NullCache
+from numba.extending import overload
+
+log = logging.getLogger(__name__)
+
+PACKAGE = Path(__file__).parents[1]
+
+# For loops over arrays that others own: without Numba's runtime, views are not reference counted. The counting, by
+# atomic operations, took 3.6 of the engine's 8.9 us a step (4 x 48).
+BARE: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
+NOWHERE = "no folder for it can be written"
+LONG_S = 1.0  # a compilation that takes longer says so
+
+
+def kept(what: str, *sources: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """As `numba.njit`, and kept on disk in Numba's cache. For functions that Python calls.
+
+    Args:
+        what: what is compiled, as people read it who wait for it.
+        sources: the files of this package that code or constants come from, as patterns; when one changes, all is
+            compiled anew. (Numba itself looks at the function's own file alone.)
+        options: of `numba.njit`.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        compiled = numba.njit(**options)(function)
+        compiled._cache = _Kept(function, what, sources)  # as `enable_caching` does with Numba's own
+        return compiled
+
+    return decorate
+
+
+def _stamp(sources: tuple[str, ...]) -> int:
+    """A number for what stands in files of this package."""
+    files = sorted({file for source in sources for file in PACKAGE.glob(source)})
+    return zlib.crc32(b"".join(file.read_bytes() for file in files))
+
+
+class _Kept(NullCache):
+    """Numba's cache of one function, which says what takes long and is never in the way.
+
+    Where nothing can be kept (a read-only install, a full disk) or read (damaged files), all works without.
+    """
+
+    def __init__(self, function: Callable[..., Any], what: str, sources: tuple[str, ...]) -> None:
+        self.what, self.trouble = what, ""
+        self.sources = *sources, "core/numba_math.py"
+        self.disk: Any = NullCache()
+        try:
+            self.disk = FunctionCache(function)
+            self.disk._cache_file._source_stamp = _stamp(self.sources)
+        except RuntimeError:
+            self.trouble = NOWHERE
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """What was kept for a signature; if None, Numba compiles, and comes to `save_overload`."""
+        try:
+            found = self.disk.load_overload(sig, target_context)
+        except Exception:  # a damaged file makes the unpickler fail in any way
+            found = None
+            self._write(self.disk.flush)
+        if found is None:
+            self.timer = threading.Timer(LONG_S, self._tell)
+            self.timer.daemon = True
+            self.timer.start()
+        return found
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled."""
+        self.timer.cancel()
+        self._write(self.disk.save_overload, sig, data)
+        if self.trouble:
+            _tell_unkept(self.trouble)
+
+    def _write(self, write: Callable[..., None], *arguments: Any) -> None:
+        try:
+            write(*arguments)
+        except OSError as error:
+            self.trouble = f"{self.disk.cache_path}: {error.strerror or error}"
+            self.disk = NullCache()
+
+    def _tell(self) -> None:
+        log.warning("compiling %s%s", self.what, "" if self.trouble else ", once for this CPU")
+
+
+def make_room(package: str) -> None:
+    """Where Numba finds no folder for what another package has it keep, give it one of this process alone.
+
+    Without one, librosa cannot even be imported.
+    """
+    spec = find_spec(package)
+    code = (lambda: None).__code__.replace(co_filename=str(spec.origin if spec else ""))
+    try:
+        FunctionCache(FunctionType(code, {}))
+    except RuntimeError:
+        folder = tempfile.TemporaryDirectory(prefix="numba-")
+        Finalize(None, folder.cleanup, exitpriority=0)  # as `atexit` does, and in a pool's processes too
+        numba.config.CACHE_DIR = folder.name  # type: ignore[attr-defined]
+        _tell_unkept(NOWHERE)
+
+
+@cache
+def _tell_unkept(trouble: str) -> None:
+    """Once, whatever is compiled."""
+    log.warning("what is compiled cannot be kept (%s): NUMBA_CACHE_DIR=FOLDER says where else", trouble)
+
+
+_f = np.float32
+_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+_jit = numba.njit(**_OPTIONS)
+_LOG2E, _LN2_HI, _LN2_LO = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
+_ROUND, _ONE, _TWO, _CLAMP = _f(1.5 * 2**23), _f(1), _f(2), _f(80)
+_C2, _C3, _C4, _C5, _C6, _C7 = (_f(1 / math.factorial(i)) for i in range(2, 8))
+
+
+@_jit
+def expm1_f32(x: Any) -> Any:
+    """exp(x) - 1 to about 1.5 ulp (clamped to |x| <= 80, NaN stays NaN), in a form LLVM vectorises."""
+    x = min(x, _CLAMP)
+    x = max(x, -_CLAMP)
+    t = x * _LOG2E + _ROUND  # the low mantissa bits of t are k = round(x / ln 2)
+    k = t - _ROUND
+    r = (x - k * _LN2_HI) - k * _LN2_LO
+    p = r + r * r * (_C2 + r * (_C3 + r * (_C4 + r * (_C5 + r * (_C6 + r * _C7)))))
+    s = np.int32((np.int32(np.float32(t).view(np.int32)) << 23) + 0x3F800000).view(np.float32)  # 2**k
+    return s * p + (s - _ONE)
+
+
+@_jit
+def expm1_f64(x: Any) -> Any:
+    """exp(x) - 1, float64."""
+    return math.expm1(min(x, 700.0))  # finite: tanh divides it by itself
+
+
+def expm1(x: Any) -> Any:
+    """In a compiled function: exp(x) - 1, float32 or float64."""
+    raise NotImplementedError
+
+
+@overload(expm1, jit_options=_OPTIONS)
+def _expm1_of(x: Any) -> Any:
+    return (expm1_f32 if x == numba.float32 else expm1_f64).py_func
+
+
+@_jit
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), float32."""
+    return _ONE / (_TWO + expm1_f32(-x))
+
+
+@_jit
+def tanh(x: Any) -> Any:
+    """The hyperbolic tangent, float32."""
+    e = expm1_f32(x + x)
+    return e / (e + _TWO)

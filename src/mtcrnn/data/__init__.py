@@ -1,0 +1,1 @@
+"""Labelled sounds: param files, data sets, and what training reads of them."""

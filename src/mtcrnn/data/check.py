@@ -1,0 +1,101 @@
+"""What is wrong with a data set, and what is odd about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mtcrnn.audio import files as sound_files
+from mtcrnn.config.tier import check_name
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.params import Param, ParamFile, read_lenient
+
+LATE, LATE_S = 1.02, 0.1  # a curve may end after its sound by that factor and so many seconds more
+IN_MS = 100  # a curve that ends so many times later counts in other units
+
+
+@dataclass
+class Inspection:
+    """What `inspect` found, one line each.
+
+    Attributes:
+        sounds: all of them.
+        problems: what training refuses, or would learn wrongly.
+        remarks: what may be meant as it is.
+    """
+
+    sounds: list[Path]
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+def inspect(data: ParamManager) -> Inspection:
+    """Read all sounds and param files of a data set, and compare them.
+
+    Raises:
+        InputError: there are no sounds.
+    """
+    sounds, left_out = data.find()
+    found = Inspection(sounds, remarks=left_out)
+    files: dict[Path, ParamFile] = {}  # by param file
+    names: dict[str, set[Path]] = {}
+    for sound in sounds:
+        duration = _survey(sound, found)
+        path = data.path_of(sound)
+        if not path.is_file():
+            found.problems.append(f"{sound} has no param file: expected {path}")
+            continue
+        if path in files:
+            found.remarks.append(f"{sound} shares {path.name} with another of its name")
+        file, wrong = read_lenient(path)
+        found.problems.extend(wrong.values())
+        if "" in wrong:
+            continue
+        files[path] = file
+        for name in {*file.params, *(name for name in wrong if name)} - {"meta"}:
+            names.setdefault(name, set()).add(path)
+        for name, param in file.params.items() if duration else ():
+            found.problems += [f"{path}: {name}: {problem}" for problem in _times(param, duration)]
+    for name, having in sorted(names.items()):
+        lacking = [path.name for path in files if path not in having]
+        if lacking:
+            found.problems.append(f"parameter {name!r} is missing from {len(lacking)} files: {listing(lacking)}")
+        found.problems += _of_all(name, [file.params[name] for file in files.values() if name in file.params])
+    return found
+
+
+def _survey(sound: Path, found: Inspection) -> float:
+    """How long a sound lasts, or 0 where it cannot be read; what is wrong or odd about it is noted."""
+    try:
+        duration, remarks = sound_files.survey(sound)
+    except InputError as error:
+        found.problems.append(str(error))
+        return 0.0
+    found.remarks += [f"{sound}: {kind} ({what})" for kind, what in remarks.items()]
+    return duration
+
+
+def _times(param: Param, duration: float) -> list[str]:
+    """Whether a curve lies where its sound is."""
+    end = param.times[-1]
+    if end > IN_MS * duration:
+        return [f"its times go to {end:g}, but the sound lasts {duration:.3g} s: times are in seconds"]
+    if param.times[0] < 0:
+        return [f"its times begin at {param.times[0]:g}, before the sound"]
+    if end > LATE * duration + LATE_S and len(set(param.values)) > 1:
+        return [f"its times go to {end:g} s, but the sound lasts {duration:.3g} s"]
+    return []
+
+
+def _of_all(name: str, params: list[Param]) -> list[str]:
+    """What is wrong with a parameter in the whole set."""
+    problems = []
+    try:
+        check_name(name)
+    except InputError as error:
+        problems.append(str(error))
+    units = sorted({param.units for param in params if param.units})
+    if len(units) > 1:
+        problems.append(f"parameter {name!r} has different units: {listing(units)}")
+    return problems

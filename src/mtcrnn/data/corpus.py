@@ -1,0 +1,291 @@
+"""A data set in memory: the codes and curves of all files, and batches of windows out of them.
+
+The values of all files stand in one array, one after the other, so that a batch is one gather; their curves are kept as
+knots. See `store` for what happens to large ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.mulaw import CODECS
+from mtcrnn.config.ranges import Range, normalise
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.data.curves import Curves
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.params import Param, range_of
+from mtcrnn.data.store import Store
+
+log = logging.getLogger(__name__)
+
+STREAM_STEPS = 100  # windows that a stream reads in a row before it begins anew elsewhere
+TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, a second at most
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Windows of T steps: values [B, T+1, G] and normalised conditions [B, T, C].
+
+    The input of step t is values[:, t] under conditions[:, t]; its target is values[:, t+1]. Conditions are those
+    of the target's moment.
+    """
+
+    values: NDArray[Any]
+    conditions: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Where each of B streams reads at one step: window starts [B], and which of them begin anew there [B]."""
+
+    step: int
+    starts: NDArray[np.int64]
+    fresh: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Where windows of T+1 values may start: `first[i] + stride * k` for k = 0 .. count[i]-1, for each stretch i."""
+
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
+    stride: int
+    seq_len: int
+
+    def __len__(self) -> int:
+        return int(self.count.sum())
+
+    def starts(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The start of window number `index`, counted through all stretches."""
+        ends = np.cumsum(self.count)
+        stretch = np.searchsorted(ends, index, side="right")
+        return self.first[stretch] + (index - (ends - self.count)[stretch]) * self.stride
+
+    def following(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The starts of the windows right behind those at `starts`, and which of them lie in the same stretch."""
+        stretch = np.searchsorted(self.first, starts, side="right") - 1
+        last = self.first[stretch] + (self.count[stretch] - 1) * self.stride
+        return starts + self.seq_len, starts + self.seq_len <= last
+
+
+class Corpus:
+    """The files of a data set for one tier.
+
+    Attributes:
+        names: the sounds, in the order they are stored.
+        offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
+        values: [N, G]: codes (in the smallest integer type that holds them), or normalised parameters (float32).
+        conditions: the conditioning parameters, normalised, by step: see `Curves`.
+        ranges: the range of every parameter, in the user's units.
+        marks: for each file, by its path inside the folder: how many values it has, and numbers that stand for them
+            and for its curves.
+    """
+
+    def __init__(
+        self,
+        tier: Tier,
+        data: ParamManager,
+        ranges: dict[str, Range] | None = None,
+        codec: str = "mulaw",
+    ) -> None:
+        """Read everything.
+
+        Args:
+            tier: what is generated, under what, at which rate.
+            data: the sounds and param files.
+            ranges: the parameters' ranges where a model fixed them already; else they are taken from the data.
+            codec: name of the audio's codec, out of `codec.CODECS`.
+
+        Raises:
+            InputError: no sounds, a bad sound, a missing or bad param file, a parameter that a file lacks.
+        """
+        self.tier = tier
+        self.names = data.wavs(tell=True)
+        files = list(data.files(self.names)) if tier.parameters else []
+        curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
+        self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
+        self._codec = CODECS[codec](tier.mulaw_channels)
+        store = Store(np.min_scalar_type(tier.mulaw_channels - 1) if tier.is_audio else np.dtype(np.float32))
+        generated = [curves[name] for name in tier.generate] if not tier.is_audio else []
+        oddities: dict[str, list[str]] = {}
+        lengths, sums = [], []
+        for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
+            with sound_files.source(wav, tier.sample_rate if tier.is_audio else None) as source:
+                length = checksum = 0
+                for block in self._blocks(source, [column[i] for column in generated]):
+                    checksum = zlib.crc32(store.add(block), checksum)
+                    length += len(block)
+            for kind, found in self._odd(source):
+                oddities.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
+            lengths.append(length)
+            sums.append(checksum)
+        for kind, which in sorted(oddities.items()):
+            log.warning("%s in %d of %d sounds: %s", kind, len(which), len(self.names), listing(which, 5))
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        self.values = store.array(len(tier.generate))
+        by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
+        self.conditions = Curves(by_file, self.offsets, tier.sample_rate, tier.prop, self.ranges)
+        self.marks = {
+            data.relative(wav): (lengths[i], sums[i], self.conditions.checksum(i)) for i, wav in enumerate(self.names)
+        }
+        if ranges:
+            self._tell_out_of_range()
+
+    def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
+        """What this tier learns of a sound, block by block: codes [n, 1], or all of its parameters [N, G]."""
+        if self.tier.is_audio:
+            for block in source:
+                yield self._codec.encode(block)[:, None]
+            return
+        length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
+        columns = [curve.sample(self.tier.sample_rate, 0, length) for curve in curves]
+        yield normalise(np.stack(columns, axis=-1), self.ranges, self.tier.generate)
+
+    def _odd(self, source: sound_files.Source) -> Iterator[tuple[str, str]]:
+        """What a person should know of how a sound was read: kinds, and what was found."""
+        if not self.tier.is_audio:
+            return
+        if source.file_channels > 1:
+            yield f"{source.file_channels} channels, mixed to mono,", ""
+        if source.file_sample_rate != source.sample_rate:
+            yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
+        yield from source.remarks.items()
+
+    def _tell_out_of_range(self) -> None:
+        for name in self.tier.prop:
+            (low, high), known = self.conditions.extremes(name), self.ranges[name]
+            if low < known.low or high > known.high:
+                log.warning(
+                    "%s goes from %g to %g in the data, but the model knows it from %g to %g",
+                    name,
+                    low,
+                    high,
+                    known.low,
+                    known.high,
+                )
+
+    def changes(self, before: Mapping[str, Sequence[int]]) -> list[str]:
+        """What differs between these data and those of earlier `marks`, a line for each kind."""
+        both = [name for name in self.marks if name in before]
+        kinds = {
+            "new": [name for name in self.marks if name not in before],
+            "gone": [name for name in before if name not in self.marks],
+            "another sound": [name for name in both if tuple(self.marks[name][:2]) != tuple(before[name][:2])],
+            "other labels": [name for name in both if self.marks[name][2] != before[name][2]],
+        }
+        return [f"{kind}: {listing(names)}" for kind, names in kinds.items() if names]
+
+    def split(self, seq_len: int, stride: int, holdout: str) -> tuple[Windows, Windows]:
+        """Training windows, and held-out windows that share no value with them.
+
+        Args:
+            seq_len: steps in a window, T; a window holds T+1 values.
+            stride: shift between neighbouring training windows. Held-out windows do not overlap.
+            holdout: 'tail', 'file:NAME' or 'none', see `config.Train`.
+
+        Raises:
+            InputError: every file is too short, or no file has the held-out name.
+        """
+        training, testing, short = [], [], []
+        self._check_holdout(holdout)
+        for i, wav in enumerate(self.names):
+            start, end = int(self.offsets[i]), int(self.offsets[i + 1])
+            if end - start < seq_len + 1:
+                short.append(f"{wav.name} ({end - start})")
+                continue
+            if _is_held_out(wav, holdout):
+                testing.append((start, end))
+                continue
+            tail = self._tail(end - start) if holdout == "tail" else 0
+            if tail >= seq_len + 1 and end - start - tail >= seq_len + 1:
+                testing.append((end - tail, end))
+                end -= tail
+            training.append((start, end))
+        limit = f"a window of --seq_len {seq_len} needs {seq_len + 1} values"
+        if not training:
+            raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
+        if short:
+            log.warning("left out as too short (%s): %s", limit, listing(short))
+        return _windows(training, seq_len, stride), _windows(testing, seq_len, seq_len + 1)
+
+    def held_out(self, holdout: str) -> list[tuple[int, int, int]]:
+        """What is held out: (file, first value, end) of each part; `holdout` as in `split`, or 'all'."""
+        self._check_holdout(holdout)
+        found = []
+        for i, wav in enumerate(self.names):
+            start, end = int(self.offsets[i]), int(self.offsets[i + 1])
+            if holdout == "all" or _is_held_out(wav, holdout):
+                found.append((i, start + 1, end))
+            elif holdout == "tail":
+                found.append((i, end - self._tail(end - start), end))
+        return found
+
+    def _check_holdout(self, holdout: str) -> None:
+        if holdout.startswith("file:") and not any(_is_held_out(wav, holdout) for wav in self.names):
+            raise InputError(f"--holdout {holdout}: no such sound; there are {listing(w.name for w in self.names)}")
+
+    def _tail(self, length: int) -> int:
+        return min(int(length * TAIL_SHARE), int(self.tier.sample_rate * TAIL_SECONDS))
+
+    def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
+        """The windows that start at `starts`."""
+        values = self.values[starts[:, None] + np.arange(seq_len + 1)]
+        conditions = self.conditions.windows(starts + 1, seq_len)
+        return Batch(values.astype(np.int64) if self.tier.is_audio else values, conditions)
+
+    def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
+        """`share` of `size` windows drawn at random, with replacement: a pure function of (seed, step)."""
+        index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
+        return self.gather(windows.starts(index[share]), windows.seq_len)
+
+    def streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None = None) -> Streams:
+        """Where `size` streams read at `step` (counted from 1): a pure function of (seed, step).
+
+        A stream walks through its file window by window. It begins anew at a random window where the file ends, and
+        at every `STREAM_STEPS`-th step (each stream at another one), so that nothing older than that matters.
+        `before`, the answer for step - 1, only saves the walk from there.
+        """
+        if before is None or before.step != step - 1:
+            before = None
+            for earlier in range(max(1, step - STREAM_STEPS), step):
+                before = self._next_streams(windows, size, seed, earlier, before)
+        return self._next_streams(windows, size, seed, step, before)
+
+    def _next_streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None) -> Streams:
+        anew = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
+        if before is None:
+            return Streams(step, anew, np.ones(size, dtype=bool))
+        starts, inside = windows.following(before.starts)
+        due = (step + np.arange(size) * STREAM_STEPS // size) % STREAM_STEPS == 0
+        fresh = ~inside | due
+        return Streams(step, np.where(fresh, anew, starts), fresh)
+
+    def spread(self, windows: Windows, size: int) -> Batch:
+        """At most `size` windows, spread evenly over all of them: the same ones at every call."""
+        index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
+        return self.gather(windows.starts(index), windows.seq_len)
+
+
+def _is_held_out(wav: Path, holdout: str) -> bool:
+    """Whether `file:NAME` means a sound: by its name, with or without the ending, however its accents are spelt."""
+    wanted = unicodedata.normalize("NFC", holdout)
+    return any(unicodedata.normalize("NFC", f"file:{name}") == wanted for name in (wav.name, wav.stem))
+
+
+def _windows(stretches: list[tuple[int, int]], seq_len: int, stride: int) -> Windows:
+    first = np.array([start for start, _ in stretches], dtype=np.int64)
+    count = np.array([(end - start - seq_len - 1) // stride + 1 for start, end in stretches], dtype=np.int64)
+    return Windows(first, count, stride, seq_len)

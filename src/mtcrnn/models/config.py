@@ -1,0 +1,35 @@
+"""What a model is, apart from its weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mtcrnn.config.net import Net
+from mtcrnn.config.options import require
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.config.train import MOST_STEPS
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.validation import strict
+
+FORMAT_VERSION = 1
+
+
+@strict
+@dataclass(frozen=True)
+class ModelConfig:
+    """Everything needed to rebuild, generate from and play a model; saved as `config.json` beside its weights."""
+
+    tier: Tier
+    net: Net
+    ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditions
+    step: int = 0  # training steps behind these weights
+    codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
+    version: int = FORMAT_VERSION
+
+    def __post_init__(self) -> None:
+        self.net.check_for(self.tier)
+        require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
+        if lacking := [name for name in self.tier.parameters if name not in self.ranges]:
+            raise InputError(f"the ranges of {listing(lacking)} are missing")

@@ -1,0 +1,163 @@
+"""What a net's raw numbers mean: a loss for training, a sample for generating.
+
+An Output has `size` (raw numbers per step), `draws` (uniforms per sample), and works on values [..., G]: integer
+codes for audio, normalised floats for parameters. Sampling is by inverse CDF from given uniforms, so that whoever
+has the same raw numbers and the same uniforms gets the same value.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mtcrnn.models.encoding import COLDEST, COMPONENTS, EDGE, STD_FLOOR
+
+
+class Output(Protocol):
+    """The interface that training and generation use."""
+
+    @property
+    def size(self) -> int:
+        """Raw numbers per step."""
+        ...
+
+    @property
+    def draws(self) -> int:
+        """Uniform numbers that one sample takes."""
+        ...
+
+    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Mean negative log-likelihood in nats per step: raw [..., size], values [..., G] -> scalar."""
+        ...
+
+    def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
+        """Values [..., G] from raw [..., size] and uniforms u [..., draws] in [0, 1)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A distribution over `codes` codes; raw numbers are its logits [..., Q], values are codes [..., 1]."""
+
+    codes: int
+    draws: int = 1
+
+    @property
+    def size(self) -> int:
+        """Q logits."""
+        return self.codes
+
+    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Cross entropy in nats per sample."""
+        return functional.cross_entropy(_wide(raw).reshape(-1, self.codes), values.reshape(-1))
+
+    def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
+        """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); temperature 0 takes the likeliest."""
+        if temperature < COLDEST:
+            return raw.argmax(dim=-1, keepdim=True)
+        raw = _wide(raw)
+        heights = torch.exp((raw - raw.amax(dim=-1, keepdim=True)) / temperature)
+        cdf = heights.cumsum(dim=-1)
+        below = cdf <= u.to(cdf.dtype) * cdf[..., -1:]
+        return below.sum(dim=-1, keepdim=True).clamp_(max=self.codes - 1)
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """Independent normals: raw numbers are G means then G raw stds, values [..., G]; std = softplus(raw).
+
+    `measure` is the training loss: `nll`, or `mse`, the expected squared error of a sample (the original's loss,
+    without its sampling noise: (mean - value)^2 + std^2, which drives the std to zero).
+    """
+
+    generated: int
+    measure: Literal["nll", "mse"] = "nll"
+
+    @property
+    def size(self) -> int:
+        """G means and G raw stds."""
+        return 2 * self.generated
+
+    @property
+    def draws(self) -> int:
+        """One uniform for each value."""
+        return self.generated
+
+    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Mean over steps and values, in nats per value (or squared network units for `mse`)."""
+        mean, std = self._split(raw)
+        if self.measure == "mse":
+            return ((mean - values) ** 2 + std**2).mean()
+        return -_log_normal(values, mean, std).mean()
+
+    def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
+        """Mean + std * temperature * z(u), z the inverse of the normal CDF."""
+        mean, std = self._split(raw)
+        return mean + std * temperature * _normal_quantile(u, mean)
+
+    def _split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        mean, std = _wide(raw).chunk(2, dim=-1)
+        return mean, functional.softplus(std).clamp_min(STD_FLOOR)
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """A mixture of K normals for each value, with its own weights (Bishop 1994, mixture density networks).
+
+    Raw numbers are the means [K, G], the raw stds [K, G] and the raw weights [K, G], flattened in that order.
+    """
+
+    generated: int
+    measure: Literal["nll", "mse"] = "nll"
+    components: int = COMPONENTS
+
+    @property
+    def size(self) -> int:
+        """Means, raw stds and raw weights."""
+        return 3 * self.components * self.generated
+
+    @property
+    def draws(self) -> int:
+        """Two uniforms for each value: the first G choose components, the others the values."""
+        return 2 * self.generated
+
+    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
+        """As `Gaussian.loss`; the likelihood by log-sum-exp."""
+        mean, std, log_weight = self._split(raw)
+        values = values.unsqueeze(-2)
+        if self.measure == "mse":
+            return (log_weight.exp() * ((mean - values) ** 2 + std**2)).sum(dim=-2).mean()
+        return -torch.logsumexp(log_weight + _log_normal(values, mean, std), dim=-2).mean()
+
+    def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
+        """A component by inverse CDF of the weights, then a value of that component."""
+        mean, std, log_weight = self._split(raw)
+        choose, place = u.chunk(2, dim=-1)
+        below = log_weight.exp().cumsum(dim=-2) <= choose.unsqueeze(-2).to(log_weight.dtype)
+        component = below.sum(dim=-2, keepdim=True).clamp_(max=self.components - 1)
+        mean, std = (part.gather(-2, component).squeeze(-2) for part in (mean, std))
+        return mean + std * temperature * _normal_quantile(place, mean)
+
+    def _split(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Means, stds and log weights, each [..., K, G]."""
+        parts = _wide(raw).reshape(*raw.shape[:-1], 3, self.components, self.generated)
+        mean, std, weight = parts.unbind(dim=-3)
+        return mean, functional.softplus(std).clamp_min(STD_FLOOR), functional.log_softmax(weight, dim=-2)
+
+
+def _wide(raw: Tensor) -> Tensor:
+    """Raw numbers in float32 at least, whatever the precision of the net."""
+    return raw if raw.dtype == torch.float64 else raw.float()
+
+
+def _log_normal(values: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    return -0.5 * ((values - mean) / std) ** 2 - std.log() - 0.5 * math.log(2 * math.pi)
+
+
+def _normal_quantile(u: Tensor, like: Tensor) -> Tensor:
+    return torch.special.ndtri(u.to(torch.float64).clamp(EDGE, 1 - EDGE)).to(like.dtype)

@@ -1,0 +1,1 @@
+"""From a model to a sound: players, cascades, streams, conditioning, files, pictures."""

@@ -1,0 +1,233 @@
+"""Stacked tiers behind the interface of one: slow tiers make what the faster ones are conditioned on.
+
+Value k of a tier with r values a second stands at k / r seconds, and a faster tier reads it linearly interpolated. So a
+slow tier is always one value ahead, and that value is made under the controls of the moment when it is first needed:
+a control reaches a tier's output at most one of its steps late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.config.net import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import AUDIO, Tier
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.encoding import check_block
+from mtcrnn.rendering.player import Playable
+from mtcrnn.runs.recipe import check_chain
+
+Ints = NDArray[np.int64]
+SAME_RANGE = 1e-6  # of its width
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a tier has made and others still read: values [B, n, G] of its steps first .. first+n-1; and its state."""
+
+    state: Any
+    values: NDArray[np.float32]
+    first: int
+
+    @property
+    def steps(self) -> int:
+        """How many steps it has made in all."""
+        return self.first + self.values.shape[1]
+
+
+@dataclass(frozen=True)
+class CascadeState:
+    """Where a rendering stands: steps of the audio tier so far, and every tier's own part, by name."""
+
+    position: int
+    parts: dict[str, Made]
+
+
+class Given:
+    """Values that are there already, played in a tier's place; the last one is held.
+
+    Args:
+        config: the tier's.
+        values: [B, N, G] in the user's units, at the tier's rate.
+    """
+
+    def __init__(self, config: ModelConfig, values: NDArray[Any]) -> None:
+        self.config, self.values = config, values.astype(np.float32)
+        self.temperature = 0.0  # nothing is drawn
+
+    def init(self, seed: int, batch: int = 1) -> int:
+        """Before the first value."""
+        return 0
+
+    def prime(self, state: int, values: Any, conditions: NDArray[Any] | None = None) -> int:
+        """What was before changes nothing."""
+        return state
+
+    def render(self, state: int, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
+        """The next values, as many as there are conditions."""
+        steps = np.arange(state, state + conditions.shape[1])
+        values = self.values[:, np.minimum(steps, self.values.shape[1] - 1)]
+        return np.broadcast_to(values, (len(conditions), *values.shape[1:])), state + len(steps)
+
+
+class Cascade:
+    """Tiers that play together; see `Playable`.
+
+    Args:
+        tiers: players by name, one of them for audio.
+        controls: names of the parameters that conditions [B, T, C] give, in their order.
+
+    Attributes:
+        config: audio under the controls, with their ranges.
+        order: names of the tiers, each behind those that it is conditioned on; the last one makes the audio.
+
+    Raises:
+        InputError: tiers that do not fit together; see `recipe.check_chain`; also a tier that feeds no other, no audio
+            tier, or a parameter whose range or units differ between two tiers.
+    """
+
+    def __init__(self, tiers: Mapping[str, Playable], controls: Sequence[str]) -> None:
+        self.players = dict(tiers)
+        self.tiers = {name: player.config.tier for name, player in tiers.items()}
+        self.controls = tuple(controls)
+        self.order = check_chain("the cascade", self.tiers, self.controls)
+        self._source = {p: (name, g) for name, tier in self.tiers.items() for g, p in enumerate(tier.generate)}
+        self._below: dict[str, list[str]] = {
+            name: [n for n, below in self.tiers.items() if set(below.prop) & set(tier.generate)]
+            for name, tier in self.tiers.items()
+        }
+        if not any(tier.is_audio for tier in self.tiers.values()):
+            raise InputError(f"no tier generates audio; the tiers are {listing(self.order)}")
+        for name in self.order:
+            if not self._below[name] and not self.tiers[name].is_audio:
+                made = listing(self.tiers[name].generate)
+                raise InputError(f"the tier {name} generates {made}, but no tier is conditioned on it")
+        tier = Tier((AUDIO,), self.controls, self.tiers[self.order[-1]].sample_rate)
+        self.config = ModelConfig(tier, Net(), {name: self._range(name) for name in self.controls})
+        for name in self._source:
+            if name != AUDIO:
+                self._range(name)
+
+    @property
+    def temperature(self) -> float:
+        """That of the tier that makes the audio."""
+        return self.players[self.order[-1]].temperature
+
+    @temperature.setter
+    def temperature(self, temperature: float) -> None:
+        self.players[self.order[-1]].temperature = temperature
+
+    def init(self, seed: int, batch: int = 1) -> CascadeState:
+        """The state before the first step; every tier has random numbers of its own."""
+        parts = {}
+        for k, name in enumerate(self.order):
+            own = int(generator(seed, Purpose.CASCADE, k).integers(2**31))
+            nothing = np.zeros((batch, 0, len(self.tiers[name].generate)), np.float32)
+            parts[name] = Made(self.players[name].init(own, batch), nothing, 0)
+        return CascadeState(0, parts)
+
+    def prime(
+        self, state: CascadeState, values: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], conditions: None = None
+    ) -> CascadeState:
+        """The state after given values [B, T, G] of each tier under conditions [B, T, C] of its own, by name."""
+        parts = {
+            name: replace(part, state=self.players[name].prime(part.state, *values[name])) if name in values else part
+            for name, part in state.parts.items()
+        }
+        return replace(state, parts=parts)
+
+    def render(self, state: CascadeState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], CascadeState]:
+        """Audio [B, T, 1] under the controls [B, T, C], and the state after it."""
+        made, after = self.render_all(state, conditions)
+        return made[self.order[-1]], after
+
+    def render_all(
+        self, state: CascadeState, conditions: NDArray[Any]
+    ) -> tuple[dict[str, NDArray[np.float32]], CascadeState]:
+        """As `render`, but what every tier made for it, by name: slow tiers' values [B, n, G], n from 0 on."""
+        batch = next(iter(state.parts.values())).values.shape[0]
+        check_block(conditions, batch, len(self.controls), f"conditions ({', '.join(self.controls) or 'none'})")
+        needed = self._needed(state.position + conditions.shape[1])
+        parts, fresh = dict(state.parts), {}
+        for name in self.order:
+            steps = np.arange(parts[name].steps, needed[name])
+            if not len(steps):
+                fresh[name] = parts[name].values[:, :0]
+                continue
+            given = self._conditions(name, steps, parts, conditions, state.position)
+            fresh[name], own = self.players[name].render(parts[name].state, given)
+            values = np.concatenate((parts[name].values, fresh[name]), axis=1)
+            parts[name] = Made(own, values, parts[name].first)
+        after = {name: self._trimmed(name, part, needed) for name, part in parts.items()}
+        return fresh, CascadeState(state.position + conditions.shape[1], after)
+
+    def _needed(self, steps: int) -> dict[str, int]:
+        """How many values each tier must have made for the first `steps` of the audio."""
+        needed = {self.order[-1]: steps}
+        for name in reversed(self.order[:-1]):
+            rate = self.tiers[name].sample_rate
+            # the newest step of a tier below lies before or on value ceil(step * rate / its rate)
+            ends = [-(-(needed[n] - 1) * rate // self.tiers[n].sample_rate) + 1 for n in self._below[name] if needed[n]]
+            needed[name] = max(ends, default=0)
+        return needed
+
+    def _moments(self, name: str, steps: Ints) -> Ints:
+        """The step of the audio at which each of a tier's steps is first needed: the inverse of `_needed`."""
+        if name == self.order[-1]:
+            return steps
+        rate = self.tiers[name].sample_rate
+        firsts = [
+            self._moments(n, np.where(steps > 0, (steps - 1) * self.tiers[n].sample_rate // rate + 1, 0))
+            for n in self._below[name]
+        ]
+        return np.min(firsts, axis=0)
+
+    def _conditions(
+        self, name: str, steps: Ints, parts: Mapping[str, Made], controls: NDArray[Any], position: int
+    ) -> NDArray[np.float64]:
+        """Conditions [B, n, C] of a tier's steps: controls of the moment, and what the tiers above have made."""
+        rate, columns = self.tiers[name].sample_rate, []
+        moments = self._moments(name, steps) - position
+        for parameter in self.tiers[name].prop:
+            if parameter in self.controls:
+                columns.append(controls[:, moments, self.controls.index(parameter)])
+                continue
+            upper, g = self._source[parameter]
+            places = steps * self.tiers[upper].sample_rate
+            left, weight = places // rate, (places % rate) / rate
+            curve, first = parts[upper].values[..., g].astype(np.float64), parts[upper].first
+            right = np.minimum(left + 1 - first, curve.shape[1] - 1)  # beyond the last only with weight 0
+            columns.append(curve[:, left - first] * (1 - weight) + curve[:, right] * weight)
+        return np.stack(columns, axis=-1) if columns else np.zeros((len(controls), len(steps), 0))
+
+    def _trimmed(self, name: str, part: Made, needed: Mapping[str, int]) -> Made:
+        """A tier's part without the values that nobody will read again."""
+        rate = self.tiers[name].sample_rate
+        ahead = [needed[n] * rate // self.tiers[n].sample_rate for n in self._below[name]]
+        first = min(ahead, default=part.steps)
+        return Made(part.state, part.values[:, first - part.first :].copy(), first)
+
+    def _range(self, parameter: str) -> Range:
+        """A parameter's range, in which all tiers that know it must agree. Raises InputError where they do not."""
+        known = [
+            (name, player.config.ranges[parameter])
+            for name, player in self.players.items()
+            if parameter in player.config.ranges
+        ]
+        (first, range_), *others = known
+        for name, other in others:
+            ends = abs(other.low - range_.low) + abs(other.high - range_.high)
+            if ends > SAME_RANGE * abs(range_.high - range_.low) or other.units != range_.units:
+                shown = [f"{r.low:g} to {r.high:g}{f' {r.units}' if r.units else ''}" for r in (range_, other)]
+                raise InputError(
+                    f"{parameter} is {shown[0]} for the tier {first}, but {shown[1]} for {name}: train both on "
+                    f"the same param files"
+                )
+        return range_

@@ -1,0 +1,150 @@
+"""What a user gives to condition a rendering: arrays of control values, and straight lines."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.config.ranges import Range
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.files import read_array
+from mtcrnn.core.limits import MOST_SOUNDS
+from mtcrnn.data.curves import sample_array
+
+log = logging.getLogger(__name__)
+
+
+class Conditioning(Protocol):
+    """What conditions a rendering, for the sounds of a batch or for all of them (B = 1)."""
+
+    def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
+        """Values [B, count, C] at steps first .. first+count-1, of which there are `rate` a second."""
+        ...
+
+    def ends(self) -> NDArray[np.float64]:
+        """The lowest and the highest value of each parameter [2, C]."""
+        ...
+
+
+@dataclass(frozen=True)
+class External:
+    """An array of control values [B, L, C], `rate` of them a second."""
+
+    values: NDArray[np.float64]
+    rate: float
+
+    def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
+        """See `Conditioning`."""
+        return sample_array(self.values, self.rate, rate, first, count)
+
+    def ends(self) -> NDArray[np.float64]:
+        """See `Conditioning`."""
+        return np.stack([self.values.min(axis=(0, 1)), self.values.max(axis=(0, 1))])
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Straight lines over `length` steps, from the first to the second row of `points` [2, C]."""
+
+    points: NDArray[np.float64]
+    length: int
+
+    def rows(self, first: int, count: int) -> NDArray[np.float64]:
+        """Those rows [count, C] of np.linspace(*points, length), bit for bit."""
+        start, stop = self.points
+        step = (stop - start) / max(self.length - 1, 1)
+        rows = np.arange(first, first + count, dtype=np.float64)[:, None] * step + start
+        if self.length > 1 and first + count == self.length:
+            rows[-1] = stop
+        return rows
+
+    def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
+        """See `Conditioning`. As `External` reads all rows: a step may lie a rounding error beside its own."""
+        start = max(first - 1, 0)
+        rows = self.rows(start, min(first + count + 1, self.length) - start)
+        return sample_array(rows[None], rate, rate, first, count, start)
+
+    def ends(self) -> NDArray[np.float64]:
+        """See `Conditioning`."""
+        return np.sort(self.points, axis=0)
+
+
+def load_array(path: Path, batch: int | None, names: Sequence[str]) -> NDArray[np.float64]:
+    """Read control values [sounds, length, parameters] (also [length, parameters] or [length]) from a .npy.
+
+    They are of one sound, which serves a whole `batch`, or of as many (None: of any number).
+
+    Raises:
+        InputError: no such file, no plain array of numbers, a wrong shape, no values, NaN or infinite values.
+    """
+    array = read_array(path)
+    if array.ndim == 1:
+        array = array[:, None]
+    if array.ndim == 2:
+        array = array[None]
+    wanted = f"[{batch or 'sounds'}, length, {len(names)}] ({listing(names)})"
+    if array.ndim != 3 or array.shape[2] != len(names):
+        raise InputError(f"{path} has shape {list(array.shape)}; it must be {wanted}")
+    if array.size == 0:
+        raise InputError(f"{path} has no values: its shape is {list(array.shape)}")
+    if len(array) > MOST_SOUNDS:
+        raise InputError(f"{path} is for {len(array)} sounds; {MOST_SOUNDS} at most")
+    if len(array) not in (1, batch or len(array)):
+        raise InputError(f"{path} is for {len(array)} sounds, but --batch_size is {batch}")
+    with np.errstate(over="ignore"):  # of a type wider than float64: what does not fit becomes infinite
+        array = array.astype(np.float64, copy=False)
+    if not np.isfinite(array).all():
+        raise InputError(f"{path} holds NaN or infinite values")
+    return array
+
+
+def parse_settings(settings: Sequence[str], names: Sequence[str], length: int) -> Lines:
+    """Constant or linear curves of so many steps from NAME=VALUE or NAME=FROM:TO.
+
+    Raises:
+        InputError: a setting that is not of that form, an unknown name, a name twice or missing.
+
+    >>> parse_settings(["rate=0:1"], ["rate"], 3).rows(0, 3).tolist()
+    [[0.0], [0.5], [1.0]]
+    """
+    ends: dict[str, list[float]] = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        try:
+            numbers = [float(part) for part in value.split(":")]
+        except ValueError:
+            numbers = []
+        if not 1 <= len(numbers) <= 2 or not np.isfinite([*numbers, numbers[-1] - numbers[0]]).all():
+            raise InputError(f"--set {setting}: write NAME=VALUE or NAME=FROM:TO, with numbers")
+        if name not in names:
+            raise InputError(f"--set {setting}: this model has no parameter {name!r}; it has {listing(names)}")
+        if name in ends:
+            raise InputError(f"--set names {name} twice")
+        ends[name] = [numbers[0], numbers[-1]]
+    missing = [name for name in names if name not in ends]
+    if missing:
+        raise InputError(f"--set lacks {listing(missing)}")
+    return Lines(np.array([ends[name] for name in names]).T, length)
+
+
+def check_range(name: str, ends: Sequence[float], trained: Range, known: bool) -> None:
+    """Warn of values, from `ends[0]` to `ends[1]`, outside the range that a model was trained on.
+
+    Of a model of the original nobody knows it (`known` is False).
+
+    Raises:
+        InputError: values so far outside that the net cannot take them.
+    """
+    low, high = ends
+    goes = f"{name} goes from {low:g} to {high:g}, but the model was trained on {trained.low:g} to {trained.high:g}"
+    with np.errstate(over="ignore"):
+        if not np.isfinite(trained.normalise(np.array(ends))).all():
+            raise InputError(goes)
+    if known and (low < trained.low or high > trained.high):
+        log.warning("%s", goes)

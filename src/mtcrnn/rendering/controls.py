@@ -1,0 +1,201 @@
+"""Where a rendering's priming and conditioning come from: data, an external array, fixed values, nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.audio import files as sound_files
+from mtcrnn.config.generate import MOST_PRIME, Generate
+from mtcrnn.config.presets import defaults
+from mtcrnn.config.tier import AUDIO
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.params import Param
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.rendering.conditioning import Conditioning, External, check_range, load_array, parse_settings
+from mtcrnn.rendering.stream import MOST_TEMPERATURE
+
+
+@dataclass(frozen=True)
+class Place:
+    """A moment in a labelled sound: the values [P, G] to prime with, its curves in the model's order, its step."""
+
+    values: NDArray[np.floating[Any]]
+    curves: list[Param]
+    start: int
+
+
+def read_gesture(options: Generate, config: ModelConfig) -> NDArray[np.float64]:
+    """The gesture [1, blocks + 1, C + 1] that `options` name: controls, and the temperature.
+
+    Raises:
+        InputError: a file that does not fit the model; no seed; options that would change the sound.
+    """
+    assert options.gesture is not None
+    if options.rand_seed is None:
+        raise InputError("--gesture needs --rand_seed, the seed that was played")
+    plain = defaults(Generate)
+    others = ("set", "external_array", "seed", "data_dir", "rand_prime", "length", "seq_len", "temp", "batch_size")
+    for name in others:
+        if getattr(options, name) != plain[name]:
+            raise InputError(f"--gesture goes without --{name}")
+    gesture = load_array(Path(options.gesture), 1, (*config.tier.prop, "@temperature"))
+    if gesture.shape[1] < 2:
+        raise InputError(f"{options.gesture} has one row; a gesture has one for each block of sound, and one more")
+    *ends, (low, high) = External(gesture, 1).ends().T.tolist()
+    for name, values in zip(config.tier.prop, ends, strict=True):
+        check_range(name, values, config.ranges[name], known=config.codec == "mulaw")
+    if not 0 <= low <= high <= MOST_TEMPERATURE:
+        raise InputError(
+            f"{options.gesture}: temperatures of {low:g} to {high:g}; 0 to {MOST_TEMPERATURE:g} are played"
+        )
+    return gesture
+
+
+class Controls:
+    """The priming and conditioning that `Generate` options ask for.
+
+    Args:
+        config: the model's configuration.
+        options: what was asked for.
+        length: steps to generate.
+        prime: steps of priming.
+        seed: the random seed, which decides random places and random priming.
+
+    Raises:
+        InputError: conditioning that is missing or does not fit the model; see `load_array` and `ParamManager`.
+    """
+
+    def __init__(self, config: ModelConfig, options: Generate, length: int, prime: int, seed: int) -> None:
+        self._tier, self._ranges = config.tier, config.ranges
+        self._options, self._prime = options, prime
+        self.batch, self.length = options.batch_size, length
+        self._seed = seed
+        self._from_data = options.paramvect == "self" and not options.set  # what conditions the generated part
+        self._curves = self._given()
+        if isinstance(self._curves, External):
+            self.batch = max(self.batch, len(self._curves.values))
+        if prime * self.batch > MOST_PRIME:
+            raise InputError(
+                f"--seq_len: {prime} steps of priming for {self.batch} sounds are too many; {MOST_PRIME} in all at most"
+            )
+        self._places = self._find_places()
+        if self._curves is None and self._tier.prop and not self._places:
+            names = self._tier.prop
+            raise InputError(
+                f"this model is conditioned on {listing(names)}: give --set {names[0]}=VALUE, "
+                f"--paramvect external with --external_array, or --seed or --data_dir to take the values from data"
+            )
+        if self._curves is not None:
+            for name, ends in zip(self._tier.prop, self._curves.ends().T.tolist(), strict=True):
+                check_range(name, ends, self._ranges[name], known=config.codec == "mulaw")
+
+    def priming(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]] | None:
+        """Values [B, P, G] and conditions [B, P, C] to prime with, or None."""
+        if not self._prime:
+            return None
+        if self._options.rand_prime:
+            rng = generator(self._seed, Purpose.PRIME)
+            names = self._tier.generate
+            low, high = (
+                np.array([-1.0 if n == AUDIO else self._ranges[n].low for n in names]),
+                np.array([1.0 if n == AUDIO else self._ranges[n].high for n in names]),
+            )
+            values = rng.uniform(low, high, (self.batch, self._prime, len(names)))
+        elif self._places:
+            values = np.stack([place.values for place in self._places])
+        else:
+            return None
+        labelled = self._places and all(len(p.curves) == self._tier.cond_size for p in self._places)
+        held = np.repeat(self.block(0, 1), self._prime, axis=1)  # unlabelled: what the first step is told
+        return values, self._from_places(0, self._prime) if labelled else held
+
+    def block(self, first: int, count: int) -> NDArray[np.float64]:
+        """Conditions [B, count, C] of generated steps first .. first+count-1, in the user's units."""
+        if self._curves is not None:
+            made = self._curves.block(self._tier.sample_rate, first, count)
+            return np.broadcast_to(made, (self.batch, *made.shape[1:]))
+        if self._tier.prop:
+            return self._from_places(self._prime + first, count)
+        return np.zeros((self.batch, count, 0))
+
+    def _from_places(self, first: int, count: int) -> NDArray[np.float64]:
+        rate = self._tier.sample_rate
+        curves = [
+            np.stack([param.sample(rate, place.start + first, count) for param in place.curves], axis=-1)
+            if place.curves
+            else np.zeros((count, 0))
+            for place in self._places
+        ]
+        return np.stack(curves)
+
+    def _find_places(self) -> list[Place]:
+        """One place in the data for each sound, or none where the options name no data."""
+        options = self._options
+        source = options.seed or options.data_dir
+        if not source or (options.rand_prime and not (self._from_data and self._tier.prop)):
+            return []
+        if options.seed and not Path(options.seed).is_file():
+            raise InputError(f"--seed {options.seed}: no such file")
+        data = ParamManager.at(source, options.param_dir)
+        wavs = data.wavs()
+        if options.seed:
+            place = self._place(data, wavs[0], round(options.seed_start * self._tier.sample_rate))
+            return [place] * self.batch
+        rng = generator(self._seed, Purpose.PLACE)
+        return [self._place(data, wavs[rng.integers(len(wavs))], None, rng) for _ in range(self.batch)]
+
+    def _place(self, data: ParamManager, wav: Path, start: int | None, rng: np.random.Generator | None = None) -> Place:
+        values = self._values_of(data, wav)
+        latest = len(values) - self._prime
+        if latest < 0:
+            raise InputError(f"{wav} has {len(values)} steps, too few to prime with {self._prime}")
+        if start is None:
+            assert rng is not None
+            start = int(rng.integers(latest + 1))
+        elif start > latest:
+            raise InputError(
+                f"--seed_start {self._options.seed_start:g}: {wav} lasts {len(values) / self._tier.sample_rate:.3f} s, "
+                f"and {self._prime} steps of priming must fit in behind"
+            )
+        curves: list[Param] = []
+        if self._tier.prop and (self._from_data or data.path_of(wav).is_file()):
+            file = data.read(wav)
+            curves = [file.get(name, data.path_of(wav)) for name in self._tier.prop]
+        return Place(values[start : start + self._prime].copy(), curves, start)
+
+    def _values_of(self, data: ParamManager, wav: Path) -> NDArray[np.floating[Any]]:
+        """What this tier generates, as it is in the data: samples [N, 1], or parameters [N, G] in the user's units."""
+        rate, names = self._tier.sample_rate, self._tier.generate
+        if self._tier.is_audio:
+            return sound_files.read(wav, rate).samples[:, None]
+        file, length = data.read(wav), int(sound_files.survey(wav)[0] * rate)
+        return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
+
+    def _given(self) -> Conditioning | None:
+        """What the options give to condition the generated part, or None where the data does."""
+        options, names = self._options, self._tier.prop
+        if options.set:
+            if options.external_array:
+                raise InputError("--set and --external_array both give the conditioning; keep one")
+            return parse_settings(options.set, names, self.length)
+        if options.external_array and options.paramvect != "external":
+            raise InputError(f"--external_array needs --paramvect external, not {options.paramvect}")
+        if options.paramvect == "external":
+            if not names:
+                raise InputError("--paramvect external: this model has no conditioning parameters")
+            if not options.external_array:
+                raise InputError(f"--paramvect external needs --external_array, a .npy with {listing(names)}")
+            if options.external_sr is None:
+                raise InputError("--external_array needs --external_sr, its number of values per second")
+            batch = None if options.batch_size == 1 else options.batch_size
+            return External(load_array(Path(options.external_array), batch, names), options.external_sr)
+        if names and options.paramvect == "none":
+            raise InputError(f"--paramvect none, but this model is conditioned on {listing(names)}")
+        return None

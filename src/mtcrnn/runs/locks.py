@@ -1,0 +1,63 @@
+"""One process at a time trains in a folder."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import write_text
+from mtcrnn.core.validation import read_json
+
+log = logging.getLogger(__name__)
+
+LOCK, HOLDER = ".lock", ".holder.json"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold a run's folder, which is made if need be; the system lets go of it when the process ends, however it does.
+
+    Raises:
+        InputError: another process trains there (says which), or the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise InputError(f"{folder}: another process trains there already{_holder(folder)}") from error
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, PermissionError) or not os.access(folder, os.W_OK):
+            raise InputError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
+        log.warning("%s cannot be locked (%s): take care that only one process trains there", folder, error)
+        yield
+        return
+    try:
+        since = time.strftime("%Y-%m-%d %H:%M:%S")
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since}
+        write_text(folder / HOLDER, json.dumps(holder) + "\n")
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / HOLDER).unlink()
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    try:
+        found = read_json(folder / HOLDER)
+        return f" (process {found['pid']} on {found['host']}, since {found['since']})"
+    except (InputError, KeyError, TypeError):
+        return ""

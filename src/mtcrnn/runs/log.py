@@ -1,0 +1,157 @@
+"""A run's log files: `log/args.txt`, `log/traininglog.txt` (tab-separated) and TensorBoard events."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Self
+
+from tensorboardX.event_file_writer import EventsWriter  # SummaryWriter's own thread waits for ever on a full disk
+from tensorboardX.proto.event_pb2 import Event
+from tensorboardX.summary import scalar
+
+from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import write_text
+
+log = logging.getLogger(__name__)
+
+LOG_NAME = "traininglog.txt"
+COLUMNS = ("step", "loss", "bits", "held_out", "held_out_bits", "samples_per_s")
+HEAD = "\t".join(COLUMNS) + "\n"
+
+
+def bits(nats: float) -> float:
+    """Nats as bits.
+
+    >>> round(bits(math.log(2)), 12)
+    1.0
+    """
+    return nats / math.log(2)
+
+
+class RunLog:
+    """Writes one row per look at a run; keeps the newest numbers for the progress bar.
+
+    Args:
+        folder: the run's folder.
+        description: what the run was started with.
+        first: the step that it goes on from.
+    """
+
+    def __init__(self, folder: Path, description: str, first: int = 0) -> None:
+        self._folder = folder / "log"
+        self._newest: dict[str, float] = {}
+        self._events: EventsWriter | None = None
+        self._told = False
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"cannot write {self._folder}: {error.strerror or error}") from error
+        write_text(self._folder / "args.txt", description)
+        self._drop_rows_after(first)
+
+    def _drop_rows_after(self, step: int) -> None:
+        """Rows after the step that a run goes on from were logged by steps that are taken again."""
+        path = self._folder / LOG_NAME
+        if not path.exists():
+            write_text(path, HEAD)
+            return
+        rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[1:]
+        kept = [row for row in rows if re.match(r"\d+\t.*\n", row) and int(row.split("\t")[0][:18]) <= step]
+        write_text(path, HEAD + "".join(kept))
+
+    def __enter__(self) -> Self:
+        with self._optional():
+            self._events = EventsWriter(str(self._folder / "events"))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._events is not None:
+            with self._optional():
+                self._events.close()
+
+    @contextmanager
+    def _optional(self) -> Iterator[None]:
+        """A log is not worth its run: where it cannot be written, that is said once, and the run goes on."""
+        try:
+            yield
+        except OSError as error:
+            if not self._told:
+                log.warning("%s cannot be written (%s): the run goes on", self._folder, error)
+            self._told = True
+
+    def add(self, step: int, row: dict[str, float]) -> None:
+        """Log losses in nats per step (`loss`, and where measured `held_out`) and the speed."""
+        row = {**row, "bits": bits(row["loss"])}
+        if "held_out" in row:
+            row["held_out_bits"] = bits(row["held_out"])
+        self._newest.update(row)
+        cells = [str(step), *(f"{row[c]:.5g}" if c in row else "" for c in COLUMNS[1:])]
+        with self._optional():
+            _append(self._folder / LOG_NAME, "\t".join(cells) + "\n")
+        with self._optional():
+            self._add_events(step, row)
+
+    def _add_events(self, step: int, row: dict[str, float]) -> None:
+        """The same for TensorBoard; a file that could not be written once is written no more."""
+        if self._events is None:
+            return
+        try:
+            for name, value in row.items():
+                self._events.write_event(Event(step=step, wall_time=time.time(), summary=scalar(name, value)))
+            self._events.flush()
+        except OSError:
+            with suppress(OSError):
+                self._events.close()
+            self._events = None
+            raise
+
+    def summary(self, best: float) -> str:
+        """The newest numbers for people, beside the best held-out loss."""
+        newest = self._newest
+        text = f"loss {newest['loss']:.3f} nats ({newest['bits']:.2f} bits)"
+        if "held_out" in newest:
+            text += f", held-out {newest['held_out']:.3f} (best {best:.3f})"
+        return text + f", {newest['samples_per_s']:,.0f} samples/s"
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a line to a file, whole or not at all."""
+    data = line.encode()
+    with open(path, "ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
+
+
+def read_log(path: Path) -> dict[str, list[tuple[int, float]]]:
+    """The columns of a traininglog.txt as (step, value) pairs, by name.
+
+    Raises:
+        InputError: the file is no training log.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]  # behind the last end: a half line
+    if not lines or tuple(lines[0].split("\t")) != COLUMNS:
+        raise InputError(f"{path} is no training log (its first line should name {', '.join(COLUMNS)})")
+    columns: dict[str, list[tuple[int, float]]] = {name: [] for name in COLUMNS[1:]}
+    for number, line in enumerate(lines[1:], 2):
+        cells = line.split("\t")
+        try:
+            for name, cell in zip(COLUMNS[1:], cells[1:], strict=True):
+                if cell:
+                    columns[name].append((int(cells[0]), float(cell)))
+        except ValueError as error:
+            raise InputError(f"{path}, line {number}: not a row of a training log") from error
+    return columns

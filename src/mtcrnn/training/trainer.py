@@ -1,0 +1,296 @@
+"""The training loop: one run."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import json
+import logging
+import math
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from mtcrnn.config.train import Train
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.interrupt import stop_on_interrupt
+from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.data.corpus import Batch, Corpus, Streams
+from mtcrnn.models.devices import has_bf16, keep_freed_memory
+from mtcrnn.models.model import Model, make_output
+from mtcrnn.models.nets import State
+from mtcrnn.models.nets.frame import take_frames
+from mtcrnn.runs import checkpoint, folders
+from mtcrnn.runs.log import RunLog
+from mtcrnn.runs.train_state import TrainState, as_plain
+from mtcrnn.training.distributed import World
+from mtcrnn.training.schedule import Schedule
+from mtcrnn.training.teacher_forcing import draw_coins, draw_uniforms, self_sampled_inputs
+
+log = logging.getLogger(__name__)
+
+OVERFIT_NATS = 0.1  # a held-out loss so far above its lowest is told
+LOOK_EVERY = 10  # steps between looks at the losses (each look waits for the device), log lines and held-out tests
+
+
+class Trainer:
+    """One run: a model, its data, its optimiser and its logs.
+
+    Args:
+        model: to be trained.
+        corpus: its data.
+        options: how.
+        folder: of the run.
+        world: the processes that train it together.
+        schedule: how long the run takes, where `options` do not tell.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        corpus: Corpus,
+        options: Train,
+        folder: Path,
+        world: World | None = None,
+        schedule: Schedule | None = None,
+    ) -> None:
+        self.world = world or World()
+        self.schedule = schedule or Schedule(options.num_steps, options.minutes)
+        self.output = make_output(model.config, options.loss)
+        self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
+        net = model.config.net
+        self.frame_size = net.frame_size if net.net == "frame" else 1
+        if options.seq_len % self.frame_size:
+            raise InputError(f"--seq_len {options.seq_len} is no multiple of --frame_size {self.frame_size}")
+        if options.scored_frames and net.net != "frame":
+            raise InputError(f"--scored_frames {options.scored_frames} is for the net frame, not for {net.net}")
+        all_frames = options.seq_len // self.frame_size
+        self.scored_frames = options.scored_frames if options.scored_frames < all_frames else 0
+        self.batch_size = options.batch_size * self.world.size  # of all processes
+        self.share = self.world.share(options.batch_size)
+        self.training, self.held_out = corpus.split(options.seq_len, options.stride, options.holdout)
+        if options.holdout != "none" and not len(self.held_out):
+            log.warning("no file is long enough to hold out a tail of one window: no held-out loss")
+        model.module.to(self.world.device)
+        self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr, fused=True)
+        auto = net.net == "frame" and has_bf16(self.world.device)
+        self.mixed = options.precision == "bf16" or (options.precision == "auto" and auto)
+        self.streams: Streams | None = None  # where --carry reads, and the states that it carries
+        self.carried: State = ()
+        self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
+        self.best = (math.inf, 0)  # the lowest held-out loss so far, and its step
+        self.newest_held_out = -math.inf
+        self.saved: Path | None = None
+
+    def restore(self, state: TrainState) -> None:
+        """Take up what `_save` saved beside the model, by any number of processes; it was checked for the model."""
+        groups = self.optimiser.state_dict()["param_groups"]
+        self.optimiser.load_state_dict({"state": state.optimiser, "param_groups": groups})
+        self.best = state.best
+        if state.carried and state.carried[0].shape[1] == self.batch_size:
+            self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state.carried)
+        elif state.carried:
+            before = state.carried[0].shape[1]
+            log.warning("the batch had %d windows and has %d now: carried states begin anew", before, self.batch_size)
+
+    def run(self) -> Path:
+        """Train to the schedule's end or to Ctrl-C; save; return the folder of the last model."""
+        first, schedule = self.model.config.step, self.schedule
+        keep_freed_memory()
+        with ExitStack() as stack:
+            stop = stack.enter_context(stop_on_interrupt())
+            runlog = stack.enter_context(RunLog(self.folder, self._describe(), first)) if self.world.leads else None
+            bar = stack.enter_context(
+                tqdm(initial=first, desc="training", unit="step", mininterval=0.5, disable=runlog is None)
+            )
+            looked_at = time.perf_counter()
+            schedule.start()
+            for step in itertools.count(first + 1):
+                self.recent.append(self._step(step))
+                schedule.look(self.world.mean)
+                bar.update()
+                ending = step == schedule.end or schedule.time_is_up or self.world.any(bool(stop.wanted))
+                saving = ending or step % self.options.checkpoint == 0
+                if saving or step % LOOK_EVERY == 0:
+                    row = self._look(step, looked_at, saving)
+                    looked_at = time.perf_counter()
+                    if runlog is not None:
+                        runlog.add(step, row)
+                        bar.total = schedule.last_step(step)
+                        bar.set_postfix_str(runlog.summary(self.best[0]))
+                    if self.options.loss_cutoff is not None and row["loss"] < self.options.loss_cutoff:
+                        log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
+                        saving = ending = True
+                if saving:
+                    self._save(step)
+                if ending:
+                    break
+        if stop.wanted:
+            log.warning("stopped by hand after step %d of %s", step, schedule.last_step(step))
+        elif schedule.end and step < schedule.end and schedule.time_is_up:
+            log.warning("stopped at step %d of %d: %g minutes are over", step, schedule.end, schedule.minutes)
+        assert self.saved is not None
+        self._tell_overfitting()
+        return self.saved
+
+    def _tell_overfitting(self) -> None:
+        lowest, at = self.best
+        if self.newest_held_out > lowest + OVERFIT_NATS:
+            log.warning(
+                "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net begins to know its data by "
+                "heart; fewer steps, a smaller net, more data or --input_noise help (saved: steps %s)",
+                at,
+                lowest,
+                self.newest_held_out,
+                listing(folders.steps(self.folder / "model")),
+            )
+
+    def _look(self, step: int, since: float, saving: bool) -> dict[str, float]:
+        """Check and average the losses since the last look, at time `since`; now and then also the held-out loss."""
+        losses = self._check(step)
+        values = len(losses) * self.batch_size * (self.scored_frames * self.frame_size or self.options.seq_len)
+        row = {"loss": sum(losses) / len(losses), "samples_per_s": values / (time.perf_counter() - since)}
+        if self.world.leads and len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
+            row["held_out"] = self.newest_held_out = self.held_out_loss()
+            self.best = min(self.best, (row["held_out"], step))
+        self.recent.clear()
+        return row
+
+    def _step(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """One optimiser step on batch `step`; its loss and gradient norm, still on the device."""
+        options, model = self.options, self.model
+        batch, state = self._next_batch(step)
+        values, conditions = self._to_device(batch)
+        past = values[:, :-1]
+        if (rate := self.teacher_forcing_rate(step)) < 1:
+            coins = draw_coins(options.rand_seed, step, options.seq_len, rate)
+            u = draw_uniforms(options.rand_seed, step, self.batch_size, options.seq_len, model.output.draws)[self.share]
+            with self._precision():
+                past = self_sampled_inputs(
+                    model, past, conditions, state, coins, torch.from_numpy(u).to(past.device), options.temp
+                )
+        if options.input_noise:
+            past = self._noisy(past, step)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.learning_rate(step)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss, state = self._loss(past, conditions, values[:, 1:], state, self._frames(step))
+        loss.backward()  # type: ignore[no-untyped-call]
+        loss = loss.detach()
+        self.world.average([loss, *(weight.grad for weight in model.module.parameters() if weight.grad is not None)])
+        norm = torch.nn.utils.clip_grad_norm_(model.module.parameters(), options.grad_clip or math.inf)
+        self.optimiser.step()
+        self.carried = tuple(tensor.detach() for tensor in state)
+        return loss, norm
+
+    def teacher_forcing_rate(self, step: int) -> float:
+        """The share of true inputs at `step`: from `tfr` at the run's first step to `ss` at its last."""
+        return self.schedule.at(step, self.options.tfr, self.options.ss)
+
+    def learning_rate(self, step: int) -> float:
+        """Adam's learning rate at `step`: from `lr` at the run's first step to `lr_final` at its last."""
+        return self.schedule.at(step, self.options.lr, self.options.lr_final)
+
+    def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
+        """Past values [B, T, G] with normal noise: codes are moved by whole codes, within their range."""
+        rng = generator(self.options.rand_seed, Purpose.NOISE, step)
+        noise = rng.standard_normal((self.batch_size, *past.shape[1:]), dtype=np.float32)[self.share]
+        moved = self.options.input_noise * torch.from_numpy(noise).to(past.device)
+        if not self.model.config.tier.is_audio:
+            return past + moved
+        top = self.model.codec.channels - 1
+        return (past + (top * moved).round().long()).clamp(0, top)
+
+    def _next_batch(self, step: int) -> tuple[Batch, State]:
+        """The windows of a step and the states that they start from: carried, or the net's first."""
+        options, corpus = self.options, self.corpus
+        first = self.model.net.init_state(options.batch_size)
+        if not options.carry:
+            return corpus.batch(self.training, self.batch_size, options.rand_seed, step, self.share), first
+        self.streams = corpus.streams(self.training, self.batch_size, options.rand_seed, step, self.streams)
+        fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
+        carried = self.carried or first
+        state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
+        return corpus.gather(self.streams.starts[self.share], options.seq_len), state
+
+    def _frames(self, step: int) -> torch.Tensor | None:
+        """The frames of the windows that are scored at `step`, or None for all."""
+        if not self.scored_frames:
+            return None
+        rng = generator(self.options.rand_seed, Purpose.FRAMES, step)
+        chosen = rng.choice(self.options.seq_len // self.frame_size, self.scored_frames, replace=False)
+        return torch.from_numpy(np.sort(chosen)).to(self.model.device)
+
+    def _loss(
+        self,
+        past: torch.Tensor,
+        conditions: torch.Tensor,
+        targets: torch.Tensor,
+        state: State,
+        frames: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, State]:
+        """Nats per step of a batch of windows (or some frames of them) in one call, and the states at their ends."""
+        x = self.model.features(past, conditions)
+        with self._precision():
+            raw, state = self.model.net(x, state) if frames is None else self.model.net(x, state, frames)
+        if frames is not None:
+            targets = take_frames(targets, frames, self.frame_size)
+        return self.output.loss(raw, targets), state
+
+    def _precision(self) -> torch.autocast:
+        """Products in bf16 where `mixed` says so."""
+        return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.mixed)
+
+    @torch.no_grad()
+    def held_out_loss(self) -> float:
+        """Nats per step, teacher forced, on one batch of held-out windows: the same ones at every call."""
+        values, conditions = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
+        state = self.model.net.init_state(len(values))
+        return float(self._loss(values[:, :-1], conditions, values[:, 1:], state)[0])
+
+    def _check(self, step: int) -> list[float]:
+        """The recent losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""
+        both = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for loss, norm in self.recent]).tolist()
+        for k, (loss, norm) in enumerate(both):
+            if not (math.isfinite(loss) and math.isfinite(norm)):
+                kept = f"the last good model is {self.saved}" if self.saved else "no model was saved yet"
+                raise InputError(
+                    f"step {step - len(both) + 1 + k}: the loss is {loss} and its gradient's norm {norm}; stopped; "
+                    f"{kept}; a lower --lr (now {self.options.lr:g}) usually helps"
+                )
+        return [loss for loss, _ in both]
+
+    def _save(self, step: int) -> None:
+        """Write the model and what resuming needs: what a process of the whole batch would write."""
+        self.model.config = dataclasses.replace(self.model.config, step=step)
+        carried = tuple(self.world.join_rows(tensor) for tensor in self.carried)
+        folder = self.folder / "model"
+        self.saved = folders.model_path(folder, step)
+        if self.world.leads:
+            others = {
+                "train": dataclasses.asdict(self.options),
+                "end": self.schedule.end,
+                "elapsed": self.schedule.elapsed,
+                "carried": carried,
+                "best": self.best,
+                "data": self.corpus.marks,
+            }
+            checkpoint.save(folder, self.model, as_plain(self.optimiser.state_dict(), others))
+
+    def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        device = self.model.device
+        return torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.conditions).to(device)
+
+    def _describe(self) -> str:
+        """What the run was started with, for log/args.txt."""
+        config = self.model.config
+        everything = {
+            **dataclasses.asdict(config.tier),
+            **dataclasses.asdict(config.net),
+            **dataclasses.asdict(self.options),
+        }
+        return json.dumps(everything, indent=2) + "\n"
