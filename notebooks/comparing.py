@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Comparing models
 #
-# Two saved steps of one run, or two runs: the same measurements of each, side by side.
+# Compare two saved steps of one run, or two runs: the same measurements of each, side by side.
 
 # %%
 from pathlib import Path

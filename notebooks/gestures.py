@@ -14,10 +14,10 @@
 # ---
 
 # %% [markdown]
-# # Conditioning arrays
+# # Gestures
 #
-# What the parameters should do over time: `[length, features]`, in your own units, 100 values a second unless you say
-# otherwise.
+# A gesture is an array of parameter curves over time, `[length, parameters]`: in your own units, with 100 values per
+# second by default.
 
 # %%
 import matplotlib.pyplot as plt
@@ -36,7 +36,7 @@ def show(gesture, names):
 
 
 # %% [markdown]
-# ## Shapes, joined in time
+# ## Shapes joined in time
 
 # %%
 rate = gestures.join(
@@ -49,9 +49,9 @@ rate = gestures.join(
 show(rate, ["rate"])
 
 # %% [markdown]
-# ## Several parameters, side by side
+# ## Several parameters side by side
 #
-# All must be equally long: a different length is an error that says which.
+# All must have the same length. If one differs, the error says which.
 
 # %%
 note = gestures.steps([60, 62, 64, 65, 67], 0.6)
@@ -64,16 +64,16 @@ show(gestures.spiral([400, 0], [800, 1], turns=4, seconds=4), ["centre", "irregu
 # %% [markdown]
 # ## A batch: every combination of values
 #
-# `mtcrnn generate --names` takes the names for the files.
+# `mtcrnn generate --names` uses the names for the files.
 
 # %%
 batch, names = gestures.grid({"note": range(60, 73), "timbre": np.linspace(0, 1, 11)}, seconds=2)
 batch.shape, names[:3]
 
 # %% [markdown]
-# ## To a file
+# ## Saving to a file
 #
-# From the command line: `mtcrnn gesture dance rate=line:0,1,4 rate=sine:0,1,0.5,4` writes `dance.npy` and a picture.
+# On the command line, `mtcrnn gesture dance rate=line:0,1,4 rate=sine:0,1,0.5,4` writes `dance.npy` and a picture.
 
 # %%
 np.save("../output/dance.npy", rate[None])

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Param files, and features from sounds
 #
-# Labels by hand, from file names, and measured.
+# Labels written by hand, and labels measured from the sounds.
 
 # %%
 import tempfile
@@ -35,7 +35,7 @@ folder = Path(tempfile.mkdtemp())
 # %% [markdown]
 # ## Sounds to work with
 #
-# FM tones whose carrier glides, without their labels.
+# FM tones with a gliding carrier, without their labels.
 
 # %%
 wavs = mtcrnn.textures.write_texture("fm", folder / "fm", files=3, seconds=2, glide=True)
@@ -56,7 +56,7 @@ print(data.path_of(wavs[0]).read_text())
 # %% [markdown]
 # ## Measured
 #
-# Loudness, centroid and pitch, 50 times a second.
+# Loudness, centroid and pitch, 50 times per second.
 
 # %%
 write_features(data, Settings(("rmse", "centroid", "pitch"), rate=50), processes=1)
@@ -73,7 +73,7 @@ axes[-1].set_xlabel("time (s)")
 axes[0].legend(fontsize=7)
 
 # %% [markdown]
-# A curve at any rate, as training sees it:
+# A curve can be read at any rate, as training does:
 
 # %%
 np.round(data.read(wavs[0]).params["pitch"].sample(rate=10, first=0, count=20))

@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Quick start
 #
-# A data set, a model, and sound under your control: in five minutes.
+# A data set, a model, and sound under your control, in five minutes.
 
 # %%
 from pathlib import Path
@@ -31,7 +31,7 @@ folder = Path("../output/notebook")
 # %% [markdown]
 # ## Sounds with labels
 #
-# A built-in texture stands for your own folder of wavs: pops, labelled by `rate`, 0 to 1 for 4 to 32 pops a second.
+# A built-in texture stands in for your own folder of wavs: pops, labelled by `rate`, 0 to 1 for 4 to 32 per second.
 
 # %%
 if not (folder / "pops").exists():
@@ -46,7 +46,7 @@ Audio(str(data.wavs()[-1]))
 # %% [markdown]
 # ## A model
 #
-# It listens to all files again and again, and learns what comes next under which rate. (The stop button saves.)
+# It reads all files again and again, and learns to predict the next sample for each rate. (The stop button saves.)
 # `held-out` is the loss on sound that it does not train on.
 
 # %%
@@ -58,7 +58,7 @@ model.config.tier
 # %% [markdown]
 # ## Play it
 #
-# A gesture is an array of what the parameters should be, 100 values a second.
+# A gesture is an array of parameter values over time, 100 per second.
 
 # %%
 glide = mtcrnn.gestures.join(
@@ -68,4 +68,4 @@ sound = mtcrnn.render(model, glide, seed=1)
 Audio(sound, rate=model.config.tier.sample_rate)
 
 # %% [markdown]
-# Next: `mtcrnn play output/notebook/model` in a terminal plays it live.
+# Next, run `mtcrnn play output/notebook/model` in a terminal to play it live.

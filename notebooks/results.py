@@ -16,7 +16,7 @@
 # %% [markdown]
 # # Looking at results
 #
-# What was asked for, what came out, and what a meter reads in it.
+# What was requested, what came out, and what a meter reads from it.
 
 # %%
 from pathlib import Path
@@ -35,7 +35,7 @@ model = mtcrnn.load(run)
 sample_rate = model.config.tier.sample_rate
 
 # %% [markdown]
-# ## Sounds at several values, with players
+# ## Sounds at several values
 
 # %%
 values = (0.1, 0.5, 0.9)
@@ -46,7 +46,7 @@ for name, sound in zip(names, sounds, strict=True):
     display(Audio(sound, rate=sample_rate))
 
 # %% [markdown]
-# ## A glide, its spectrogram under the curve that was asked for
+# ## A glide: the requested curve and the spectrogram
 
 # %%
 glide = mtcrnn.gestures.line(0, 1, seconds)
@@ -61,7 +61,7 @@ Audio(sound, rate=sample_rate)
 # %% [markdown]
 # ## What a meter reads
 #
-# `beat` finds how often events come. (`mtcrnn evaluate` does this for all parameters, and on real sounds too.)
+# `beat` measures the rate of events. (`mtcrnn evaluate` does this for all parameters, and on real sounds too.)
 
 # %%
 for value, sound in zip(values, sounds, strict=True):
