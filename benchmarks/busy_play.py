@@ -1,12 +1,11 @@
-"""Playing live beside other work: does it start, and how often is the sound late? Also for other versions of the code.
+"""Playing live while the machine does other work: starts and underruns. Also of other versions of the code.
 
     git archive OLD src | tar -x -C /tmp/old
     python benchmarks/busy_play.py output/quickstart --busy 2 --source /tmp/old/src
     python benchmarks/busy_play.py output/quickstart --training output/quickstart/pops
 
-`mtcrnn play` is started again and again; then it is listened to by what does as `live/page/worklet.js` does, with a
-clock of its own: it takes 128 samples at a time, tells every 4 ms how much it took, and begins anew when the margin is
-there.
+`mtcrnn play` is started many times. Then a listener plays its sound as `live/page/worklet.js` does, with its own clock:
+it takes 128 samples at a time, reports what it has played every 4 ms, and begins when the margin is buffered.
 """
 
 from __future__ import annotations
@@ -29,25 +28,26 @@ from urllib.parse import urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from mtcrnn.live.messages import unpack
+from mtcrnn.live.messages import HEADER
+from mtcrnn.live.sound_output import FADE_S
 from mtcrnn.runs import folders
 
 OURS = Path(__file__).parents[1] / "src"
-QUANTUM, FADE_S, REPORT_S = 128, 0.004, 0.004
+QUANTUM, REPORT_S = 128, 0.004
 PATIENCE_S = 120.0
 
 
 class RefusalError(Exception):
-    """It does not play; why."""
+    """It does not play, for this reason."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path, help="a run's folder")
-    parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes that compute beside it [0]")
-    parser.add_argument("--training", type=Path, metavar="DATA", help="train on this data set beside it")
+    parser.add_argument("--busy", type=int, default=0, metavar="N", help="processes that compute at the same time [0]")
+    parser.add_argument("--training", type=Path, metavar="DATA", help="train on this data set at the same time")
     parser.add_argument("--starts", type=int, default=20, metavar="K", help="how often to start it [%(default)s]")
-    parser.add_argument("--seconds", type=float, default=60.0, help="of listening [%(default)g]")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of playing [%(default)g]")
     parser.add_argument("--margin", type=float, default=60.0, help="in ms [%(default)g]")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that plays [this one]")
     parser.add_argument("--source", type=Path, nargs="+", default=[], metavar="DIR", help="other versions' src folders")
@@ -58,9 +58,9 @@ def main() -> None:
             first_sound(args, source)  # compiles its engine
     with busy(args.busy), training(args.model, args.training):
         for source in sources:
-            starts(args, source)
+            measure_starts(args, source)
         for source in sources:
-            listening(args, source)
+            measure_underruns(args, source)
 
 
 @contextmanager
@@ -77,7 +77,7 @@ def busy(count: int) -> Iterator[None]:
 
 @contextmanager
 def training(model: Path, data: Path | None) -> Iterator[None]:
-    """A training run on a data set, from its first row in the log on."""
+    """A training run on a data set, once its log has a row."""
     if data is None:
         yield
         return
@@ -120,8 +120,8 @@ def playing(args: argparse.Namespace, source: Path) -> Iterator[ClientConnection
                 process.kill()
 
 
-def begun(page: ClientConnection) -> dict:
-    """What the server says of the model, once it was told to start."""
+def start(page: ClientConnection) -> dict:
+    """Start the sound; returns the server's first message, which describes the model."""
     hello = json.loads(page.recv(timeout=PATIENCE_S))
     if hello["type"] != "hello":
         raise RefusalError(hello["text"])
@@ -133,13 +133,13 @@ def first_sound(args: argparse.Namespace, source: Path) -> float:
     """Seconds from the start of the process to the first block of sound."""
     begin = time.monotonic()
     with playing(args, source) as page:
-        begun(page)
+        start(page)
         while isinstance(page.recv(timeout=PATIENCE_S), str):
             pass
         return time.monotonic() - begin
 
 
-def starts(args: argparse.Namespace, source: Path) -> None:
+def measure_starts(args: argparse.Namespace, source: Path) -> None:
     seconds, refusals = [], []
     for _ in range(args.starts):
         try:
@@ -152,12 +152,12 @@ def starts(args: argparse.Namespace, source: Path) -> None:
     print(flush=True)
 
 
-def listening(args: argparse.Namespace, source: Path) -> None:
+def measure_underruns(args: argparse.Namespace, source: Path) -> None:
     try:
         with playing(args, source) as page:
-            hello = begun(page)
+            hello = start(page)
             worklet = Worklet(hello["sample_rate"], args.margin)
-            threading.Thread(target=worklet.hear, args=(page,), daemon=True).start()
+            threading.Thread(target=worklet.receive, args=(page,), daemon=True).start()
             end = time.monotonic() + args.seconds
             while (now := time.monotonic()) < end:
                 worklet.play(now)
@@ -175,41 +175,41 @@ def listening(args: argparse.Namespace, source: Path) -> None:
 
 
 class Worklet:
-    """Plays blocks as `worklet.js` does, by the clock: what had not arrived at a quantum's time was late for it."""
+    """Plays blocks as `worklet.js` does: a block that has not arrived by the time of its quantum is late."""
 
     def __init__(self, rate: int, margin_ms: float) -> None:
-        self.rate, self.need = rate, max(round(margin_ms / 1000 * rate), QUANTUM)
+        self.rate, self.margin = rate, max(round(margin_ms / 1000 * rate), QUANTUM)
         self.arrived: deque[tuple[float, int]] = deque()  # when, and how many samples
-        self.take = self.played = self.waiting = self.underruns = self.silent = 0
+        self.take = self.played = self.buffered = self.underruns = self.silent = 0
         self.running, self.gain = False, 0.0
         self.next = time.monotonic()  # the next quantum's time
 
-    def hear(self, page: ClientConnection) -> None:
-        """Take what comes, in a thread of its own."""
+    def receive(self, page: ClientConnection) -> None:
+        """Receive blocks, in a thread of its own."""
         try:
             for data in page:
                 if isinstance(data, bytes):
-                    self.take, block = unpack(data)
-                    self.arrived.append((time.monotonic(), len(block.samples)))
+                    _, self.take, _ = HEADER.unpack_from(data)
+                    self.arrived.append((time.monotonic(), (len(data) - HEADER.size) // 4))
         except ConnectionClosed:
             pass
 
     def play(self, now: float) -> None:
-        """All quanta until now."""
+        """Play all quanta until now."""
         while self.next <= now:
             while self.arrived and self.arrived[0][0] <= self.next:
-                self.waiting += self.arrived.popleft()[1]
+                self.buffered += self.arrived.popleft()[1]
             self._quantum()
             self.next += QUANTUM / self.rate
 
     def _quantum(self) -> None:
-        if not self.running and self.gain == 0 and self.waiting >= self.need:
+        if not self.running and self.gain == 0 and self.buffered >= self.margin:
             self.running = True
-        count = min(self.waiting, QUANTUM) if self.running else 0
+        count = min(self.buffered, QUANTUM) if self.running else 0
         if self.running and count < QUANTUM:
             self.running = False
             self.underruns += 1
-        self.waiting -= count
+        self.buffered -= count
         self.played += count
         self.silent += QUANTUM - count if self.played else 0
         fade = FADE_S * self.rate

@@ -13,7 +13,7 @@ import time
 
 import numpy as np
 
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.engine import Engine

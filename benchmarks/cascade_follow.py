@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.features import Settings, measure
-from mtcrnn.config.generate import Generate
+from mtcrnn.config.generate import Playing
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.rendering.cascade import Cascade, Given
-from mtcrnn.rendering.recipe import open_cascade
+from mtcrnn.rendering.opening import open_cascade
 from mtcrnn.runs.recipe import read_recipe
 
 MEASURED = ("rmse", "centroid", "pitch")
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=125.0)
     args = parser.parse_args()
     recipe = read_recipe(args.recipe)
-    cascade = open_cascade(recipe, Generate(str(args.recipe)), {}, {})
+    cascade = open_cascade(recipe, Playing(), {}, {})
     slow = cascade.order[:-1]
     columns = "".join(f"{f'{name}, correlation':>22}{'error':>8}" for name in MEASURED)
     print(f"{'real curves for':24}{columns}")

@@ -1,4 +1,4 @@
-"""The live page in a headless Chromium: latency over 100 moves, then minutes of playing, and pictures of it.
+"""Latency of the live page over 100 moves in a headless Chromium, then minutes of playing; and pictures of it.
 
     python benchmarks/live_page.py output/quickstart --minutes 10 --pictures docs/images
 
@@ -27,8 +27,8 @@ STATUS = "[mtcrnn.sound.status.underruns, mtcrnn.sound.status.played, mtcrnn.sou
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", type=Path)
-    parser.add_argument("--control", default="rate", help="the control that moves [%(default)s]")
-    parser.add_argument("--minutes", type=float, default=10.0, help="of playing behind the moves [%(default)g]")
+    parser.add_argument("--control", default="rate", help="the parameter to move [%(default)s]")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of playing after the moves [%(default)g]")
     parser.add_argument("--pictures", type=Path, help="folder for play-1280.png and play-400.png")
     args = parser.parse_args()
     rng = np.random.default_rng(1)

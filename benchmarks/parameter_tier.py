@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import restore
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.rendering.torch_player import Player
+from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.runs import checkpoint
 from mtcrnn.training import run as training
 
@@ -58,14 +58,14 @@ def main() -> None:
     net = Net(args.net, args.hidden_size, n_layers=1)
     model = checkpoint.load(training.train(tier, net, options))
     corpus = Corpus(tier, ParamManager.at(args.data_dir, args.param_dir), model.config.ranges)
-    player, real, sampled = Player(model), [], []
+    player, real, sampled = TorchPlayer(model), [], []
     for i, wav in enumerate(corpus.names):
         place = slice(corpus.offsets[i], corpus.offsets[i + 1])
-        values, conditions = torch.from_numpy(corpus.values[place]), torch.from_numpy(corpus.conditions[place])
+        values, conditions = torch.from_numpy(corpus.values[place]), torch.from_numpy(corpus.conditioning[place])
         if wav.stem == args.holdout:
             with torch.no_grad():
-                x = model.features(values[None, :-1], conditions[None, 1:])
-                nats = float(model.output.loss(model.net(x, model.net.init_state(1))[0], values[None, 1:]))
+                x = model.inputs(values[None, :-1], conditions[None, 1:])
+                nats = float(model.distribution.loss(model.net(x, model.net.init_state(1))[0], values[None, 1:]))
             constant = float(values[1:].std(dim=0, correction=0).log().mean() + 0.5 * np.log(2 * np.pi * np.e))
             print(f"{wav.stem}, held out: {nats:.3f} nats a value; the best constant Gaussian: {constant:.3f}")
         users = np.repeat(restore(conditions.numpy(), corpus.ranges, tier.prop)[None], TAKES, axis=0)

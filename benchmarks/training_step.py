@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.models.config import ModelConfig
@@ -32,9 +32,9 @@ def step_loop(model: Model, values: Tensor, conditions: Tensor, coins: np.ndarra
     state, own, loss = model.net.init_state(len(values)), values[:, :1], torch.zeros(())
     for t in range(conditions.shape[1]):
         value = values[:, t : t + 1] if coins[t] else own
-        raw, state = model.net(model.features(value, conditions[:, t : t + 1]), state)
-        loss = loss + model.output.loss(raw, values[:, t + 1 : t + 2])
-        own = model.output.sample(raw.detach(), 1.0, u[:, t : t + 1])
+        raw, state = model(value, conditions[:, t : t + 1], state)
+        loss = loss + model.distribution.loss(raw, values[:, t + 1 : t + 2])
+        own = model.distribution.sample(raw.detach(), 1.0, u[:, t : t + 1])
     return loss / conditions.shape[1]
 
 
@@ -43,7 +43,7 @@ def two_passes(model: Model, values: Tensor, conditions: Tensor, coins: np.ndarr
     past, state = values[:, :-1], model.net.init_state(len(values))
     if not coins.all():
         past = self_sampled_inputs(model, past, conditions, state, coins, u, 1.0)
-    return model.output.loss(model.net(model.features(past, conditions), state)[0], values[:, 1:])
+    return model.distribution.loss(model(past, conditions, state)[0], values[:, 1:])
 
 
 def with_plain_gru(model: Model) -> Model:

@@ -12,7 +12,7 @@ import soundfile
 import torch
 
 from mtcrnn.cli import main as cli
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train

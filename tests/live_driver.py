@@ -1,4 +1,4 @@
-"""A server of the live page without a browser, for the tests of what plays."""
+"""The live page's server, and a page without a browser, for the tests."""
 
 import json
 import os
@@ -10,11 +10,11 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
+import numpy as np
 import uvicorn
 from websockets.sync.client import connect
 
-from mtcrnn.config.generate import Generate
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.live import messages
@@ -24,6 +24,7 @@ from mtcrnn.live.play import _listen
 from mtcrnn.live.server import make_app
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
+from mtcrnn.rendering.stream import Block
 from mtcrnn.runs import checkpoint
 
 RATE = 4000
@@ -67,7 +68,7 @@ class Served:
 
 @contextmanager
 def serve(path, hosts=("127.0.0.1",)):
-    instrument = Instrument(Models(str(path), Generate(str(path))), "secret", margin_ms=20)
+    instrument = Instrument(Models(str(path)), "secret", margin_ms=20)
     listening = _listen("127.0.0.1", 0)
     app = make_app(instrument, list(hosts))
     config = uvicorn.Config(app, log_level="warning", ws_max_size=messages.MOST_BYTES)
@@ -84,9 +85,9 @@ def serve(path, hosts=("127.0.0.1",)):
 
 
 def raw_page(port, token, origin=None):
-    """A page's socket after it asked to be let in, and what the server answered. Nobody reads on."""
+    """A page's socket after its WebSocket handshake, which nobody reads, and the server's answer."""
     raw = socket.socket()
-    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # soon full
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # is soon full
     raw.settimeout(2)
     raw.connect(("127.0.0.1", port))
     lines = (
@@ -103,7 +104,7 @@ def raw_page(port, token, origin=None):
 
 
 def frame(**message):
-    """A message as a WebSocket's frame of text, masked with zeros."""
+    """A message as a WebSocket text frame, masked with zeros."""
     text = json.dumps(message).encode()
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 
@@ -112,14 +113,14 @@ def frame(**message):
 def playing(model, state, *options, **environment):
     """`mtcrnn play` on a model, as a process, and the address that it prints.
 
-    In the folder `state` its token is kept, and `stderr` is what it says.
+    The folder `state` holds its token, and what it logs as `stderr`.
     """
     state.mkdir(exist_ok=True)
     words = [sys.executable, "-m", "mtcrnn", "play", str(model), "--port", "0", *options]
-    told = {"env": {**os.environ, "XDG_STATE_HOME": str(state), **environment}, "text": True}
+    settings = {"env": {**os.environ, "XDG_STATE_HOME": str(state), **environment}, "text": True}
     with (
         open(state / "stderr", "w") as stderr,
-        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr, **told) as process,
+        subprocess.Popen(words, stdout=subprocess.PIPE, stderr=stderr, **settings) as process,
     ):
         try:
             line = process.stdout.readline()
@@ -127,6 +128,12 @@ def playing(model, state, *options, **environment):
             yield process, line.split(" at ")[1].split()[0]
         finally:
             process.terminate()
+
+
+def read_block(data):
+    """The number of the take and the block in a binary message, the inverse of `messages.pack`."""
+    first, take, change = messages.HEADER.unpack_from(data)
+    return take, Block(int(first), change, np.frombuffer(data, "<f4", offset=messages.HEADER.size))
 
 
 class Client:
@@ -141,12 +148,12 @@ class Client:
         self.socket.send(json.dumps(message))
 
     def hear(self):
-        """One thing that the server says; blocks are played at once."""
+        """The next message or block of the server; a block is reported as played."""
         data = self.socket.recv(timeout=20)
         if isinstance(data, str):
             self.words.append(json.loads(data))
             return self.words[-1]
-        take, block = messages.unpack(data)
+        take, block = read_block(data)
         self.blocks.append((take, block))
         self.say(type="played", take=take, samples=block.first + len(block.samples))
         return block
@@ -155,7 +162,7 @@ class Client:
         for _ in range(5000):
             if found := condition(self.hear()):
                 return found
-        raise AssertionError("never heard")
+        raise AssertionError("it never came")
 
     def word(self, kind):
         return self.until(lambda heard: isinstance(heard, dict) and heard["type"] == kind and heard)

@@ -14,7 +14,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
 ARGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", *QUIET)  # the sandbox does not work for root
 
-# What leaves the page's analyser for so many seconds, sample by sample.
+# The samples that leave the page's analyser, for so many seconds.
 LISTEN = """(seconds) => new Promise((done) => {
   const { analyser, context } = window.mtcrnn.sound;
   const node = context.createScriptProcessor(1024, 1, 1), heard = [];
@@ -34,7 +34,7 @@ LISTEN = """(seconds) => new Promise((done) => {
 def opened(
     address: str, width: int = 1280, height: int = 1000, args: Sequence[str] = (), ready: str = "#play:enabled"
 ) -> Iterator[Page]:
-    """The page at an address, in a headless Chromium, once it can be played."""
+    """The page at an address, in a headless Chromium, once it is ready to play."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, *args])
         page = browser.new_page(viewport={"width": width, "height": height})
@@ -45,7 +45,7 @@ def opened(
 
 
 def wait_for(page: Page, expression: str) -> None:
-    """Until something is true in the page, whose policy forbids Playwright's own way to wait for it."""
+    """Wait until an expression is true in the page, whose security policy forbids Playwright's own way to wait."""
     deadline = time.monotonic() + 20
     while not page.evaluate(expression):
         assert time.monotonic() < deadline, expression
@@ -57,7 +57,7 @@ def listen(page: Page, seconds: float) -> np.ndarray:
     return np.array(page.evaluate(LISTEN, seconds), np.float32)
 
 
-def slide(page: Page, control: str, share: float) -> None:
-    """Move a control's slider, as by hand, to a share of its range."""
-    slider = page.locator(f".control[data-name='{control}'] input[type=range]")
+def slide(page: Page, name: str, share: float) -> None:
+    """Move a parameter's slider, as a user does, to a share of its range."""
+    slider = page.locator(f".parameter[data-name='{name}'] input[type=range]")
     slider.evaluate("(s, v) => { s.value = v; s.dispatchEvent(new Event('input')); }", round(1000 * share))

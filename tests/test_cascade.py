@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import tiny_model
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
@@ -27,12 +27,12 @@ class Echo:
     def init(self, seed, batch=1):
         return 0
 
-    def prime(self, state, values, conditions=None):
+    def prime(self, state, values, parameters=None):
         return state
 
-    def render(self, state, conditions):
-        assert conditions.shape[1] > 0
-        return conditions[..., :1].astype(np.float32), state + conditions.shape[1]
+    def render(self, state, parameters, temperature=None):
+        assert parameters.shape[1] > 0
+        return parameters[..., :1].astype(np.float32), state + parameters.shape[1]
 
 
 def echoes(*rates):
@@ -44,11 +44,11 @@ def echoes(*rates):
     return Cascade({**tiers, "sound": Echo(("audio",), (above,), RATE)}, ["x"])
 
 
-def played(cascade, conditions, block, seed=3):
-    state = cascade.init(seed, len(conditions))
+def played(cascade, parameters, block, seed=3):
+    state = cascade.init(seed, len(parameters))
     out = []
-    for first in range(0, conditions.shape[1], block):
-        values, state = cascade.render(state, conditions[:, first : first + block])
+    for first in range(0, parameters.shape[1], block):
+        values, state = cascade.render(state, parameters[:, first : first + block])
         out.append(values)
     return np.concatenate(out, axis=1)
 
@@ -135,9 +135,9 @@ def test_what_it_is_as_one_tier():
     assert cascade.config.ranges == {"x": UNIT, "y": UNIT}
 
 
-def test_conditions_of_the_wrong_shape():
+def test_parameters_of_the_wrong_shape():
     cascade = real_cascade()
-    with pytest.raises(InputError, match=r"conditions \(x, y\): the shape is \[1, 5, 1\]; it must be \[1, steps, 2\]"):
+    with pytest.raises(InputError, match=r"parameters \(x, y\): the shape is \[1, 5, 1\]; it must be \[1, steps, 2\]"):
         cascade.render(cascade.init(0), np.zeros((1, 5, 1)))
 
 

@@ -14,9 +14,9 @@ import torch
 from helpers import ROOT, run_cli, tiny_train, tone_set, write_params, write_wav
 from mtcrnn.cli import main as cli
 from mtcrnn.compat import commands
+from mtcrnn.config import generate
 from mtcrnn.config.arguments import build
-from mtcrnn.config.generate import Generate
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.training import run as training
@@ -254,7 +254,9 @@ def test_the_original_command_lines_have_the_original_defaults():
         "external_array": None, "external_sr": None, "out": "generated", "save": False, "rand_prime": False,
         "rand_seed": None, "temp": 1.0, "step": 0,
     }  # fmt: skip
-    built = asdict(build(Generate, args, True))
+    built = {
+        name: value for part in generate.GENERATE.values() for name, value in asdict(build(part, args, True)).items()
+    }
     assert {name: built[name] for name in expected} == expected
 
 

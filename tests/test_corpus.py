@@ -29,8 +29,8 @@ def test_everything_stands_where_offsets_say(tmp_path):
     assert np.abs(corpus.values[1000:2000, 0].astype(int) - codes).max() <= 1
     assert corpus.ranges["pitch"].low == 50
     assert corpus.ranges["pitch"].high == 100
-    np.testing.assert_allclose(corpus.conditions[1000:2000][:, 0], (20 + 10 * t) / 50, atol=1e-6)
-    assert (corpus.conditions[:][:, 1] == 0.5).all()
+    np.testing.assert_allclose(corpus.conditioning[1000:2000][:, 0], (20 + 10 * t) / 50, atol=1e-6)
+    assert (corpus.conditioning[:][:, 1] == 0.5).all()
 
 
 def test_every_window_lies_inside_one_file_and_on_the_stride(tmp_path):
@@ -58,9 +58,9 @@ def test_batches_are_a_pure_function_of_seed_and_step(tmp_path):
     windows, _ = corpus.split(40, 1, "none")
     one, same = corpus.batch(windows, 8, seed=3, step=5), corpus.batch(windows, 8, seed=3, step=5)
     assert (one.values == same.values).all()
-    assert (one.conditions == same.conditions).all()
+    assert (one.conditioning == same.conditioning).all()
     assert one.values.shape == (8, 41, 1)
-    assert one.conditions.shape == (8, 40, 2)
+    assert one.conditioning.shape == (8, 40, 2)
     for seed, step in ((3, 6), (4, 5)):
         assert (corpus.batch(windows, 8, seed, step).values != one.values).any()
 
@@ -69,7 +69,7 @@ def test_a_window_is_a_slice_and_conditions_are_the_targets(tmp_path):
     corpus = tones(tmp_path)
     batch = corpus.gather(np.array([5, 1100]), 40)
     assert (batch.values[1] == corpus.values[1100:1141]).all()
-    assert (batch.conditions[1] == corpus.conditions[1101:1141]).all()
+    assert (batch.conditioning[1] == corpus.conditioning[1101:1141]).all()
 
 
 def test_all_windows_are_drawn_about_equally_often(tmp_path, monkeypatch):
@@ -126,7 +126,7 @@ def test_large_sets_are_memory_mapped_and_equal(tmp_path, monkeypatch):
     large = Corpus(TIER, ParamManager(tmp_path))
     assert isinstance(large.values, np.memmap)
     assert (large.values == small.values).all()
-    assert (large.conditions[:] == small.conditions[:]).all()
+    assert (large.conditioning[:] == small.conditioning[:]).all()
 
 
 def test_no_wavs(tmp_path):
@@ -174,17 +174,17 @@ def test_a_models_own_codec_reads_the_sound(tmp_path):
 
 def test_curves_of_any_stretch_are_those_of_the_whole(tmp_path):
     corpus = tones(tmp_path)
-    whole = corpus.conditions[:]
+    whole = corpus.conditioning[:]
     assert whole.dtype == np.float32
     rng = np.random.default_rng(3)
     for _ in range(50):
         start, end = sorted(rng.integers(0, 3001, 2).tolist())
-        assert (corpus.conditions[start:end] == whole[start:end]).all(), "seed 3"
+        assert (corpus.conditioning[start:end] == whole[start:end]).all(), "seed 3"
     starts = np.concatenate([rng.integers(0, 900, 20) + 1000 * k for k in range(3)])
-    windows = corpus.conditions.windows(starts, 100)
+    windows = corpus.conditioning.windows(starts, 100)
     assert (windows == np.stack([whole[start : start + 100] for start in starts])).all(), "seed 3"
-    assert corpus.conditions.extremes("pitch") == (50, 100)
-    assert len(corpus.conditions.spread(300)) == 300
+    assert corpus.conditioning.extremes("pitch") == (50, 100)
+    assert len(corpus.conditioning.spread(300)) == 300
 
 
 def test_what_was_left_out_is_told(tmp_path, caplog):

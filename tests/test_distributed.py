@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers import tone_set
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError

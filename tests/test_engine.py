@@ -10,16 +10,16 @@ import torch
 from numba import njit
 
 from helpers import SHARED, needs_real_data, run_cli, tiny_model, tiny_train, tone_set
-from mtcrnn.config.net import NET_NAMES, PARAMETER_NETS, Net
+from mtcrnn.config.nets import NETS, Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.engine import Engine, choose_precision, dots, player, program
+from mtcrnn.engine import Engine, builder, choose_precision, dots, player
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
-from mtcrnn.rendering.torch_player import Player
+from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.training import run as training
 
@@ -29,8 +29,8 @@ AUDIO = {
     "onehot": Tier(prop=("a", "b"), mulaw_channels=40, onehot=True),
     "unconditioned": Tier(mulaw_channels=100),
 }
-CASES = [(net, name) for net in NET_NAMES if net not in PARAMETER_NETS for name in AUDIO]
-CASES += [(net, "parameters") for net in NET_NAMES if net != "frame"]
+CASES = [(net, name) for net, spec in NETS.items() if spec.audio for name in AUDIO]
+CASES += [(net, "parameters") for net, spec in NETS.items() if spec.parameters]
 CASES.remove(("frame", "onehot"))
 
 
@@ -60,10 +60,10 @@ def inputs_of(model, batch, steps, seed=0):
 
 def reference_raw(model, values, conditions):
     """What the reference says to inputs that begin with the resting value."""
-    first = np.full_like(values[:, :1], model.resting)
+    first = np.full_like(values[:, :1], model.encoding.resting)
     past = torch.from_numpy(np.concatenate([first, values[:, :-1]], axis=1))
     with torch.no_grad():
-        x = model.features(past, torch.from_numpy(conditions))
+        x = model.inputs(past, torch.from_numpy(conditions))
         return model.net(x, model.net.init_state(len(values)))[0].numpy()
 
 
@@ -82,7 +82,7 @@ def test_raw_numbers_are_those_of_the_reference(net, tier):
 @pytest.mark.parametrize("temperature", [1.0, 0.6, 0.0])
 def test_same_uniforms_same_values(net, tier, temperature):
     model = make(net, tier)
-    reference, engine = Player(model, temperature), Engine(model.config, weights_of(model), temperature, "float32")
+    reference, engine = TorchPlayer(model, temperature), Engine(model.config, weights_of(model), temperature, "float32")
     _, conditions = inputs_of(model, 2, 300)
     expected, _ = reference.render(reference.init(7, 2), conditions)
     found, _ = engine.render(engine.init(7, 2), conditions)
@@ -124,7 +124,7 @@ def test_blocks_states_and_neighbours_change_nothing(net, precision):
 
 def test_priming_continues_as_the_reference_does():
     model = make("gru", "scaled")
-    reference, engine = Player(model), Engine(model.config, weights_of(model), precision="float32")
+    reference, engine = TorchPlayer(model), Engine(model.config, weights_of(model), precision="float32")
     sound = np.sin(np.arange(100) / 7)[None, :, None]
     labels = np.zeros((1, 100, 1))
     expected = reference.render(reference.prime(reference.init(1), sound, labels), labels)[0]
@@ -138,7 +138,7 @@ def test_products_against_numpy(rows, columns, sounds, parts):
     seed = 5
     rng = np.random.default_rng(seed)
     weight, x = rng.standard_normal((rows, columns), np.float32), rng.standard_normal((sounds, columns), np.float32)
-    b = program.Builder({}, quantised=False, kept=0)
+    b = builder.Builder(tiny_model().config, {}, quantised=False)
     b.matrix(weight)
     y = np.zeros((sounds, rows), np.float32)
     for part in range(parts):
@@ -171,7 +171,7 @@ def bits(engine, corpus, held_out):
     """Bits a sample on held-out windows, by the engine's raw numbers."""
     batch = corpus.spread(held_out, 16)
     state = replace(engine.init(0, len(batch.values)), last=batch.values[:, 0].astype(np.float32))
-    raw = engine.raw(state, batch.values[:, 1:], batch.conditions)[0]
+    raw = engine.raw(state, batch.values[:, 1:], batch.conditioning)[0]
     loss = torch.nn.functional.cross_entropy(
         torch.from_numpy(raw).flatten(0, 1), torch.from_numpy(batch.values[:, 1:]).flatten()
     )
@@ -230,8 +230,8 @@ def test_bad_weights_and_unknown_nets(monkeypatch):
     ):
         with pytest.raises(InputError, match=message):
             Engine(model.config, weights)
-    monkeypatch.setattr(program, "_BODIES", {})
-    with pytest.raises(InputError, match="the engine does not know the net gru; --engine torch does"):
+    monkeypatch.setitem(NETS, "gru", replace(NETS["gru"], file="nowhere"))
+    with pytest.raises(InputError, match="the engine has no program for the net gru; --engine torch plays it"):
         Engine(model.config, good)
 
 
@@ -254,21 +254,21 @@ def test_numbers_out_of_range(arguments, message):
 
 @pytest.mark.parametrize("net", ["gru", "frame", "mixture", "split-moments"])
 def test_extreme_temperatures_stay_finite_and_agree(net):
-    model = make(net, "parameters" if net in PARAMETER_NETS else "scaled")
+    model = make(net, "scaled" if NETS[net].audio else "parameters")
     _, conditions = inputs_of(model, 2, 100)
 
-    def rendered(kind, temperature):
-        player = Player(model) if kind is Player else Engine(model.config, weights_of(model), precision="float32")
-        player.temperature = temperature
-        return player.render(player.init(7, 2), conditions)[0]
+    players = {"torch": TorchPlayer(model), "engine": Engine(model.config, weights_of(model), precision="float32")}
 
-    likeliest = rendered(Player, 0.0)
+    def rendered(kind, temperature):
+        return players[kind].render(players[kind].init(7, 2), conditions, temperature)[0]
+
+    likeliest = rendered("torch", 0.0)
     for temperature in (1e-300, 1e-45, 1e-40, 1e-31):  # in float32: 0, the least number, numbers without an inverse
-        np.testing.assert_allclose(rendered(Engine, temperature), likeliest, atol=1e-4, err_msg=str(temperature))
+        np.testing.assert_allclose(rendered("engine", temperature), likeliest, atol=1e-4, err_msg=str(temperature))
     for temperature in (1e-29, 1e-3, 1000.0):
-        wild = rendered(Engine, temperature)
+        wild = rendered("engine", temperature)
         assert np.isfinite(wild).all()
-        np.testing.assert_allclose(wild, rendered(Player, temperature), rtol=1e-4, atol=1e-4, err_msg=str(temperature))
+        np.testing.assert_allclose(wild, rendered("torch", temperature), rtol=1e-4, atol=1e-4, err_msg=str(temperature))
 
 
 @pytest.mark.parametrize("net", ["gru", "mixture", "phased-lstm", "split-variables"])

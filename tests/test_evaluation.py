@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers import run_cli, shorten_evaluation, tiny_train, tone_set, write_params, write_wav
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
@@ -35,8 +35,8 @@ class Whistle:
     def init(self, seed, batch=1):
         return np.zeros((batch, 1))
 
-    def render(self, phase, conditions):
-        hz = conditions[..., 0]
+    def render(self, phase, parameters, temperature=None):
+        hz = parameters[..., 0]
         phase = phase[:, -1:] + np.cumsum(2 * np.pi * self.wrong * hz / RATE, axis=1)
         return (0.3 * np.sin(phase) * (hz >= self.deaf)).astype(np.float32)[..., None], phase
 
@@ -144,10 +144,10 @@ def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
         assert end - first == 200  # a tenth
         start = corpus.offsets[i]
         values = torch.from_numpy(corpus.values[start:end].astype(np.int64))[None]
-        conditions = torch.from_numpy(corpus.conditions[start:end])[None]
+        conditions = torch.from_numpy(corpus.conditioning[start:end])[None]
         with torch.no_grad():
-            raw, _ = model.net(model.features(values[:, :-1], conditions[:, 1:]), model.net.init_state(1))
-        nats.append(float(model.output.loss(raw[:, -200:], values[:, -200:])))
+            raw, _ = model(values[:, :-1], conditions[:, 1:], model.net.init_state(1))
+        nats.append(float(model.distribution.loss(raw[:, -200:], values[:, -200:])))
     assert likelihood.held_out_nats(model, corpus, "tail") == pytest.approx(np.mean(nats), rel=1e-5)
     assert len(corpus.held_out("file:tone1")) == 1
     assert [end - first for _, first, end in corpus.held_out("all")] == [1999] * 3

@@ -1,4 +1,4 @@
-"""The server of the live page: who may play, what may be said, and that one page's nonsense is not the others'."""
+"""The live page's server: token and origin, valid and invalid messages, pages that misbehave or read nothing."""
 
 import io
 import json
@@ -14,10 +14,11 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from helpers import run_cli
-from live_driver import RATE, Client, frame, save_model, serve
+from live_driver import RATE, Client, frame, read_block, save_model, serve
 from mtcrnn.core.errors import InputError
 from mtcrnn.live import messages, pages
 from mtcrnn.live.rtpysynth import Generator
+from mtcrnn.rendering.stream import Block
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def served(tmp_path_factory):
         yield served
 
 
-def test_a_page_plays_moves_and_its_gesture_renders_to_the_same(served, tmp_path, capsys):
+def test_a_gesture_renders_to_the_samples_that_were_played(served, tmp_path, capsys):
     with served.join() as ws:
         page = Client(ws)
         hello = page.hello
@@ -51,11 +52,11 @@ def test_a_page_plays_moves_and_its_gesture_renders_to_the_same(served, tmp_path
     words = ["generate", "--model_dir", folder, "--gesture", tmp_path / "take.npy", "--rand_seed", "9", "--save"]
     assert run_cli(capsys, *words, "--out", tmp_path / "again")[0] == 0
     again = np.load(tmp_path / "again.npy").reshape(-1)
-    assert 0 <= len(again) - len(played) <= 80  # what was rendered and not sent when the page stopped
+    assert 0 <= len(again) - len(played) <= 80  # rendered but not sent when the page stopped
     np.testing.assert_array_equal(again[: len(played)], played)
 
 
-def test_only_who_has_the_token_and_comes_from_here(served):
+def test_the_token_the_host_and_the_origin_are_checked(served):
     assert served.get("/")[0] == 200
     status, body, _ = served.get("/page/app.js")
     assert (status, b"Connection" in body) == (200, True)
@@ -81,7 +82,7 @@ def test_only_who_has_the_token_and_comes_from_here(served):
     [
         ('{"type":"set","values":{"hz":NaN}}', "set.values.hz: Input should be a finite number"),
         ('{"type":"set","values":{"hz":"1"}}', "set.values.hz: Input should be a valid number"),
-        ('{"type":"set","values":{"x":1}}', "unknown control 'x'; known: hz, gain"),
+        ('{"type":"set","values":{"x":1}}', "unknown parameter 'x'; known: hz, gain"),
         ('{"type":"start","seed":-1}', "start.seed: Input should be greater than or equal to 0"),
         ('{"type":"dance"}', "message: Input tag 'dance' found using 'type' does not match"),
         ("{", "message: Invalid JSON"),
@@ -89,16 +90,16 @@ def test_only_who_has_the_token_and_comes_from_here(served):
         (b"\x00\x01", "message: it must be text, not binary"),
     ],
 )
-def test_what_cannot_be_said(served, text, answer):
+def test_invalid_messages(served, text, answer):
     with served.join() as ws:
         page = Client(ws)
         ws.send(text)
         assert page.word("error")["text"].startswith(answer)
         page.say(type="start")
-        page.word("started")  # it goes on
+        page.word("started")  # the connection goes on
 
 
-def test_values_out_of_range_are_clamped_and_told(served):
+def test_values_out_of_range_are_clamped_and_reported(served):
     with served.join() as ws:
         page = Client(ws)
         page.say(type="set", values={"hz": 1e9, "gain": 0.5}, temperature=-1)
@@ -107,7 +108,7 @@ def test_values_out_of_range_are_clamped_and_told(served):
         assert page.word("margin")["ms"] == messages.MOST_MARGIN_MS
 
 
-def test_a_page_gets_as_much_as_a_browser_waits_for(served):
+def test_a_page_gets_at_least_one_render_quantum(served):
     """128 samples, however small the margin."""
     with served.join() as ws:
         page = Client(ws)
@@ -115,10 +116,15 @@ def test_a_page_gets_as_much_as_a_browser_waits_for(served):
         page.word("margin")
         page.say(type="start", seed=1)
         page.word("started")
-        assert sum(len(messages.unpack(ws.recv(timeout=20))[1].samples) for _ in range(4)) == 160
+        assert sum(len(read_block(ws.recv(timeout=20))[1].samples) for _ in range(4)) == 160
 
 
-def test_a_page_that_sends_nothing_but_nonsense_is_closed(served):
+def test_blocks_travel_as_bytes():
+    take, block = read_block(messages.pack(3, Block(160, 9, np.float32([0.5, -1]))))
+    assert (take, block.first, block.change, block.samples.tolist()) == (3, 160, 9, [0.5, -1.0])
+
+
+def test_a_page_that_sends_only_bad_messages_is_disconnected(served):
     with served.join() as ws:
         Client(ws)
         for _ in range(pages.MOST_BAD):
@@ -132,8 +138,8 @@ def until_closed(socket):
         socket.recv(timeout=20)
 
 
-def nonsense(rng):
-    """A message: right, nearly right, or anything."""
+def random_message(rng):
+    """A message: valid, nearly valid, or anything."""
     kind = rng.randrange(8)
     number = rng.choice([0, 1, -1, 0.5, 1e308, -1e308, 2**53, 1e-320, True, None, "1", [], {}])
     if kind == 0:
@@ -160,7 +166,7 @@ def drain(ws):
 
 
 def test_ten_thousand_messages_of_all_kinds(served):
-    """No crash, and a page beside them plays on without a gap."""
+    """The server does not crash, and another page plays on without a gap."""
     seed = random.randrange(2**32)
     rng, sent, lost = random.Random(seed), 0, 0
     stop, playing, well = threading.Event(), threading.Event(), []
@@ -182,7 +188,7 @@ def test_ten_thousand_messages_of_all_kinds(served):
         with suppress(ConnectionClosed), served.join(max_queue=None) as ws:
             while sent < 10_000:
                 sent += 1
-                ws.send("x" * 5000 if sent % 2000 == 0 else nonsense(rng))  # 5000 is more than is allowed
+                ws.send("x" * 5000 if sent % 2000 == 0 else random_message(rng))  # 5000 bytes are more than is allowed
                 if sent % 2000 == 0:
                     until_closed(ws)
                 if sent % 20 == 0:
@@ -194,10 +200,10 @@ def test_ten_thousand_messages_of_all_kinds(served):
     assert well == list(range(0, 40 * len(well), 40)), seed
     assert len(well) > 10, seed
     assert lost >= 5, seed
-    assert served.instrument.conductor._thread.is_alive()
+    assert served.instrument.scheduler._thread.is_alive()
 
 
-def test_pages_that_leave_leave_nothing_behind(served):
+def test_nothing_is_left_of_pages_that_were_closed(served):
     for _ in range(5):
         with served.join() as ws:
             page = Client(ws)
@@ -207,14 +213,14 @@ def test_pages_that_leave_leave_nothing_behind(served):
     while served.instrument.pages and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not served.instrument.pages
-    assert not served.instrument.conductor._seats
+    assert not served.instrument.scheduler._playbacks
 
 
-def test_one_page_too_many_is_told(served, monkeypatch):
+def test_one_page_too_many_is_refused(served, monkeypatch):
     with served.join() as ws:
-        Client(ws)  # it does not play: what it renders would set its cost anew
-        for seat in served.instrument.conductor._seats:
-            seat.cost = 0.9
+        Client(ws)  # it does not play: its blocks would change its cost
+        for playback in served.instrument.scheduler._playbacks:
+            playback.cost = 0.9
         with served.join() as other:
             refused = json.loads(other.recv(timeout=20))
     assert refused["type"] == "refused"
@@ -226,14 +232,14 @@ def test_playing_needs_no_torch(tmp_path):
     code = (
         "import sys\nfrom mtcrnn.live import play, rtpysynth\nfrom mtcrnn.live.models import Models\n"
         "from mtcrnn.config.generate import Generate\n"
-        f"Models({str(folder)!r}, Generate('x')).open('tones')\nprint('torch' in sys.modules)"
+        f"Models({str(folder)!r}).open('tones')\nprint('torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "False\n"
 
 
 def test_a_generator_for_other_hosts(tmp_path):
-    """At the model's own rate its samples are those of a stream; at another one as many as were asked for."""
+    """The samples do not depend on the block size; at another rate it makes as many as were asked for."""
     folder = str(save_model(tmp_path / "tones"))
     synth = Generator(folder, [0.25, 2.0], seed=5)
     assert (synth.param_labels, synth.norm_params) == (["hz", "gain"], [0.25, 1.0])
@@ -250,8 +256,8 @@ def test_a_generator_for_other_hosts(tmp_path):
 
 
 @pytest.mark.parametrize(("seconds", "waiting"), [(0.5, 10**9), (60.0, 50)])
-def test_a_page_that_takes_nothing_is_let_go(served, monkeypatch, caplog, seconds, waiting):
-    """It asks and asks and reads no answer: after a while, or when too much waits, it ends, and nobody else does."""
+def test_a_page_that_reads_nothing_is_disconnected(served, monkeypatch, caplog, seconds, waiting):
+    """It sends and reads no answer: after a while, or when too much waits, it is disconnected, and no other page is."""
     monkeypatch.setattr(pages, "SEND_S", seconds)
     monkeypatch.setattr(pages, "MOST_WAITING", waiting)
     with served.join() as ws:
@@ -260,17 +266,17 @@ def test_a_page_that_takes_nothing_is_let_go(served, monkeypatch, caplog, second
         assert b"101" in answer
         deadline = time.monotonic() + 60
         with suppress(OSError):
-            while time.monotonic() < deadline and "a page takes nothing" not in caplog.text:
+            while time.monotonic() < deadline and "a page does not read" not in caplog.text:
                 deaf.sendall(frame(type="set", values={"hz": 1e9}) * 100)
         deaf.close()
-        assert "a page takes nothing: its sound ends" in caplog.text
+        assert "a page does not read what it is sent: its sound ends" in caplog.text
         page.say(type="start")
         page.word("started")
     assert not any(record.exc_info for record in caplog.records)
 
 
 def test_a_gesture_is_saved_while_it_plays(served):
-    """Again and again; each one is how the last one begins."""
+    """Many times; each one is the beginning of the last one."""
     saved, stop = [], threading.Event()
     with served.join() as ws:
         page = Client(ws)
@@ -293,14 +299,14 @@ def test_a_gesture_is_saved_while_it_plays(served):
         np.testing.assert_array_equal(gesture, gestures[-1][:, : gesture.shape[1]])
 
 
-def test_a_gesture_that_nobody_can_give(tmp_path):
+def test_a_gesture_after_the_scheduler_has_ended(tmp_path):
     with serve(save_model(tmp_path / "tones")) as served, served.join() as ws:
         page = Client(ws)
-        served.instrument.conductor.close()
+        served.instrument.scheduler.close()
         assert served.get(f"/gesture/{page.hello['id']}.npy")[:2] == (503, b"the sound does not answer")
 
 
-def test_any_host_may_be_named_where_others_may_play(tmp_path):
+def test_any_host_header_is_allowed_if_others_may_play(tmp_path):
     with serve(save_model(tmp_path / "tones"), hosts=("*",)) as served:
         for host in ("lan.example:8765", "[::1", "[", "x y", "\xff"):
             assert served.get("/", host=host)[0] in (200, 400), host

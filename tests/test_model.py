@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model
-from mtcrnn.config.net import NET_NAMES, PARAMETER_NETS, Net, canonical_net
+from mtcrnn.config.nets import NETS, Net, canonical_net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.distributions import Categorical
 from mtcrnn.models.model import MOST_WEIGHTS, Model, misfits, new_model, weight_shapes
-from mtcrnn.models.nets import NETS, make_net
+from mtcrnn.models.nets import make_net
 
 
 def step_by_step_gru(net, x, h):
@@ -60,7 +60,6 @@ def test_every_net_gives_the_same_in_one_call_in_pieces_and_in_steps(name):
 
 def test_nets_by_number_and_unknown_names():
     assert canonical_net("0") == "gru"
-    assert set(NETS) == set(NET_NAMES)
     with pytest.raises(InputError, match=r"unknown net 'grru' \(did you mean 'gru'\?\); known: gru"):
         canonical_net("grru")
 
@@ -76,7 +75,7 @@ def test_weights_are_a_pure_function_of_the_seed():
 
 
 def config_of(name, hidden, layers):
-    generate = ("p", "q", "r") if name in PARAMETER_NETS else ("audio",)
+    generate = ("audio",) if NETS[name].audio else ("p", "q", "r")
     ranges = dict.fromkeys("abpqr", Range(0.0, 1.0))
     return ModelConfig(Tier(generate, ("a", "b"), onehot=name == "gru"), Net(name, hidden, layers), ranges)
 
@@ -121,9 +120,9 @@ def test_misfits_are_named():
 
 def test_features_scaled_and_one_hot():
     past, conditions = torch.tensor([[[0], [15]]]), torch.tensor([[[0.25], [0.75]]])
-    scaled = Model(tiny_config()).features(past, conditions)
+    scaled = Model(tiny_config()).inputs(past, conditions)
     assert scaled.tolist() == [[[0.0, 0.25], [1.0, 0.75]]]
-    onehot = Model(tiny_config(onehot=True)).features(past, conditions)
+    onehot = Model(tiny_config(onehot=True)).inputs(past, conditions)
     assert onehot.shape == (1, 2, 17)
     assert onehot[0, 0].nonzero().flatten().tolist() == [0, 16]
     assert onehot[0, 1].nonzero().flatten().tolist() == [15, 16]
@@ -164,4 +163,4 @@ def test_sampling_stays_finite_for_huge_logits():
 def test_tiny_model_has_the_size_that_the_config_says():
     model = tiny_model()
     assert model.module.state_dict()["inward.weight"].shape == (8, 2)
-    assert model.output.size == 16
+    assert model.distribution.size == 16

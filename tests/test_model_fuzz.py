@@ -15,7 +15,7 @@ from safetensors.torch import load, save
 
 from helpers import tiny_model
 from mtcrnn.cli import main as cli
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.engine import Engine
 from mtcrnn.models.model import new_model
 from mtcrnn.runs import checkpoint

@@ -9,8 +9,8 @@ import soundfile
 
 from helpers import RECIPE, run_cli, write_params, write_wav
 from live_driver import RANGES, RATE, Client, save_model, serve
-from mtcrnn.config.generate import Generate
-from mtcrnn.config.net import Net
+from mtcrnn.config.generate import Playing
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.live import models
@@ -53,18 +53,18 @@ def test_an_older_step_and_a_model_that_was_moved(tmp_path):
     save_model(tmp_path / "run")
     newer = new_model(ModelConfig(Tier(prop=tuple(RANGES), sample_rate=RATE), Net("frame", 8, 1), RANGES, step=7), 1)
     checkpoint.save(tmp_path / "run" / "model", newer)
-    assert Models(str(tmp_path / "run"), Generate("x")).open().player.config.step == 7
+    assert Models(str(tmp_path / "run")).open().player.config.step == 7
     (tmp_path / "run" / "model" / "model_7").rename(tmp_path / "best")
-    alone = Models(str(tmp_path / "best"), Generate("x")).open()
+    alone = Models(str(tmp_path / "best")).open()
     assert (alone.name, alone.player.config.step) == ("best", 7)
     checkpoint.save(tmp_path / "run" / "model", newer)
-    old = Models(str(tmp_path / "run"), Generate("x", step=7, precision="int8")).open()
+    old = Models(str(tmp_path / "run"), Playing(precision="int8"), step=7).open()
     assert (old.name, old.command) == (
         "run",
         f"mtcrnn generate --model_dir {tmp_path / 'run'} --step 7 --precision int8",
     )
     with pytest.raises(InputError, match="has no model of step 3; it has steps 0, 7"):
-        Models(str(tmp_path / "run"), Generate("x", step=3))
+        Models(str(tmp_path / "run"), step=3)
 
 
 def test_a_model_that_is_slow_plays_and_says_so(tmp_path, monkeypatch, caplog):
@@ -83,11 +83,11 @@ def test_a_model_that_is_slow_plays_and_says_so(tmp_path, monkeypatch, caplog):
 
 
 def test_a_live_sound_needs_one_core(tmp_path, recipe):
-    assert Models(str(save_model(tmp_path / "tones")), Generate("x")).open().player.threads == 1
-    cascade = Models(str(recipe), Generate("x")).open().player
+    assert Models(str(save_model(tmp_path / "tones"))).open().player.threads == 1
+    cascade = Models(str(recipe)).open().player
     assert [cascade.players[name].threads for name in cascade.order] == [1, 1]
     with pytest.raises(InputError, match="--step 2 goes with a model; a recipe plays the newest of each tier"):
-        Models(str(recipe), Generate("x", step=2))
+        Models(str(recipe), step=2)
 
 
 def play_and_save(served):

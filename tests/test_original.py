@@ -9,7 +9,7 @@ from torch.nn.functional import softmax, softplus
 
 from helpers import SHARED, run_cli
 from mtcrnn.compat import load_original
-from mtcrnn.config.net import NET_NAMES, NET_NUMBERS
+from mtcrnn.config.nets import NETS, canonical_net
 from mtcrnn.core.errors import InputError
 
 GOLDEN = sorted((SHARED / "golden").glob("*")) if (SHARED / "golden").is_dir() else []
@@ -185,7 +185,7 @@ def test_every_net_of_the_original_equals_a_step_by_step_reading(tmp_path, net, 
 
 
 def test_the_cases_are_all_nets():
-    assert {NET_NUMBERS[int(net)] for net, plstm in CASES if not plstm} | {"phased-lstm", "frame"} == set(NET_NAMES)
+    assert {canonical_net(net) for net, plstm in CASES if not plstm} | {"phased-lstm", "frame"} == set(NETS)
 
 
 def test_import_reads_args_txt_and_the_result_plays_like_the_pickle(tmp_path, capsys, monkeypatch):

@@ -1,4 +1,4 @@
-"""Open Sound Control: what moves what, and what comes in that is none."""
+"""Open Sound Control: what its messages move, and packets that are not OSC."""
 
 import json
 import random
@@ -75,13 +75,13 @@ def test_every_kind_of_number_is_read():
         builder.add_arg(value, kind)
         assert messages(builder.build().dgram) == [("/wide", number)]
     assert messages(message("/none").dgram) == [("/none", None)]
-    assert messages(b"/old\0\0\0\0") == [("/old", None)]  # of before there were types
+    assert messages(b"/old\0\0\0\0") == [("/old", None)]  # from before there were type tags
     assert messages(message("/several", 1.5, 2.5).dgram) == [("/several", 1.5)]
     nested = bundle(message("/one", 1), bundle(message("/two", 2), message("/three", 3)))
     assert messages(nested.dgram) == [("/one", 1.0), ("/two", 2.0), ("/three", 3.0)]
 
 
-def test_a_bundle_for_tomorrow_is_done_at_once(remote):
+def test_a_bundle_for_tomorrow_takes_effect_at_once(remote):
     tomorrow = time.time() + 86400
     remote.send(bundle(message("/rate", 0.5), at=tomorrow).dgram, message("/rate", 0.25).dgram)
     assert remote.until(2) == [({"rate": 0.5}, None), ({"rate": 0.25}, None)]
@@ -117,12 +117,12 @@ def test_the_instruments_own_names_and_the_parameters(remote):
         b"#bundle\0" + bytes(10),
     ],
 )
-def test_what_is_no_osc(packet):
-    with pytest.raises(InputError, match=rf"a packet of {len(packet)} bytes is no OSC"):
+def test_packets_that_are_not_osc(packet):
+    with pytest.raises(InputError, match=rf"a packet of {len(packet)} bytes is not OSC"):
         messages(packet)
 
 
-def test_bundles_in_bundles_without_end():
+def test_bundles_nested_too_deep():
     packet = message("/rate", 1.0).dgram
     for _ in range(2000):
         packet = b"#bundle\0" + bytes(8) + struct.pack(">i", len(packet)) + packet
@@ -130,7 +130,7 @@ def test_bundles_in_bundles_without_end():
         messages(packet)
 
 
-def test_noise_is_told_of_once_and_ends_nothing(remote, caplog):
+def test_noise_is_logged_once_a_second_and_ends_nothing(remote, caplog):
     seed = random.randrange(2**32)
     rng = random.Random(seed)
     good = bundle(message("/rate", 1.0), message("/stop")).dgram
@@ -143,20 +143,20 @@ def test_noise_is_told_of_once_and_ends_nothing(remote, caplog):
         remote.send(message("/last", 1.0).dgram)
         time.sleep(0.01)
     assert ({"last": 1.0}, None) in remote.done, seed
-    told = [record for record in caplog.records if record.getMessage().startswith("OSC: ")]
-    assert 1 <= len(told) <= 10, seed  # one a second
-    assert not any(record.exc_info for record in told)
+    logged = [record for record in caplog.records if record.getMessage().startswith("OSC: ")]
+    assert 1 <= len(logged) <= 10, seed  # one a second
+    assert not any(record.exc_info for record in logged)
 
 
 @pytest.fixture(scope="module")
 def names(tmp_path_factory):
-    """A page on a model whose parameters are called what the instrument's own things are."""
+    """A model whose parameters have the names of the instrument's own settings."""
     ranges = {name: Range(0, 100) for name in ("temperature", "start", "stop", "seed", "model")}
     with serve(save_model(tmp_path_factory.mktemp("names") / "names", ranges=ranges)) as served:
         yield served
 
 
-def test_osc_moves_what_plays_whatever_it_is_called(names, monkeypatch, caplog):
+def test_osc_moves_parameters_of_any_name(names, monkeypatch, caplog):
     monkeypatch.setattr(osc, "WARN_S", 0.0)
     remote = OscServer("127.0.0.1", 0, names.instrument.move, lambda seed: None, lambda: None)
     client = SimpleUDPClient("127.0.0.1", remote.port, family=socket.AF_INET)
@@ -169,8 +169,8 @@ def test_osc_moves_what_plays_whatever_it_is_called(names, monkeypatch, caplog):
         assert page.word("moved")["values"] == {"temperature": 100}
         client.send_message("/@temperature", 1000.0)
         assert page.word("moved")["values"] == {"@temperature": 3}
-        (seat,) = names.instrument.conductor._seats
-        values, own = names.instrument.conductor.ask(seat, lambda s: (dict(s.values), s.temperature)).result(20)
+        (playback,) = names.instrument.scheduler._playbacks
+        values, own = names.instrument.scheduler.submit(playback, lambda s: (dict(s.values), s.temperature)).result(20)
         assert values == {"temperature": 100, "start": 25, "stop": 25, "seed": 25, "model": 25}
         assert own == 3
         client.send_message("/rate", float("nan"))
@@ -178,12 +178,12 @@ def test_osc_moves_what_plays_whatever_it_is_called(names, monkeypatch, caplog):
         client.send_message("/stop", 1.0)
         assert page.word("moved")["values"] == {"stop": 1}
     assert "OSC: '/rate' takes a finite number\n" in caplog.text
-    assert r"OSC: unknown control 'rate\n'; known: temperature, start, stop, seed, model" in caplog.text
+    assert r"OSC: unknown parameter 'rate\n'; known: temperature, start, stop, seed, model" in caplog.text
     client._sock.close()
     remote.close()
 
 
-def test_the_page_moves_them_too(names):
+def test_the_page_moves_parameters_of_any_name(names):
     with names.join() as ws:
         page = Client(ws)
         assert [control["name"] for control in page.hello["controls"]] == list(page.hello["values"])
@@ -197,10 +197,10 @@ def test_the_page_moves_them_too(names):
     with names.join() as ws:
         ws.recv(timeout=20)
         ws.send(json.dumps({"type": "set", "values": {"@temperature": 1.0}}))
-        assert "unknown control '@temperature'" in ws.recv(timeout=20)
+        assert "unknown parameter '@temperature'" in ws.recv(timeout=20)
 
 
-def test_the_addresses_of_before_are_explained(tmp_path, monkeypatch, caplog):
+def test_the_old_addresses_are_explained(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(osc, "WARN_S", 0.0)
     with serve(save_model(tmp_path / "tones")) as served:
         remote = OscServer("127.0.0.1", 0, served.instrument.move, lambda seed: None, lambda: None)
@@ -217,6 +217,6 @@ def test_the_addresses_of_before_are_explained(tmp_path, monkeypatch, caplog):
             OscServer("127.0.0.1", remote.port, served.instrument.move, print, print)
         remote.close()
     known = "known: hz, gain"
-    assert f"OSC: unknown control 'temperature'; {known} (the instrument's own is /@temperature)\n" in caplog.text
-    assert "OSC: '/start' takes a finite number (the instrument's own is /@start)\n" in caplog.text
-    assert f"OSC: unknown control 'pitch'; {known}\n" in caplog.text
+    assert f"OSC: unknown parameter 'temperature'; {known} (for the instrument itself: /@temperature)\n" in caplog.text
+    assert "OSC: '/start' takes a finite number (for the instrument itself: /@start)\n" in caplog.text
+    assert f"OSC: unknown parameter 'pitch'; {known}\n" in caplog.text

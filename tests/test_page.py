@@ -1,4 +1,4 @@
-"""The live page in a real browser: sound arrives, follows the hand, and what was played can be had again."""
+"""The live page in a real browser: the sound follows the sliders, takes, presets, the help for other machines."""
 
 import shlex
 import urllib.parse
@@ -23,7 +23,7 @@ RATE = 16000
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> Path:
-    """The quick start's model, smaller and sooner done (10 events a second at rate 0, 42 at rate 1)."""
+    """The quick start's model, smaller and trained for less time (10 events a second at rate 0, 42 at rate 1)."""
     folder = tmp_path_factory.mktemp("quickstart")
     write_texture("pops", folder / "pops")
     mtcrnn.train(folder / "pops", ["rate"], folder / "run", num_steps=800, hidden_size=64)
@@ -37,13 +37,13 @@ def address(model, tmp_path):
 
 
 def events(samples) -> float:
-    """Onsets a second: peaks of the rising envelope that stand out."""
+    """Onsets a second: prominent peaks of the onset strength."""
     rises = onset_strength(samples, RATE)
     peaks = (rises[1:-1] > rises[:-2]) & (rises[1:-1] >= rises[2:]) & (rises[1:-1] > 0.15)
     return peaks.sum() / (len(samples) / RATE)
 
 
-def test_the_sound_follows_the_hand(address):
+def test_the_sound_follows_the_slider(address):
     with driver.opened(address) as page:
         faults = faults_of(page)
         page.click("#play")
@@ -64,7 +64,7 @@ def test_the_sound_follows_the_hand(address):
 
 
 def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path, monkeypatch, capsys):
-    """The wav that the page recorded, and the gesture that it saved, by the command that it shows: the same sound."""
+    """The recorded wav, and the saved gesture rendered by the command that the page shows: the same sound."""
     with driver.opened(address) as page:
         page.fill("#seed", "7")
         page.click("#record")
@@ -98,7 +98,7 @@ def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path, mo
 
 
 def faults_of(page):
-    """What a page's scripts complain of."""
+    """The errors of a page's scripts, as they come."""
     faults = []
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
@@ -106,13 +106,13 @@ def faults_of(page):
 
 
 def settings(page):
-    """What the address holds, once it has been kept."""
+    """The settings in the address, once they have been written to it."""
     page.wait_for_timeout(400)
     return dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(page.url).fragment))
 
 
 def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
-    """All of the value, and each in its own place; also where the address is changed by hand."""
+    """The address holds every value in full, each under its own name, and may be edited by hand."""
     names = ("temperature", "start", "stop", "seed", "model")
     folder = save_model(tmp_path / "it's a model", ranges={name: Range(0, 100) for name in names})
     with (
@@ -121,7 +121,7 @@ def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
     ):
         faults = faults_of(page)
         for name, value in (("temperature", "12.3456789012"), ("seed", "0.1"), ("@temperature", "0.123456789")):
-            page.fill(f".control[data-name='{name}'] input[type=number]", value)
+            page.fill(f".parameter[data-name='{name}'] input[type=number]", value)
             page.keyboard.press("Enter")
         page.fill("#seed", "77")
         page.keyboard.press("Enter")
@@ -130,13 +130,13 @@ def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
         assert settings(page) == expected
         page.reload()
         page.wait_for_selector("#play:enabled")
-        assert page.input_value(".control[data-name='temperature'] input[type=number]") == "12.35"
+        assert page.input_value(".parameter[data-name='temperature'] input[type=number]") == "12.35"
         driver.slide(page, "model", 0.25)
         assert settings(page) == expected | {"model": "25"}
         page.evaluate("location.hash = '#temperature=1.5&@seed=5'")
         page.wait_for_timeout(100)
         assert settings(page) == expected | {"model": "25", "temperature": "1.5", "@seed": "5"}
-        assert page.inner_text(".control[data-name='@temperature'] label").startswith("temperature of sampling")
+        assert page.inner_text(".parameter[data-name='@temperature'] label").startswith("sampling temperature")
         page.click("#play")
         page.wait_for_selector("#play[aria-pressed=true]")
         driver.wait_for(page, "mtcrnn.sound.status.played > 400")
@@ -147,8 +147,8 @@ def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
         assert not faults
 
 
-def test_start_may_be_tried_again(address):
-    """Where the browser could not load what plays; the third time it can."""
+def test_start_works_after_failures(address):
+    """The browser cannot load the worklet twice; the third time it can."""
     with driver.opened(address) as page:
         faults = faults_of(page)
         page.evaluate(
@@ -166,7 +166,7 @@ def test_start_may_be_tried_again(address):
 
 
 def test_from_another_machine_the_page_says_how(model, tmp_path):
-    """By a name that is not this machine's browsers give it no sound."""
+    """Browsers allow no sound on a page that is opened by a name of another machine over http."""
     with (
         playing(model, tmp_path / "state", "--no-browser", "--host", "0.0.0.0") as (_, address),
         driver.opened("about:blank", args=["--host-resolver-rules=MAP studio 127.0.0.1"], ready="body") as page,
@@ -177,16 +177,16 @@ def test_from_another_machine_the_page_says_how(model, tmp_path):
         page.wait_for_selector("#play:enabled")
         tunnel = f"ssh -L {parts.port}:127.0.0.1:{parts.port} studio"
         near = f"http://127.0.0.1:{parts.port}/?{parts.query}"
-        assert page.inner_text("#tunnel") == tunnel
-        assert page.get_attribute("#near", "href") == near
+        assert page.inner_text("#tunnel-command") == tunnel
+        assert page.get_attribute("#tunnel-link", "href") == near
         for _ in range(2):
             page.click("#play")
-            assert page.inner_text("#status") == "no sound this way:"
-        page.click(".control[data-name=rate] button")
-        assert page.inner_text("#midi") == "MIDI: not this way: see the top."
+            assert page.inner_text("#status") == "no sound over plain http:"
+        page.click(".parameter[data-name=rate] button")
+        assert page.inner_text("#midi") == "MIDI: not over plain http: see the top of the page."
         page.goto(near)
         page.wait_for_selector("#play:enabled")
-        assert page.is_hidden("#afar")
+        assert page.is_hidden("#tunnel-help")
         page.click("#play")
         page.wait_for_selector("#play[aria-pressed=true]")
         assert not faults

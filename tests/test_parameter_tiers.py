@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import run_cli, tone_set, write_params, write_wav
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.data.corpus import Corpus

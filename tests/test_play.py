@@ -1,6 +1,7 @@
-"""`mtcrnn play`: what it takes, where it says it is, and that nothing keeps it from beginning or ending."""
+"""`mtcrnn play`: its options, the address that it prints, its start and its end; also through the sound output."""
 
 import os
+import re
 import signal
 import socket
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from helpers import run_cli
 from live_driver import frame, playing, raw_page, save_model
-from mtcrnn.config.generate import Generate
+from mtcrnn.config.generate import Playing
 from mtcrnn.core.errors import InputError
 from mtcrnn.live import play
 
@@ -43,10 +44,10 @@ def test_numbers_out_of_range_are_refused_before_anything_is_opened(capsys, way,
 
 
 @pytest.mark.parametrize("margin", [float("nan"), float("inf"), -float("inf")])
-def test_a_margin_that_is_no_number(margin):
+def test_a_margin_that_is_not_finite(margin):
     for start in (play.play, play.play_aloud):
         with pytest.raises(InputError, match=rf"--margin is {margin}; it must be 10 to 500, in ms"):
-            start("no/model", Generate("no/model"), margin_ms=margin)
+            start("no/model", Playing(), margin_ms=margin)
 
 
 def test_bad_input(tmp_path, capsys, model):
@@ -75,10 +76,10 @@ def test_bad_input(tmp_path, capsys, model):
         ("fd00::2", "http://[fd00::2]:8765/?token=t", "ssh -L 8765:[fd00::2]:8765 fd00::2"),
     ],
 )
-def test_where_to_play(host, address, tunnel, monkeypatch, capsys, caplog):
+def test_the_address_is_printed(host, address, tunnel, monkeypatch, capsys, caplog):
     monkeypatch.setattr(socket, "gethostname", lambda: "studio")
-    assert play._tell(SimpleNamespace(names=["a", "b"]), host, 8765, "t") == address
-    assert capsys.readouterr().out == f"playing a, b at {address} (Ctrl-C ends)\n"
+    assert play._print_address(SimpleNamespace(names=["a", "b"]), host, 8765, "t") == address
+    assert capsys.readouterr().out == f"playing a, b at {address} (Ctrl-C to stop)\n"
     if tunnel:
         assert "everyone who can reach this machine and knows the address can play" in caplog.text
         assert f"on another one: {tunnel}, and open http://127.0.0.1:8765/?token=t there" in caplog.text
@@ -117,8 +118,8 @@ def test_a_bookmark_works_the_next_time_also_over_ipv6(model, tmp_path):
     assert (tmp_path / "state" / "mtcrnn" / "token").read_text() == tokens[0].removeprefix("token=")
 
 
-def test_a_browser_that_does_not_come_back_does_not_keep_it_from_playing(model, tmp_path):
-    """Such as w3m or lynx. It is opened at the address that is printed."""
+def test_a_browser_that_blocks_does_not_block_the_server(model, tmp_path):
+    """Such as w3m or lynx. It opens the address that is printed."""
     browser, seen = tmp_path / "browser.py", tmp_path / "seen"
     browser.write_text(
         f"import os, pathlib, sys, time\npathlib.Path({str(seen)!r}).write_text(f'{{os.getpid()}} {{sys.argv[1]}}')\n"
@@ -133,24 +134,24 @@ def test_a_browser_that_does_not_come_back_does_not_keep_it_from_playing(model, 
         os.kill(int(pid), signal.SIGKILL)
 
 
-def test_a_page_that_takes_nothing_does_not_keep_it_from_ending(model, tmp_path):
+def test_a_page_that_reads_nothing_does_not_keep_it_from_ending(model, tmp_path):
     with playing(model, tmp_path, "--no-browser") as (process, address):
         parts = urllib.parse.urlsplit(address)
         deaf, answer = raw_page(parts.port, parts.query.removeprefix("token="))
         assert b"101" in answer
-        told = tmp_path / "stderr"
+        logged = tmp_path / "stderr"
         deaf.sendall(frame(type="margin", ms=500))
         with suppress(OSError):  # the sound fills all buffers
-            while "a page takes nothing" not in told.read_text():
+            while "a page does not read" not in logged.read_text():
                 deaf.sendall(frame(type="start"))
                 time.sleep(0.001)
-        until(lambda: "a page takes nothing" in told.read_text())
+        until(lambda: "a page does not read" in logged.read_text())
         assert ends(process) < 10
         deaf.close()
 
 
 def test_aloud_until_the_output_ends(model, monkeypatch, capsys, caplog):
-    """A sound card that is pulled out after a while; OSC names what it moves."""
+    """A sound card that is unplugged after a while; the addresses that OSC takes are printed."""
     heard = []
 
     class Card:
@@ -172,10 +173,10 @@ def test_aloud_until_the_output_ends(model, monkeypatch, capsys, caplog):
             heard.append(np.zeros((1, 1)))
 
     monkeypatch.setitem(sys.modules, "sounddevice", SimpleNamespace(OutputStream=Card, PortAudioError=OSError))
-    playing = threading.Thread(target=play.play_aloud, args=(str(model), Generate(str(model)), 30.0, 0))
-    playing.start()  # a thread, since it asks to come before others
+    playing = threading.Thread(target=play.play_aloud, args=(str(model), Playing(), 0, 30.0, 0))
+    playing.start()  # a thread, since it raises its priority
     playing.join(30)
     assert not playing.is_alive()
-    assert heard[-1].shape == (1, 1)  # it was let go
-    assert "OSC moves /hz /gain /@temperature /@start /@stop: udp port" in capsys.readouterr().out
+    assert heard[-1].shape == (1, 1)  # it was closed
+    assert re.search(r"OSC on UDP port \d+ takes /hz /gain /@temperature /@start /@stop\n", capsys.readouterr().out)
     assert "the sound output has ended" in caplog.text

@@ -8,11 +8,11 @@ import pytest
 from helpers import SHARED, run_cli
 from mtcrnn import gestures
 from mtcrnn.cli import gestures as gestures_cli
-from mtcrnn.config.generate import Generate
+from mtcrnn.config.generate import Output
 from mtcrnn.core.errors import InputError
 from mtcrnn.rendering import plots
 from mtcrnn.rendering.conditioning import load_array
-from mtcrnn.rendering.session import stems
+from mtcrnn.rendering.write import stems
 from mtcrnn.runs.recipe import read_recipe
 
 CASES = 300
@@ -192,7 +192,7 @@ def test_names_files(tmp_path):
         ends = rng.choice(["\n", "\r\n", "\r"])
         data = ends.join(some(rng, lines, 4)).encode()
         path.write_bytes(broken(rng, data) if rng.random() < 0.3 else data)
-        made = stems(tmp_path / "x", Generate("m", names=str(path)), 2)
+        made = stems(tmp_path / "x", Output(names=str(path)), 2)
         assert len({*made}) == 2
         assert {stem.parent for stem in made} == {tmp_path}
 

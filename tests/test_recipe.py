@@ -9,7 +9,6 @@ import pytest
 import soundfile
 
 from helpers import RECIPE, ROOT, run_cli, write_params, write_wav
-from mtcrnn.config.generate import Generate
 from mtcrnn.core.errors import InputError
 from mtcrnn.live.models import Models
 from mtcrnn.rendering.cascade import Cascade
@@ -230,7 +229,7 @@ def test_a_cascade_that_is_interrupted_leaves_nothing_and_a_folder_takes_the_usu
 def test_what_was_played_live_renders_again(recipe, capsys, tmp_path):
     """The page plays a recipe as a Stream; `cascade --gesture` makes the same samples of its gesture and seed."""
     assert run_cli(capsys, "train", recipe)[0] == 0
-    opened = Models(str(recipe), Generate(str(recipe))).open()
+    opened = Models(str(recipe)).open()
     stream = Stream(opened.player, 5)
     blocks = []
     for k in range(10):
@@ -253,7 +252,7 @@ def test_priming_from_a_file(recipe, capsys, tmp_path):
     assert (np.load(tmp_path / "a_curves.npy") != np.load(tmp_path / "b_curves.npy")).any()
     code, _, error = run_cli(capsys, *words, "--seed_start", 0.9, "--out", tmp_path / "c")
     assert code == 2
-    assert "250 steps of priming must fit in behind" in error
+    assert "250 steps of priming must fit in after it" in error
 
 
 def test_an_interrupted_recipe_goes_on_to_the_same_weights(recipe, tmp_path, monkeypatch, capsys):
@@ -343,10 +342,10 @@ def test_playing_options_that_do_not_fit(recipe, capsys, words, message):
 
 def test_a_cascade_is_what_the_recipe_says(recipe, capsys):
     run_cli(capsys, "train", recipe)
-    from mtcrnn.config.generate import Generate
-    from mtcrnn.rendering.recipe import open_cascade
+    from mtcrnn.config.generate import Playing
+    from mtcrnn.rendering.opening import open_cascade
 
-    cascade = open_cascade(read_recipe(recipe), Generate("x"), {"curves": 0.5}, {})
+    cascade = open_cascade(read_recipe(recipe), Playing(), {"curves": 0.5}, {})
     assert isinstance(cascade, Cascade)
     assert [cascade.players[name].temperature for name in cascade.order] == [0.5, 1.0]
 

@@ -14,7 +14,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import array_bytes
 from mtcrnn.engine import Engine
 from mtcrnn.rendering import write as takes
-from mtcrnn.rendering.session import generate
+from mtcrnn.rendering.generate import generate
 from mtcrnn.runs import checkpoint
 
 RATE = 16000
@@ -50,12 +50,13 @@ def test_memory_does_not_grow_with_the_length(run, monkeypatch, way):
         options["gesture"] = {"gesture": "g.npy"}
         tracemalloc.reset_peak()
         before = tracemalloc.get_traced_memory()[0]
-        wav, *_ = generate(Generate("run", rand_seed=1, out="x", **options[way]))
+        wav, *_ = generate(Generate.of(model_dir="run", rand_seed=1, out="x", **options[way]))
         assert soundfile.info(wav).frames == round(seconds * RATE)
         return tracemalloc.get_traced_memory()[1] - before
 
     monkeypatch.setattr(takes, "CHUNK", 1000)
-    generate(Generate("run", rand_seed=1, out="x", set=("pitch=50",), length=1000))  # all that is made but once
+    once = Generate.of(model_dir="run", rand_seed=1, out="x", set=("pitch=50",), length=1000)
+    generate(once)  # all that is made but once
     tracemalloc.start()
     try:
         short, long = peak(10), peak(30)  # random numbers are kept of the last 8 s
@@ -168,7 +169,7 @@ def test_what_would_take_too_long_or_too_much(run, case):
     options = make(run)
     before = files(run)
     with pytest.raises(InputError, match=message):
-        generate(Generate("run", **options))
+        generate(Generate.of(model_dir="run", **options))
     assert files(run) == before
 
 
@@ -183,5 +184,5 @@ def test_what_would_take_too_long_or_too_much(run, case):
 def test_gestures_that_nobody_played(run, change, message):
     np.save("g.npy", change(gesture(1)))
     with pytest.raises(InputError, match=message):
-        generate(Generate("run", gesture="g.npy", rand_seed=1))
+        generate(Generate.of(model_dir="run", gesture="g.npy", rand_seed=1))
     assert files(run) == ["g.npy"]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.core.errors import InputError
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.training import run as training

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from helpers import tiny_config
-from mtcrnn.config.net import PARAMETER_NETS, Net
+from mtcrnn.config.nets import NETS, Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.models.config import ModelConfig
@@ -42,15 +42,15 @@ def step_loop(model, values, conditions, coins, u):
     for t in range(T):
         value = values[:, t : t + 1] if coins[t] else own
         seen.append(value)
-        raw, state = model.net(model.features(value, conditions[:, t : t + 1]), state)
-        losses.append(model.output.loss(raw, values[:, t + 1 : t + 2]))
+        raw, state = model(value, conditions[:, t : t + 1], state)
+        losses.append(model.distribution.loss(raw, values[:, t + 1 : t + 2]))
         if t + 1 < T:
-            own = model.output.sample(raw.detach(), 1.0, u[:, t + 1 : t + 2])
+            own = model.distribution.sample(raw.detach(), 1.0, u[:, t + 1 : t + 2])
     return torch.cat(seen, dim=1), torch.stack(losses).mean()
 
 
 CASES = [(AUDIO, net) for net in ("gru", "gru-wide", "phased-lstm", "frame")]
-CASES += [(PARAMETERS, net) for net in ("gru", "gru-wide", "phased-lstm", *PARAMETER_NETS)]
+CASES += [(PARAMETERS, net) for net in (name for name, spec in NETS.items() if spec.parameters)]
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.5, 0.9, 1.0])
@@ -59,15 +59,15 @@ def test_inputs_loss_and_gradients_equal_the_step_loop(tier, net, rate):
     model = make_model(tier, net)
     values, conditions = a_batch(model)
     coins = draw_coins(0, 1, T, rate)
-    u = torch.from_numpy(draw_uniforms(0, 1, B, T, model.output.draws))
+    u = torch.from_numpy(draw_uniforms(0, 1, B, T, model.distribution.draws))
     weights = list(model.module.parameters())
 
     seen, loss = step_loop(model, values, conditions, coins, u)
     expected = torch.autograd.grad(loss, weights)
 
     past = self_sampled_inputs(model, values[:, :-1], conditions, model.net.init_state(B), coins, u, 1.0)
-    raw, _ = model.net(model.features(past, conditions), model.net.init_state(B))
-    ours = model.output.loss(raw, values[:, 1:])
+    raw, _ = model(past, conditions, model.net.init_state(B))
+    ours = model.distribution.loss(raw, values[:, 1:])
     torch.testing.assert_close(past, seen, rtol=0, atol=1e-9)
     torch.testing.assert_close(ours, loss, rtol=0, atol=1e-9)
     for mine, theirs in zip(torch.autograd.grad(ours, weights), expected, strict=True):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from helpers import run_cli, tiny_config, tiny_train, tone_set
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus

@@ -5,15 +5,14 @@ import pytest
 import soundfile
 
 from helpers import run_cli
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.engine import Engine
-from mtcrnn.live.messages import pack, unpack
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
-from mtcrnn.rendering.stream import Block, Stream, replay
+from mtcrnn.rendering.stream import Stream, replay
 from mtcrnn.runs import checkpoint
 
 RATE = 1010  # a block of 10 samples is not quite 10 ms
@@ -84,7 +83,7 @@ def test_controls_are_clamped_and_checked(player):
     stream.set({"hz": 500.0}, change=7)
     assert stream.values["hz"] == 90
     assert stream.render().change == 7
-    with pytest.raises(InputError, match=r"unknown control 'hertz'.*known: hz, gain"):
+    with pytest.raises(InputError, match=r"unknown parameter 'hertz'.*known: hz, gain"):
         stream.check(["hertz"])
 
 
@@ -94,11 +93,6 @@ def test_long_gestures_are_kept_in_part(player, monkeypatch):
     for _ in range(30):
         stream.render()
     assert stream.gesture().shape == (1, 11, 3)
-
-
-def test_blocks_travel_as_bytes():
-    take, block = unpack(pack(3, Block(160, 9, np.float32([0.5, -1]))))
-    assert (take, block.first, block.change, block.samples.tolist()) == (3, 160, 9, [0.5, -1.0])
 
 
 def test_a_parameter_tier_has_no_sound(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The token that is kept: the same again, never one that others may know."""
+"""The token in its file: the same after a restart, never one that others may have read."""
 
 import os
 import re
@@ -28,7 +28,7 @@ def put(folder, content, mode=0o600):
     (folder / "token").chmod(mode)
 
 
-def test_a_good_one_is_taken(tmp_path):
+def test_a_good_token_is_read(tmp_path):
     put(tmp_path, GOOD.encode())
     assert kept_token(tmp_path) == GOOD
 
@@ -38,7 +38,7 @@ def test_a_good_one_is_taken(tmp_path):
     [(b"", 0o600), (b"short", 0o600), (GOOD.encode() + b"\n", 0o600), (b"\xff" * 22, 0o600), (b"a" * 10**6, 0o600)]
     + [(GOOD.encode(), mode) for mode in (0o644, 0o640, 0o604, 0o620)],
 )
-def test_one_that_is_none_or_that_others_may_know_is_made_anew(tmp_path, content, mode):
+def test_a_bad_token_or_one_that_others_may_read_is_replaced(tmp_path, content, mode):
     put(tmp_path, content, mode)
     token = kept_token(tmp_path)
     assert token not in (GOOD, content.decode(errors="replace"))
@@ -46,7 +46,7 @@ def test_one_that_is_none_or_that_others_may_know_is_made_anew(tmp_path, content
     assert kept_token(tmp_path) == token
 
 
-def test_no_link_and_no_pipe_is_followed(tmp_path):
+def test_links_and_pipes_are_not_read(tmp_path):
     (tmp_path / "elsewhere").write_text(GOOD)
     (tmp_path / "elsewhere").chmod(0o600)
     for make in (lambda path: path.symlink_to(tmp_path / "elsewhere"), os.mkfifo):
@@ -59,7 +59,7 @@ def test_no_link_and_no_pipe_is_followed(tmp_path):
     assert (tmp_path / "elsewhere").read_text() == GOOD
 
 
-def test_where_nothing_can_be_kept_it_is_for_this_time(tmp_path, monkeypatch):
+def test_without_a_file_the_token_lasts_for_one_run(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     (tmp_path / "folder" / "token").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)

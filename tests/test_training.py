@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers import tiny_config, tiny_model, tiny_train, tone_set
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
@@ -59,7 +59,7 @@ def test_the_logged_held_out_loss_is_that_of_the_saved_model(tmp_path):
     batch = corpus.spread(held_out, 3)
     past, targets = torch.from_numpy(batch.values[:, :-1]), torch.from_numpy(batch.values[:, 1:])
     with torch.no_grad():
-        raw, _ = model.net(model.features(past, torch.from_numpy(batch.conditions)), model.net.init_state(3))
+        raw, _ = model(past, torch.from_numpy(batch.conditioning), model.net.init_state(3))
     expected = torch.nn.functional.cross_entropy(raw.flatten(0, 1), targets.flatten())
     logged = read_log(tmp_path / "run" / "log" / "traininglog.txt")["held_out"][-1][1]
     assert logged == pytest.approx(float(expected), rel=1e-4)
@@ -135,7 +135,7 @@ def test_a_carried_state_is_the_one_that_the_window_before_ended_with(tmp_path):
     batch = corpus.gather(np.array([begun]), end - begun)
     model = trainer.model
     with torch.no_grad():
-        x = model.features(torch.from_numpy(batch.values[:, :-1]), torch.from_numpy(batch.conditions))
+        x = model.inputs(torch.from_numpy(batch.values[:, :-1]), torch.from_numpy(batch.conditioning))
         _, whole = model.net(x, model.net.init_state(1))
     assert end - begun >= 80
     torch.testing.assert_close(trainer.carried[0][:, :1], whole[0], rtol=1e-4, atol=1e-5)
@@ -204,14 +204,14 @@ def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
     trainer = training.Trainer(model, corpus, options, tmp_path / "run")
     batch, state = trainer._next_batch(1)
     values, conditions = trainer._to_device(batch)
-    raw, after = model.net(model.features(values[:, :-1], conditions), state)
+    raw, after = model(values[:, :-1], conditions, state)
     counts = torch.zeros(16)
     for step in range(1, 200):
         frames = trainer._frames(step)
         counts[frames] += 1
         loss, own_after = trainer._loss(values[:, :-1], conditions, values[:, 1:], state, frames)
         steps = (4 * frames[:, None] + torch.arange(4)).flatten()
-        torch.testing.assert_close(loss, model.output.loss(raw[:, steps], values[:, 1:][:, steps]))
+        torch.testing.assert_close(loss, model.distribution.loss(raw[:, steps], values[:, 1:][:, steps]))
         for one, other in zip(after, own_after, strict=True):
             torch.testing.assert_close(one, other)
     assert counts.min() > 199 * 5 / 16 / 2

@@ -32,8 +32,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mtcrnn import evaluation
-from mtcrnn.config.generate import Generate
-from mtcrnn.config.net import Net
+from mtcrnn.config.generate import Playing
+from mtcrnn.config.nets import Net
 from mtcrnn.config.presets import for_tier
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
@@ -41,15 +41,16 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.curves import sample_array
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.gestures import RATE
-from mtcrnn.rendering.player import Renderer
-from mtcrnn.rendering.recipe import open_path
-from mtcrnn.rendering.session import rendered, whole_steps
+from mtcrnn.rendering.conditioning import whole_steps
+from mtcrnn.rendering.opening import open_path
+from mtcrnn.rendering.player import Player
+from mtcrnn.rendering.session import rendered
 
 if TYPE_CHECKING:
     from dataclasses import Field
 
 
-def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision: str = "auto") -> Renderer:
+def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision: str = "auto") -> Player:
     """A model that was trained, ready to play.
 
     Args:
@@ -61,7 +62,7 @@ def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision
     Raises:
         InputError: no such model, or numbers out of range.
     """
-    return open_path(Path(path), Generate(str(path), step=step, temp=temperature, precision=precision))  # type: ignore[arg-type]
+    return open_path(Path(path), Playing(temp=temperature, precision=precision), step)  # type: ignore[arg-type]
 
 
 def train(
@@ -94,7 +95,7 @@ def train(
     return train(tier, Net(**net), Train(**how))
 
 
-def render(model: Renderer, gesture: ArrayLike, *, rate: float = RATE, seed: int = 0) -> NDArray[np.float32]:
+def render(model: Player, gesture: ArrayLike, *, rate: float = RATE, seed: int = 0) -> NDArray[np.float32]:
     """Sound under a gesture, as long as the gesture is.
 
     Args:

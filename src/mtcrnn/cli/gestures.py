@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from mtcrnn.cli.common import Commands
 from mtcrnn.config.arguments import file_path, number
 from mtcrnn.config.tier import check_name
 from mtcrnn.core.errors import InputError, unknown
@@ -32,8 +33,9 @@ MIDI = "midi"
 LARGEST = 1e30  # number: a net's are float32
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """The options of `mtcrnn gesture`."""
+def add_commands(commands: Commands) -> None:
+    """Add `mtcrnn gesture`."""
+    parser = commands.add_parser("gesture", help="make control curves", description="control curves, as .npy")
     shapes = "; ".join(f"{name}:{numbers}" for name, (numbers, *_) in SHAPES.items())
     parser.add_argument("out", help="name of the .npy (and of the picture beside it)")
     curves = f"NAME=SHAPE:NUMBERS, in the order of --prop; the same NAME again goes on after it. Shapes: {shapes}. "
@@ -43,10 +45,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--grid", nargs="+", default=[], metavar="NAME=...", help=grid)
     parser.add_argument("--seconds", type=number, default=2.0, help="length of each sound of a --grid [%(default)g]")
     parser.add_argument("--rate", type=number, default=100.0, help="values a second [%(default)g]")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_gesture)
 
 
-def run(args: argparse.Namespace) -> None:
+def _gesture(args: argparse.Namespace) -> None:
     """Make the gesture, write it and its picture, and say how to play it."""
     from mtcrnn import gestures
     from mtcrnn.core.files import array_bytes

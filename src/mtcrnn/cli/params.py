@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mtcrnn.cli.common import Commands, Run, add_command
 from mtcrnn.config.arguments import file_path, number
 from mtcrnn.core.errors import InputError, one_line
 
@@ -12,30 +13,31 @@ if TYPE_CHECKING:
     from mtcrnn.data.dataset import ParamManager
 
 
-def add_commands(parser: argparse.ArgumentParser) -> None:
-    """Add the sub-commands."""
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+def add_commands(commands: Commands) -> None:
+    """Add `mtcrnn params` with its own commands."""
+    parser = commands.add_parser("params", help="make, check and change param files", description="param files")
+    own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, summary: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=summary, description=summary)
+    def command(name: str, summary: str, run: Run) -> argparse.ArgumentParser:
+        made = add_command(own, name, summary, run)
         made.add_argument("data", type=file_path, help="folder of sounds, at any depth, or one sound")
         made.add_argument("--param_dir", type=file_path, help="folder of the param files (left out: beside the sounds)")
         return made
 
-    init = command("init", "make an empty param file for every sound that has none")
+    init = command("init", "make an empty param file for every sound that has none", _init)
     init.add_argument("--overwrite", action="store_true", help="also empty those that exist")
-    init.set_defaults(run=_init)
-    command("check", "list every problem of a data set").set_defaults(run=_check)
-    command("show", "list the parameters of every sound").set_defaults(run=_show)
-    add = command("add", "add a parameter to every sound of a folder, or to one")
+    command("check", "list every problem of a data set", _check)
+    command("show", "list the parameters of every sound", _show)
+    add = command("add", "add a parameter to every sound of a folder, or to one", _add)
     add.add_argument("name", help="the parameter's name")
     add.add_argument("--times", type=number, nargs="+", required=True, help="knots, in seconds, rising")
     add.add_argument("--values", type=number, nargs="+", required=True, help="value at each knot")
     add.add_argument("--units", help="what the numbers are, for people")
     add.add_argument("--minval", type=number, help="lowest value of the knob [lowest value given]")
     add.add_argument("--maxval", type=number, help="highest value of the knob [highest value given]")
-    add.set_defaults(run=_add)
-    names = command("from-names", "make param files from labels in the sounds' names (name_p76.00.wav, Name--p-76.wav)")
+    names = command(
+        "from-names", "make param files from labels in the sounds' names (name_p76.00.wav, Name--p-76.wav)", _from_names
+    )
     names.add_argument(
         "--range",
         nargs=3,
@@ -47,7 +49,6 @@ def add_commands(parser: argparse.ArgumentParser) -> None:
     names.add_argument(
         "--pattern", help="other labels: a regular expression with a group (?P<NAME>...) for each number"
     )
-    names.set_defaults(run=_from_names)
 
 
 def _manager(args: argparse.Namespace) -> ParamManager:

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-import logging
+import argparse
 import shlex
 from pathlib import Path
 
-import numpy as np
-
-from mtcrnn.audio import files as sound_files
+from mtcrnn.cli.common import Commands, add_command
+from mtcrnn.config.arguments import file_path
 from mtcrnn.config.generate import Generate
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.presets import for_tier
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
-from mtcrnn.core.files import array_bytes, write_bytes
-from mtcrnn.rendering import plots
-from mtcrnn.rendering.session import generate
-from mtcrnn.runs import folders
-from mtcrnn.textures import write_texture
-from mtcrnn.training.run import is_over, resume, train
-
-log = logging.getLogger(__name__)
 
 GLIDE_SECONDS = 10.0
 CONTROL_RATE = 100  # control values a second
 MINUTES = 5.0
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `mtcrnn quickstart`."""
+    summary = "make a texture, train on it, play a glide: all in minutes"
+    parser = add_command(commands, "quickstart", summary, _quickstart)
+    parser.add_argument(
+        "--out", type=file_path, default=Path("output/quickstart"), help="folder of the run [%(default)s]"
+    )
+    parser.add_argument("--num_steps", type=int, default=None, help="training steps (left out: five minutes)")
+
+
+def _quickstart(args: argparse.Namespace) -> None:
+    quickstart(args.out, args.num_steps)
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
@@ -33,11 +38,21 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
 
     What an earlier quick start left in `out` is used again: its data and its model, which is trained to its end first.
     """
-    data, picture = out / "pops", out / "glide.png"
+    from mtcrnn.textures import write_texture
+
+    data, tier = out / "pops", Tier(prop=("rate",))
     if not data.exists():
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data)
-    tier = Tier(prop=("rate",))
+    _train(tier, data, out, num_steps)
+    _play_glide(tier, out)
+
+
+def _train(tier: Tier, data: Path, out: Path, num_steps: int | None) -> None:
+    """Train in the folder `out`, or go on, unless that is done."""
+    from mtcrnn.runs import folders
+    from mtcrnn.training.run import is_over, resume, train
+
     length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
     net, options = for_tier(tier, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
     if not folders.steps(out / "model"):
@@ -48,11 +63,22 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     else:
         print(f"2/4 going on with the training that was ended in {out}")
         resume(str(out.absolute()), 0, {}, {}, {})
+
+
+def _play_glide(tier: Tier, out: Path) -> None:
+    """Write the glide of the rate, its sound and the picture of both."""
+    import numpy as np
+
+    from mtcrnn.audio import files as sound_files
+    from mtcrnn.core.files import array_bytes, write_bytes
+    from mtcrnn.rendering import plots
+    from mtcrnn.rendering.generate import generate
+
     print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
     glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
     write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))
     wav = generate(
-        Generate(
+        Generate.of(
             model_dir=str(out),
             paramvect="external",
             external_array=str(out / "glide.npy"),
@@ -62,7 +88,7 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
             rand_seed=1,
         )
     )[0]
-    sound = sound_files.read(wav)
+    sound, picture = sound_files.read(wav), out / "glide.png"
     times = np.arange(len(glide)) / CONTROL_RATE
     panels = [
         *plots.sound_panels(sound.samples, sound.sample_rate, wav.name),

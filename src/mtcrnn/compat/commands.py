@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mtcrnn.cli.main import Parser, add_generate, add_train, run, run_generate, run_train
+from mtcrnn.cli.common import Parser
+from mtcrnn.cli.generate import add_generate, run_generate
+from mtcrnn.cli.main import run
+from mtcrnn.cli.train import add_train, run_train
 
 
 def train_parser() -> Parser:

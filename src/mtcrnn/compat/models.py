@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mtcrnn.cli.main import Parser
+from mtcrnn.cli.common import Parser
 from mtcrnn.config.arguments import add_options, add_sizes, sizes, typed
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.runs import original
 from mtcrnn.runs.original import import_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mtcrnn.config.net import Net, canonical_net
+from mtcrnn.config.nets import Net, canonical_net
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from typing import Any
 
-from mtcrnn.config.generate import Generate
-from mtcrnn.config.net import Net
+from mtcrnn.config.generate import Playing
+from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 
@@ -23,7 +23,7 @@ ORIGINAL: dict[type, dict[str, Any]] = {
         "lr": 0.0005,
         "checkpoint": 10000,
     },
-    Generate: {
+    Playing: {
         "length": 16000,
         "batch_size": 16,
     },  # its --seq_len, 4000, is shorter than its --length: no priming at all
@@ -56,7 +56,7 @@ def for_tier(tier: Tier, net: Mapping[str, Any], train: Mapping[str, Any]) -> tu
 
     Without a number of steps, `minutes` alone say how long to train.
     """
-    best = tier.is_audio and not tier.onehot and net.get("net", "frame") == "frame"
+    best = tier.is_audio and not tier.onehot and net.get("net", FOR_AUDIO[Net]["net"]) == FOR_AUDIO[Net]["net"]
     limit = {"num_steps": None} if train.get("minutes") is not None else {}
     nets, trains = (FOR_AUDIO[Net], FOR_AUDIO[Train]) if best else ({}, {})
     return {**nets, **net}, {**trains, **limit, **train}

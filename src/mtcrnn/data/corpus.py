@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.audio.mulaw import CODECS
-from mtcrnn.config.ranges import Range, normalise
+from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.rng import Purpose, generator
@@ -28,6 +27,7 @@ from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param, range_of
 from mtcrnn.data.store import Store
+from mtcrnn.models.encoding import encoding_of
 
 log = logging.getLogger(__name__)
 
@@ -37,14 +37,14 @@ TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of i
 
 @dataclass(frozen=True)
 class Batch:
-    """Windows of T steps: values [B, T+1, G] and normalised conditions [B, T, C].
+    """Windows of T steps: encoded values [B, T+1, G] and conditioning [B, T, C].
 
-    The input of step t is values[:, t] under conditions[:, t]; its target is values[:, t+1]. Conditions are those
-    of the target's moment.
+    The input of step t is values[:, t] under conditioning[:, t]; its target is values[:, t+1]. The conditioning is
+    that of the target's moment.
     """
 
     values: NDArray[Any]
-    conditions: NDArray[np.float32]
+    conditioning: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -87,8 +87,8 @@ class Corpus:
     Attributes:
         names: the sounds, in the order they are stored.
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
-        values: [N, G]: codes (in the smallest integer type that holds them), or normalised parameters (float32).
-        conditions: the conditioning parameters, normalised, by step: see `Curves`.
+        values: [N, G], encoded, in the smallest type that holds them; see `models.encoding`.
+        conditioning: what conditions the net, by step: see `Curves`.
         ranges: the range of every parameter, in the user's units.
         marks: for each file, by its path inside the folder: how many values it has, and numbers that stand for them
             and for its curves.
@@ -107,7 +107,7 @@ class Corpus:
             tier: what is generated, under what, at which rate.
             data: the sounds and param files.
             ranges: the parameters' ranges where a model fixed them already; else they are taken from the data.
-            codec: name of the audio's codec, out of `codec.CODECS`.
+            codec: of sound, see `encoding_of`.
 
         Raises:
             InputError: no sounds, a bad sound, a missing or bad param file, a parameter that a file lacks.
@@ -117,18 +117,18 @@ class Corpus:
         files = list(data.files(self.names)) if tier.parameters else []
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
-        self._codec = CODECS[codec](tier.mulaw_channels)
-        store = Store(np.min_scalar_type(tier.mulaw_channels - 1) if tier.is_audio else np.dtype(np.float32))
-        generated = [curves[name] for name in tier.generate] if not tier.is_audio else []
+        self._encoding = encoding_of(tier, self.ranges, codec)
+        store = Store(self._encoding.stored)
+        generated = [curves[name] for name in tier.generate if name in curves]  # of sound: none
         oddities: dict[str, list[str]] = {}
         lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
             with sound_files.source(wav, tier.sample_rate if tier.is_audio else None) as source:
                 length = checksum = 0
                 for block in self._blocks(source, [column[i] for column in generated]):
-                    checksum = zlib.crc32(store.add(block), checksum)
+                    checksum = zlib.crc32(store.add(self._encoding.encode(block)), checksum)
                     length += len(block)
-            for kind, found in self._odd(source):
+            for kind, found in self._odd(source) if tier.is_audio else ():
                 oddities.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
             lengths.append(length)
             sums.append(checksum)
@@ -137,27 +137,23 @@ class Corpus:
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self.values = store.array(len(tier.generate))
         by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
-        self.conditions = Curves(by_file, self.offsets, tier.sample_rate, tier.prop, self.ranges)
+        self.conditioning = Curves(by_file, self.offsets, tier.sample_rate, tier.prop, self.ranges)
         self.marks = {
-            data.relative(wav): (lengths[i], sums[i], self.conditions.checksum(i)) for i, wav in enumerate(self.names)
+            data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
         }
         if ranges:
             self._tell_out_of_range()
 
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
-        """What this tier learns of a sound, block by block: codes [n, 1], or all of its parameters [N, G]."""
-        if self.tier.is_audio:
-            for block in source:
-                yield self._codec.encode(block)[:, None]
+        """What this tier generates of a sound, in the user's units: blocks of samples [n, 1], or all curves [N, G]."""
+        if not curves:
+            yield from (block[:, None] for block in source)
             return
         length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
-        columns = [curve.sample(self.tier.sample_rate, 0, length) for curve in curves]
-        yield normalise(np.stack(columns, axis=-1), self.ranges, self.tier.generate)
+        yield np.stack([curve.sample(self.tier.sample_rate, 0, length) for curve in curves], axis=-1)
 
     def _odd(self, source: sound_files.Source) -> Iterator[tuple[str, str]]:
         """What a person should know of how a sound was read: kinds, and what was found."""
-        if not self.tier.is_audio:
-            return
         if source.file_channels > 1:
             yield f"{source.file_channels} channels, mixed to mono,", ""
         if source.file_sample_rate != source.sample_rate:
@@ -166,7 +162,7 @@ class Corpus:
 
     def _tell_out_of_range(self) -> None:
         for name in self.tier.prop:
-            (low, high), known = self.conditions.extremes(name), self.ranges[name]
+            (low, high), known = self.conditioning.extremes(name), self.ranges[name]
             if low < known.low or high > known.high:
                 log.warning(
                     "%s goes from %g to %g in the data, but the model knows it from %g to %g",
@@ -242,9 +238,8 @@ class Corpus:
 
     def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
         """The windows that start at `starts`."""
-        values = self.values[starts[:, None] + np.arange(seq_len + 1)]
-        conditions = self.conditions.windows(starts + 1, seq_len)
-        return Batch(values.astype(np.int64) if self.tier.is_audio else values, conditions)
+        values = self.values[starts[:, None] + np.arange(seq_len + 1)].astype(self._encoding.dtype, copy=False)
+        return Batch(values, self.conditioning.windows(starts + 1, seq_len))
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
         """`share` of `size` windows drawn at random, with replacement: a pure function of (seed, step)."""

@@ -15,16 +15,18 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.numba_math import BARE, kept, sigmoid, tanh
 from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
-from mtcrnn.engine.program import Op, When
+from mtcrnn.engine.program import FRAMED, ONEHOT, Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.engine.team import Team, meet
-from mtcrnn.models.encoding import PHASED_LEAK
+from mtcrnn.models.constants import PHASED_LEAK
 
 _jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _TANH, _WITHIN_FRAME, _FRAME = int(Op.TANH), int(Op.WITHIN_FRAME), int(Op.FRAME)
-_FRAMED = 2  # see `Program.entry`
+_FRAMED, _ONEHOT = FRAMED, ONEHOT
+SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2}  # kinds of distributions, see `run`
+_CODES, _NORMAL = SAMPLERS["categorical"], SAMPLERS["normal"]
 _ZERO, _ONE, _TWO, _LEVELS, _MIDDLE, _ENDLESS = (np.float32(v) for v in (0, 1, 2, 127, 128.5, np.inf))
 _LEAK = np.float32(PHASED_LEAK)
 
@@ -95,7 +97,7 @@ def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
     b = w[bias : bias + size]
     for j in range(size):
         y[j] = b[j]
-    if kind == 1:
+    if kind == _ONEHOT:
         column = w[table + int(last[0]) * size :][:size]
         for j in range(size):
             y[j] += column[j]
@@ -169,7 +171,7 @@ def _join_frame(row: Any, w: Any, op: Any) -> None:
 
 @_jit
 def _due(op: Any, ready: Any, step: int) -> bool:
-    """Whether a product is to be made now: always, or in its turn before or behind a GRU layer's gates."""
+    """Whether a product is to be made now: always, or in its turn before or after a GRU layer's gates."""
     when, layer = op[4], op[5]
     if when == _ALWAYS:
         return True
@@ -230,7 +232,7 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         meet(team)
 
 
-@kept("the engine (some 20 seconds)", "engine/*.py", "models/encoding.py", **BARE, fastmath={"contract"})
+@kept("the engine (some 20 seconds)", "engine/*.py", "models/constants.py", **BARE, fastmath={"contract"})
 def run(
     program: Any,
     scratch: Any,
@@ -247,8 +249,8 @@ def run(
 
     Args:
         program: a `Program`.
-        scratch: a `Scratch`; the kept part of its memory is the state before, and then behind, the block.
-        sampler: int64 [4]: kind (0 codes, 1 normal, 2 mixture), start of the raw numbers, their count, G.
+        scratch: a `Scratch`; the kept part of its memory is the state before, and then after, the block.
+        sampler: int64 [4]: kind, out of `SAMPLERS`, start of the raw numbers, their count, G.
         temperature: of the samples.
         last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
         conditions: float32 [B, T, C].
@@ -277,9 +279,9 @@ def run(
             if given.shape[1] > 0:
                 for g in range(last.shape[1]):
                     last[s, g] = given[s, t, g]
-            elif kind == 0:
+            elif kind == _CODES:
                 last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
-            elif kind == 1:
+            elif kind == _NORMAL:
                 sample_normal(numbers, temperature, u[s, t], last[s])
             else:
                 sample_mixture(numbers, temperature, u[s, t], last[s])

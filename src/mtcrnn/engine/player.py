@@ -1,4 +1,4 @@
-"""The engine behind the playable interface: init, prime, render. All in the user's units."""
+"""The engine as a player: states, blocks, threads. All in the user's units."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from mtcrnn.config.options import MOST_TEMPERATURE
 from mtcrnn.core.errors import InputError, unknown
 from mtcrnn.core.rng import play_uniforms
+from mtcrnn.engine.builder import build
 from mtcrnn.engine.dots import has_vnni
-from mtcrnn.engine.kernels import Scratch, run
-from mtcrnn.engine.program import build
+from mtcrnn.engine.kernels import SAMPLERS, Scratch, run
 from mtcrnn.engine.team import CAN_MEET, make_teams
 from mtcrnn.models.config import ModelConfig
-from mtcrnn.models.encoding import COMPONENTS, EDGE, Units
+from mtcrnn.models.constants import EDGE
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class EngineState:
     Attributes:
         seed: decides, with `position`, all randomness.
         position: steps generated so far.
-        last: the newest value of each sound [B, G], as the net reads it.
+        last: the newest value of each sound [B, G], encoded.
         net: the recurrent states [B, kept].
     """
 
@@ -54,13 +54,13 @@ class EngineState:
     net: NDArray[np.float32]
 
 
-class Engine(Units):
+class Engine:
     """One tier, played by compiled loops.
 
     Args:
         config: the model's configuration.
         weights: its tensors by name.
-        temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest value.
+        temperature: where `render` is not given another: 1 as trained, 0 always the likeliest value.
         precision: float32, int8 matrices, or auto, see `choose_precision`.
         threads: most cores to take, for the sounds of a batch or for one sound of a large net.
         share: of a core's time that it may take where it is played live.
@@ -81,7 +81,7 @@ class Engine(Units):
         threads: int | None = None,
         share: float = 1.0,
     ) -> None:
-        super().__init__(config)
+        self.config, self.encoding, self.distribution = config, config.encoding, config.distribution
         if precision not in get_args(Precision):
             raise unknown("precision", precision, get_args(Precision))
         if not 0 <= temperature <= MOST_TEMPERATURE:  # also NaN
@@ -94,12 +94,9 @@ class Engine(Units):
             log.warning("this CPU has no 512-bit VNNI instruction: int8 works, in a slower form")
         self.threads = threads or _cores()
         tier = config.tier
-        kind = 0 if tier.is_audio else 2 if config.net.net == "mixture" else 1
-        G = len(tier.generate)
-        size = tier.mulaw_channels if tier.is_audio else 3 * COMPONENTS * G if kind == 2 else 2 * G
-        self.draws = 1 if tier.is_audio else 2 * G if kind == 2 else G
-        self._program, self._layout = build(self, weights, size, self.precision == "int8")
-        self._sampler = np.array([kind, self._layout.raw, size, G], np.int64)
+        self._program, self._layout = build(config, weights, self.precision == "int8")
+        kind, size = SAMPLERS[self.distribution.kind], self.distribution.size
+        self._sampler = np.array([kind, self._layout.raw, size, len(tier.generate)], np.int64)
         self._pace: dict[int, float] = {}  # seconds a step took lately, by number of cores
         self._blocks = 0
         self._pool: ThreadPoolExecutor | None = None
@@ -110,7 +107,7 @@ class Engine(Units):
 
     def init(self, seed: int, batch: int = 1) -> EngineState:
         """The state before the first step of `batch` sounds: the resting value and zeros."""
-        last = np.full((batch, len(self.config.tier.generate)), self.resting, np.float32)
+        last = np.full((batch, len(self.encoding.names)), self.encoding.resting, np.float32)
         return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32))
 
     def cores(self, batch: int) -> int:
@@ -133,43 +130,44 @@ class Engine(Units):
         again = self._blocks % RETRY_BLOCKS == 0 or self._blocks in (3, 5, 9)  # a first impression can be wrong
         return slower if again else faster
 
-    def prime(self, state: EngineState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> EngineState:
-        """As `generation.Player.prime`."""
+    def prime(self, state: EngineState, values: NDArray[Any], parameters: NDArray[Any] | None = None) -> EngineState:
+        """See `rendering.player.Player.prime`."""
         batch = len(state.last)
-        given = self.encode_given(values, batch).astype(np.float32)
-        x = self.normalise_conditions(conditions, batch, given.shape[1])
-        draws = np.zeros((batch, given.shape[1], self.draws), np.float32)
+        given = self.encoding.encode_given(values, batch).astype(np.float32)
+        x = self.encoding.conditioning(parameters, batch, given.shape[1])
+        draws = np.zeros((batch, given.shape[1], self.distribution.draws), np.float32)
         return self._advance(state, x, draws, given)[2]
 
-    def render(self, state: EngineState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], EngineState]:
-        """As `generation.Player.render`; in float32 with the same values, but for ties.
+    def render(
+        self, state: EngineState, parameters: NDArray[Any], temperature: float | None = None
+    ) -> tuple[NDArray[np.float32], EngineState]:
+        """See `rendering.player.Player.render`; in float32 with the values of torch, but for ties.
 
         Raises:
             InputError: also where the net's numbers overflow.
         """
-        batch, T = len(state.last), conditions.shape[1]
-        x = self.normalise_conditions(conditions, batch, T)
-        u = play_uniforms(state.seed, batch, state.position, T, self.draws)
-        out, _, after = self._advance(state, x, self._draws(u))
+        batch, T = len(state.last), parameters.shape[1]
+        x = self.encoding.conditioning(parameters, batch, T)
+        u = play_uniforms(state.seed, batch, state.position, T, self.distribution.draws)
+        out, _, after = self._advance(state, x, self._draws(u), temperature=temperature)
         if not (np.abs(out) < OVERFLOW).all():  # also NaN
             raise InputError("the model's numbers overflow: its weights are broken")
-        values = out.astype(np.int64) if self.config.tier.is_audio else out
-        return self.decode(values), replace(after, position=state.position + T)
+        return self.encoding.decode(out), replace(after, position=state.position + T)
 
     def raw(
-        self, state: EngineState, values: NDArray[Any], conditions: NDArray[np.float32]
+        self, state: EngineState, values: NDArray[Any], conditioning: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], EngineState]:
-        """The raw numbers [B, T, size] while the net reads `values` [B, T, G], in network units like `conditions`."""
+        """The raw numbers [B, T, size] of reading encoded `values` [B, T, G] under `conditioning` [B, T, C]."""
         given = np.asarray(values, np.float32)
-        draws = np.zeros((*given.shape[:2], self.draws), np.float32)
-        _, raw, after = self._advance(state, conditions, draws, given, want_raw=True)
+        draws = np.zeros((*given.shape[:2], self.distribution.draws), np.float32)
+        _, raw, after = self._advance(state, conditioning, draws, given, want_raw=True)
         return raw, after
 
     def _draws(self, u: NDArray[np.float32]) -> NDArray[np.float32]:
         """Uniforms as the samplers take them: those that decide a normal value as standard normal numbers."""
-        kind, G = self._sampler[0], self._sampler[3]
-        if kind == 0:
+        if self.distribution.kind == "categorical":
             return u
+        G = len(self.encoding.names)
         inverse, clipped = NormalDist().inv_cdf, np.clip(u[..., -G:].astype(np.float64), EDGE, 1 - EDGE)
         z = np.array([inverse(p) for p in clipped.ravel().tolist()], np.float32).reshape(clipped.shape)
         return np.concatenate([u[..., :-G], z], axis=-1)
@@ -177,17 +175,21 @@ class Engine(Units):
     def _advance(
         self,
         state: EngineState,
-        conditions: NDArray[np.float32],
+        conditioning: NDArray[np.float32],
         draws: NDArray[np.float32],
         given: NDArray[np.float32] | None = None,
         want_raw: bool = False,
+        temperature: float | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], EngineState]:
-        """The loop over all sounds, each thread with its share of them; values, raw numbers, state behind the block."""
-        (B, G), T, kept = state.last.shape, conditions.shape[1], self._layout.kept
+        """The loop over all sounds, each thread with its share of them; values, raw numbers, state after the block."""
+        (B, G), T, kept = state.last.shape, conditioning.shape[1], self._layout.kept
+        warmth = np.float32(self.temperature if temperature is None else temperature)
         out = np.empty((B, T, G), np.float32)
         raw = np.empty((B, T if want_raw else 0, int(self._sampler[2])), np.float32)
         given = np.empty((B, 0, G), np.float32) if given is None else given
-        conditions, draws, given = (np.ascontiguousarray(a, np.float32) for a in (conditions, draws, given))  # one type
+        conditioning, draws, given = (
+            np.ascontiguousarray(a, np.float32) for a in (conditioning, draws, given)
+        )  # one type
         last, net = state.last.copy(), np.empty_like(state.net)
         shares = self._shares(B)
         views = self._memory(shares, B)
@@ -200,9 +202,9 @@ class Engine(Units):
                 self._program,
                 scratch,
                 self._sampler,
-                np.float32(self.temperature),
+                warmth,
                 last[rows],
-                conditions[rows],
+                conditioning[rows],
                 draws[rows],
                 given[rows],
                 out[rows],
@@ -261,16 +263,15 @@ def choose_precision(
     config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], share: float = 1.0
 ) -> Literal["float32", "int8"]:
     """float32 where a core reads the weights fast enough for the model's rate in a `share` of its time, else int8."""
-    whole = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith("inward"))
+    whole = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith(config.net.spec.tables))
     fast_enough = CACHED_RATE if whole <= CACHE_BYTES else MEMORY_RATE
     return "float32" if _bytes_a_step(config, weights) * config.tier.sample_rate <= share * fast_enough else "int8"
 
 
 def _bytes_a_step(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]]) -> float:
     """Bytes of float32 weights that a step reads, on average; of tables it reads a row."""
-    once_a_frame = ("gru", "spread") if config.net.net == "frame" else ()
-    size = 0.0
+    spec, size = config.net.spec, 0.0
     for name, tensor in weights.items():
-        if not name.startswith(("inward", "newest")):
-            size += tensor.nbytes / (config.net.frame_size if name.startswith(once_a_frame) else 1)
+        if not name.startswith(spec.tables):
+            size += tensor.nbytes / (config.net.frame_size if name.startswith(spec.per_frame) else 1)
     return size

@@ -1,4 +1,4 @@
-"""Samples from a step's raw numbers by inverse CDF, compiled: what `outputs` does in torch.
+"""Samples from a step's raw numbers by inverse CDF, compiled: what `models.distributions` does in torch.
 
 `z` are standard normal numbers: the inverse normal CDF of uniform ones.
 """
@@ -13,7 +13,7 @@ from numba import njit
 
 from mtcrnn.core.numba_math import BARE, expm1_f32
 from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
-from mtcrnn.models.encoding import COLDEST, STD_FLOOR
+from mtcrnn.models.constants import COLDEST, STD_FLOOR
 
 _jit = njit(**BARE)
 _ONE = np.float32(1)

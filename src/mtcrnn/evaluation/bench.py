@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.engine import Engine
 from mtcrnn.engine.dots import has_vnni
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
-from mtcrnn.rendering.torch_player import Player
+from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.runs import checkpoint, folders
 
 STANDARD = ((4, 48), (2, 128), (4, 256), (3, 800))  # layers x units of a GRU, 8-bit mu-law, one parameter
@@ -97,7 +97,7 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
                 engine.threads = threads
                 speed = _speed(engine, batch, len(config.tier.prop))
                 yield Row(*what, "engine", precision, batch, threads, speed, speed / batch / rate, first)
-    player = Player(checkpoint.load(path))
+    player = TorchPlayer(checkpoint.load(path))
     for batch in batches:
         speed = _speed(player, batch, len(config.tier.prop))
         yield Row(*what, "torch", "float32", batch, 1, speed, speed / batch / rate, None)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mtcrnn.audio import files as sound_files
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.meters import MATCHED, METERS, Samples
-from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Followed:
     glide: dict[str, Any] = field(default_factory=dict)
 
 
-def follow(engine: Renderer, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
+def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
     """Parameter number k against its meter, on a grid over its range and on a glide; None where no meter follows it."""
     name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
     known, sounds = _real(corpus, k)
@@ -111,7 +111,7 @@ def _real(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
     name, rate = corpus.tier.prop[k], corpus.tier.sample_rate
     values, sounds = [], []
     for i, wav in enumerate(corpus.names):
-        curve = corpus.conditions[int(corpus.offsets[i]) : int(corpus.offsets[i + 1])][:, k]
+        curve = corpus.conditioning[int(corpus.offsets[i]) : int(corpus.offsets[i + 1])][:, k]
         if np.ptp(curve) < 1e-3:
             values.append(float(corpus.ranges[name].restore(curve[:1])[0]))
             sounds.append(sound_files.read(wav, rate).samples)
@@ -136,10 +136,10 @@ def _matching(
     return found, readings[found] if found else []
 
 
-def _play(engine: Renderer, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
+def _play(engine: Player, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
     """Sounds [B, T] under curves [B, T] of parameter k, the others at what is usual in the data."""
     tier, ranges = engine.config.tier, engine.config.ranges
-    middles = np.median(corpus.conditions.spread(USUAL_STEPS), axis=0)
+    middles = np.median(corpus.conditioning.spread(USUAL_STEPS), axis=0)
     usual = [float(ranges[name].restore(middles[j : j + 1])[0]) for j, name in enumerate(tier.prop)]
     conditions = np.broadcast_to(np.array(usual), (*curves.shape, len(usual))).copy()
     conditions[..., k] = curves

@@ -28,16 +28,15 @@ def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
     for i, first, end in tqdm(places, desc="held-out sound", unit="file", leave=False):
         start = max(int(corpus.offsets[i]), first - warm_up)
         values = torch.from_numpy(corpus.values[start:end].astype(np.int64))[None]
-        conditions = torch.from_numpy(np.asarray(corpus.conditions[start:end]))[None]
+        conditioning = torch.from_numpy(np.asarray(corpus.conditioning[start:end]))[None]
         state = model.net.init_state(1)
         for at in range(0, values.shape[1] - 1, CHUNK):
-            behind = min(at + CHUNK, values.shape[1] - 1)
-            x = model.features(values[:, at:behind], conditions[:, at + 1 : behind + 1])
-            raw, state = model.net(x, state)
+            until = min(at + CHUNK, values.shape[1] - 1)
+            raw, state = model(values[:, at:until], conditioning[:, at + 1 : until + 1], state)
             skip = max(first - start - 1 - at, 0)
             scored = raw[:, skip:]
             if scored.shape[1]:
                 targets = values[:, at + 1 + skip : at + 1 + raw.shape[1]]
-                total += float(model.output.loss(scored, targets)) * scored.shape[1]
+                total += float(model.distribution.loss(scored, targets)) * scored.shape[1]
                 count += scored.shape[1]
     return total / count

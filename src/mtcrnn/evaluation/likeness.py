@@ -11,13 +11,13 @@ from mtcrnn.audio import files as sound_files
 from mtcrnn.config.ranges import restore
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
-from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
 MOST_FILES, MOST_SECONDS = 20, 10.0  # of each half
 
 
-def texture_distances(player: Renderer, corpus: Corpus) -> dict[str, Any] | None:
+def texture_distances(player: Player, corpus: Corpus) -> dict[str, Any] | None:
     """Distances to the second halves of real files, by class of statistics, medians over the files.
 
     Returns:
@@ -49,4 +49,4 @@ def texture_distances(player: Renderer, corpus: Corpus) -> dict[str, Any] | None
 def _held(corpus: Corpus, i: int, half: int, longest: int) -> NDArray[np.float32]:
     """The curves of a file's first half, the last step held up to the `longest` half: [longest, C]."""
     start = int(corpus.offsets[i])
-    return np.pad(corpus.conditions[start : start + half], ((0, longest - half), (0, 0)), mode="edge")
+    return np.pad(corpus.conditioning[start : start + half], ((0, longest - half), (0, 0)), mode="edge")

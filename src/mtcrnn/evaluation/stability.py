@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.data.corpus import Corpus
-from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
 STABLE_SECONDS = 60.0
 FULL_SCALE = 0.99
 
 
-def free_running(engine: Renderer, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
+def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
     """A minute at low, middle and high parameters: its levels beside the data's; and how fast all three were made."""
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
     real = np.concatenate([_levels_db(sound_files.read(wav, rate).samples, rate) for wav in corpus.names])

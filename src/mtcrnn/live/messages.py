@@ -1,19 +1,18 @@
-"""What a page may say, checked; and how a block of sound travels to it."""
+"""The WebSocket protocol: the JSON messages of a page, validated, and the binary message of a block of sound."""
 
 from __future__ import annotations
 
 import struct
 from typing import Annotated, Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from mtcrnn.core.errors import InputError
 from mtcrnn.rendering.stream import Block
 
-MOST_BYTES = 4096  # of one message
+MOST_BYTES = 4096  # in one message of a page
 MOST_MARGIN_MS, LEAST_MARGIN_MS = 500.0, 10.0
-HEADER = struct.Struct("<dII")  # first sample, number of the take, number of the newest change
+HEADER = struct.Struct("<dII")  # number of the first sample, of the take, of the newest change
 
 
 class _Message(BaseModel):
@@ -21,7 +20,7 @@ class _Message(BaseModel):
 
 
 class Start(_Message):
-    """Play from the beginning; without a seed, a new one."""
+    """Play from the beginning; a seed that is left out is drawn at random."""
 
     type: Literal["start"]
     seed: Annotated[int, Field(ge=0, lt=2**31)] | None = None
@@ -34,7 +33,7 @@ class Stop(_Message):
 
 
 class Set(_Message):
-    """Move controls, in the user's units; `change` counts the changes."""
+    """Move parameters, in the user's units; `change` counts the changes."""
 
     type: Literal["set"]
     values: Annotated[dict[str, float], Field(max_length=64)] = {}
@@ -50,7 +49,7 @@ class Margin(_Message):
 
 
 class Played(_Message):
-    """How much of a take was played."""
+    """How many samples of a take the page has played."""
 
     type: Literal["played"]
     take: Annotated[int, Field(ge=0, lt=2**32)]
@@ -58,17 +57,17 @@ class Played(_Message):
 
 
 Message = Start | Stop | Set | Margin | Played
-_ANY: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
+_ADAPTER: TypeAdapter[Message] = TypeAdapter(Annotated[Message, Field(discriminator="type")])
 
 
 def read(text: str) -> Message:
     """A message from its JSON.
 
     Raises:
-        InputError: anything else.
+        InputError: not a valid message.
     """
     try:
-        return _ANY.validate_json(text)
+        return _ADAPTER.validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -78,9 +77,3 @@ def read(text: str) -> Message:
 def pack(take: int, block: Block) -> bytes:
     """A block as bytes: the header, then its samples as little-endian float32."""
     return HEADER.pack(block.first, take, block.change) + block.samples.astype("<f4").tobytes()
-
-
-def unpack(data: bytes) -> tuple[int, Block]:
-    """The inverse of `pack`."""
-    first, take, change = HEADER.unpack_from(data)
-    return take, Block(int(first), change, np.frombuffer(data, "<f4", offset=HEADER.size))

@@ -1,26 +1,29 @@
-"""What can be played: one model, a recipe's cascade, or all models of a folder; opened when first wanted."""
+"""The models that can be played live: one, a recipe's cascade, or all of a folder; opened at first use."""
 
 from __future__ import annotations
 
 import dataclasses
 import logging
 import shlex
+import statistics
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mtcrnn.config.generate import Generate
-from mtcrnn.config.presets import defaults
+from mtcrnn.config.generate import Playing
 from mtcrnn.core.errors import InputError, listing
-from mtcrnn.live.conductor import speed
-from mtcrnn.rendering.player import Renderer
-from mtcrnn.rendering.recipe import open_path
+from mtcrnn.rendering.opening import open_path
+from mtcrnn.rendering.player import Player
+from mtcrnn.rendering.stream import Stream
 from mtcrnn.runs import folders
 
 log = logging.getLogger(__name__)
 
 RECIPE = ".toml"
+CHECK_S = 0.5  # seconds of sound that are rendered to measure a model's speed,
+MOST_CHECK_S = 1.0  # or as much as can be rendered in this time
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,18 @@ class Opened:
 
     Attributes:
         name: of the model.
-        player: what makes its sound.
+        player: renders its sound.
         rtf: how many times faster than real time that is.
-        command: the words, for a shell, that render its gestures again; the gesture, its seed and a name come after.
+        command: the shell command that renders a gesture again, without the gesture, its seed and the output's name.
     """
 
     name: str
-    player: Renderer
+    player: Player
     rtf: float
     command: str
 
     def describe(self) -> dict[str, Any]:
-        """What a page needs to know of it."""
+        """What a page needs to know about it."""
         tier, ranges = self.player.config.tier, self.player.config.ranges
         return {
             "name": self.name,
@@ -51,32 +54,47 @@ class Opened:
         }
 
 
+def speed(player: Player) -> float:
+    """The real-time factor of a player, measured now: seconds of sound that it renders in a second.
+
+    It is that of the median block: some blocks are late because of other programs, which is not the model's fault.
+    """
+    stream = Stream(player, 0)
+    times: list[float] = []
+    while len(times) < max(round(CHECK_S * stream.control_rate), 1) and sum(times) < MOST_CHECK_S:
+        started = time.perf_counter()
+        stream.render()
+        times.append(time.perf_counter() - started)
+    return 1 / (stream.control_rate * statistics.median(times))
+
+
 class Models:
     """The models at a path, by name.
 
     Args:
         path: a recipe (.toml), a model or its run, or a folder of runs.
-        options: how to play them: precision, temperature, step.
+        playing: how they play.
+        step: which saved step; 0 the newest.
 
     Attributes:
         names: of the models, in order.
 
     Raises:
-        InputError: nothing there that makes sound; a step of a recipe.
+        InputError: no model there generates sound; a step given with a recipe.
     """
 
-    def __init__(self, path: str, options: Generate) -> None:
-        self._options = options
+    def __init__(self, path: str, playing: Playing | None = None, step: int = 0) -> None:
+        self._playing, self._step = playing or Playing(), step
         self._opened: dict[str, Opened] = {}
         self._opening = threading.Lock()
-        self._paths = _find(path, options.step)
+        self._paths = _find(path, step)
         self.names = list(self._paths)
 
     def open(self, name: str | None = None) -> Opened:
         """A model by name; left out or empty: the first.
 
         Raises:
-            InputError: an unknown name, a model that cannot be read or makes no sound.
+            InputError: an unknown name, a model that cannot be read or does not generate sound.
         """
         name = name or self.names[0]
         if name not in self._paths:
@@ -88,7 +106,7 @@ class Models:
 
     def _open(self, name: str) -> Opened:
         path = self._paths[name]
-        player = open_path(path, self._options, threads=1)  # a second core may be another program's: it would be late
+        player = open_path(path, self._playing, self._step, threads=1)  # a second core may be busy with another program
         if not player.config.tier.is_audio:
             made = listing(player.config.tier.generate)
             raise InputError(f"{path} generates {made}, no sound: it plays as a tier of a recipe")
@@ -96,20 +114,20 @@ class Models:
         if rtf < 1:
             log.warning(
                 "%s is slower than real time on this CPU (RTF %.2f), so there will be gaps: a smaller net helps, or "
-                "--precision int8; mtcrnn generate takes its time",
+                "--precision int8; mtcrnn generate renders without gaps",
                 name,
                 rtf,
             )
         return Opened(name, player, rtf, shlex.join(self._command(path)))
 
     def _command(self, path: Path) -> list[str]:
-        """The words of the command that renders a model's gestures to the samples that were played."""
+        """The words of the command that renders a gesture to the same samples as live."""
         recipe = path.suffix == RECIPE
         words = ["mtcrnn", "cascade", str(path)] if recipe else ["mtcrnn", "generate", "--model_dir", str(path)]
-        plain = defaults(Generate)
-        for name in ("step", "precision"):
-            if (value := getattr(self._options, name)) != plain[name]:
-                words += [f"--{name}", str(value)]
+        if self._step:
+            words += ["--step", str(self._step)]
+        if self._playing.precision != Playing.precision:
+            words += ["--precision", self._playing.precision]
         return words
 
 
@@ -131,7 +149,7 @@ def _find(path: str, step: int) -> dict[str, Path]:
 
 
 def _sounds(run: Path) -> bool:
-    """Whether a folder is a run that makes sound; one that cannot be read is named, and left out."""
+    """Whether a folder is a run that generates sound; one that cannot be read is logged and left out."""
     if not folders.steps(run / "model"):
         return False
     try:

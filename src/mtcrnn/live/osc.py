@@ -1,7 +1,7 @@
-"""Open Sound Control: moves the controls of all that plays, from Max, Pd, SuperCollider or a synth rack.
+"""Open Sound Control (OSC): moves the parameters of everything that plays, from Max, Pd, SuperCollider or a synth rack.
 
-/NAME value moves a parameter, in the user's units. What is the instrument's own begins with @, which no parameter's
-name does: /@temperature value, /@start [seed], /@stop.
+/NAME value moves a parameter, in the user's units. The addresses of the instrument itself begin with @, as no
+parameter's name does: /@temperature value, /@start [seed], /@stop.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from mtcrnn.rendering.stream import TEMPERATURE
 log = logging.getLogger(__name__)
 
 START, STOP = "@start", "@stop"
-WARN_S = 1.0  # a sender that is wrong a thousand times a second is told of once in so long
-MOST_NESTED = 8  # bundles in one another
-BUNDLE = b"#bundle\0"  # then a time tag of 8 bytes, which is not looked at: what arrives is done at once
+WARN_S = 1.0  # between two warnings: a sender may be wrong a thousand times a second
+MOST_NESTED = 8  # bundles within bundles
+BUNDLE = b"#bundle\0"  # a time tag of 8 bytes follows, which is ignored: messages take effect on arrival
 NUMBERS = {"f": ">f", "i": ">i", "d": ">d", "h": ">q"}
 
 Move = Callable[[dict[str, float], float | None], None]
@@ -35,8 +35,8 @@ class OscServer:
 
     Args:
         host: the address to listen on.
-        port: likewise.
-        move: called with controls by name and the temperature (or None).
+        port: the UDP port; 0 takes any free one.
+        move: called with parameters by name and the temperature (or None).
         start: called with a seed or None.
         stop: called at /@stop.
 
@@ -50,19 +50,19 @@ class OscServer:
         self._move, self._start, self._stop = move, start, stop
         self._quiet_until = 0.0
         try:
-            self._server = _Server(host, port, self._take)
+            self._server = _Server(host, port, self._receive)
         except (OSError, OverflowError) as error:
             raise InputError(f"cannot listen for OSC on {host}, port {port}: {error}") from error
         self.port = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, name="osc", daemon=True).start()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._server.shutdown()
         self._server.server_close()
 
-    def _take(self, packet: bytes) -> None:
-        """All messages of a packet, one after the other; nothing that comes in ends the thread."""
+    def _receive(self, packet: bytes) -> None:
+        """Handle the messages of a packet in order; no packet ends the thread."""
         try:
             for address, number in messages(packet):
                 self._handle(address, number)
@@ -89,42 +89,42 @@ class OscServer:
 
 
 class _Server(socketserver.UDPServer):
-    """Hands each packet to a function."""
+    """Calls a function with each packet."""
 
     max_packet_size = 1 << 16
 
-    def __init__(self, host: str, port: int, take: Callable[[bytes], None]) -> None:
+    def __init__(self, host: str, port: int, receive: Callable[[bytes], None]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._take = take
+        self._receive = receive
         super().__init__((host, port), socketserver.BaseRequestHandler)
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        """One packet."""
-        self._take(request[0])
+        """Handle one packet."""
+        self._receive(request[0])
 
 
 def _hint(name: str) -> str:
-    """For who knows the addresses without @ that there once were."""
+    """A hint for users of the old addresses, which had no @."""
     own = f"@{name}"
-    return f" (the instrument's own is /{own})" if own in (TEMPERATURE, START, STOP) else ""
+    return f" (for the instrument itself: /{own})" if own in (TEMPERATURE, START, STOP) else ""
 
 
 def messages(packet: bytes) -> list[tuple[str, float | None]]:
-    """Address and first value of each message in an OSC packet, None for a value that is no finite number.
+    """Address and first value of each message in an OSC packet, None for a value that is not a finite number.
 
     Source: The Open Sound Control 1.0 Specification (Wright, 2002).
 
     Raises:
-        InputError: something else.
+        InputError: the packet is not OSC.
     """
     try:
         return list(_messages(packet, 0))
     except (ValueError, struct.error) as error:
-        raise InputError(f"a packet of {len(packet)} bytes is no OSC: {error}") from error
+        raise InputError(f"a packet of {len(packet)} bytes is not OSC: {error}") from error
 
 
 def _messages(data: bytes, nested: int) -> Iterator[tuple[str, float | None]]:
-    """The messages of a message or a bundle, however it is nested."""
+    """The messages of a packet: one, or those of a bundle and of the bundles in it."""
     if not data.startswith(BUNDLE):
         yield _message(data)
         return
@@ -138,11 +138,11 @@ def _messages(data: bytes, nested: int) -> Iterator[tuple[str, float | None]]:
 
 
 def _message(data: bytes) -> tuple[str, float | None]:
-    """One message; of its values only the first is looked at."""
+    """One message; all values but the first are ignored."""
     address, at = _text(data, 0)
     tags, at = _text(data, at) if at < len(data) else (",", at)
     if not address.startswith("/") or not tags.startswith(","):
-        raise ValueError("it has no address, or no types")
+        raise ValueError("it has no address, or no type tags")
     kind = tags[1:2]
     if kind in ("T", "F"):
         return address, float(kind == "T")
@@ -151,6 +151,6 @@ def _message(data: bytes) -> tuple[str, float | None]:
 
 
 def _text(data: bytes, at: int) -> tuple[str, int]:
-    """A string that begins there, and where the next thing begins: a zero ends it, and fills it up to four bytes."""
+    """The string at an offset, and the offset after it: zeros end it and pad it to a multiple of four bytes."""
     end = data.index(b"\0", at)
     return data[at:end].decode(), end // 4 * 4 + 4

@@ -1,4 +1,4 @@
-"""One page that plays: its stream, what it says, and what it is sent."""
+"""The server's side of each open page: its stream, the messages that it sends and is sent over its WebSocket."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.rng import fresh_seed
 from mtcrnn.live import messages
-from mtcrnn.live.conductor import Conductor
 from mtcrnn.live.messages import Margin, Message, Played, Set, Start, Stop
 from mtcrnn.live.models import Models, Opened
+from mtcrnn.live.scheduler import Scheduler
+from mtcrnn.live.sound_output import FADE_S
 from mtcrnn.rendering.stream import MOST_TEMPERATURE, TEMPERATURE, Block, Stream, clamp_temperature
 
 MARGIN_MS = 30.0
-SEND_S = 5.0  # a page that takes nothing for so long is gone,
-MOST_WAITING = 1000  # and so is one that has so much to take: 10 s of blocks
+SEND_S = 5.0  # a page that reads nothing for so long is disconnected,
+MOST_WAITING = 1000  # and so is one for which so many messages wait: 10 s of blocks
 MOST_BAD = 100  # bad messages in a row
-QUANTUM = 128  # samples that a browser's audio graph takes at once: it begins when so many are there
+QUANTUM = 128  # samples that a browser's audio graph processes at once, so its playing begins with at least as many
 BAD_DATA = 1003  # a close code of RFC 6455
 
 
 class Instrument:
-    """What the routes share: the models, the conductor, the pages that play.
+    """What all pages share: the models, the token, the scheduler; and the open pages by id.
 
     Args:
         models: what can be played.
         token: who knows it may play.
-        margin_ms: how far is rendered ahead where a page does not say otherwise.
+        margin_ms: how far to render ahead, unless a page asks for another margin.
     """
 
     def __init__(self, models: Models, token: str, margin_ms: float = MARGIN_MS) -> None:
         self.models, self.token, self.margin_ms = models, token, margin_ms
-        self.conductor = Conductor()
+        self.scheduler = Scheduler()
         self.pages: dict[str, Page] = {}
 
     def move(self, values: dict[str, float], temperature: float | None) -> None:
-        """Move controls of all pages that have them, in any thread.
+        """Move parameters on all pages that have them; may be called in any thread.
 
         Raises:
-            InputError: no page has a control of that name.
+            InputError: no page has a parameter of that name.
         """
         pages = list(self.pages.values())
         having = [page for page in pages if set(values) <= set(page.stream.names)]
@@ -53,29 +54,26 @@ class Instrument:
         if pages and not having:
             pages[0].stream.check(values)
 
-    def allows(self, token: str | None) -> bool:
-        """Whether this is the token."""
-        return token is not None and secrets.compare_digest(token.encode(), self.token.encode())
-
 
 class Page:
-    """One page: its stream, and what it is sent.
+    """One open page: its stream and its WebSocket.
 
     Args:
-        instrument: what it plays on.
+        instrument: what it shares with the other pages.
         opened: the model.
-        socket: the way to it.
+        socket: its WebSocket.
     """
 
     def __init__(self, instrument: Instrument, opened: Opened, socket: WebSocket) -> None:
         self.id = secrets.token_urlsafe(9)
-        self.socket, self.conductor = socket, instrument.conductor
+        self.socket, self.scheduler = socket, instrument.scheduler
         self._loop = asyncio.get_running_loop()
         self._waiting: asyncio.Queue[str | bytes] = asyncio.Queue(MOST_WAITING)
         self._full = asyncio.Event()
         self.stream = Stream(opened.player, fresh_seed())
-        self.seat = self.conductor.join(self.stream, 1 / opened.rtf, self._deliver, self._margin(instrument.margin_ms))
-        self._say(
+        margin = self._margin(instrument.margin_ms)
+        self.playback = self.scheduler.add(self.stream, 1 / opened.rtf, self._deliver, margin)
+        self._send_json(
             {
                 "type": "hello",
                 "id": self.id,
@@ -83,6 +81,7 @@ class Page:
                 "block": self.stream.block_size,
                 "control_rate": self.stream.control_rate,
                 "margin_ms": instrument.margin_ms,
+                "fade_s": FADE_S,
                 "values": self.stream.values,
                 "temperature": self.stream.temperature,
                 "most_temperature": MOST_TEMPERATURE,
@@ -90,11 +89,11 @@ class Page:
         )
 
     async def serve(self) -> None:
-        """Send and receive until the page is gone or has to go.
+        """Send and receive until the page is gone or has to be disconnected.
 
         Raises:
-            WebSocketDisconnect: it is gone, or said nothing but nonsense (`BAD_DATA`).
-            TimeoutError: it takes nothing.
+            WebSocketDisconnect: it is gone, or sent too many bad messages (`BAD_DATA`).
+            TimeoutError: it does not read what it is sent.
         """
         tasks = {asyncio.create_task(each) for each in (self._send(), self._receive(), self._overflow())}
         try:
@@ -105,7 +104,7 @@ class Page:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            self.conductor.leave(self.seat)
+            self.scheduler.remove(self.playback)
 
     async def _send(self) -> None:
         while True:
@@ -113,7 +112,7 @@ class Page:
             try:
                 async with asyncio.timeout(SEND_S):
                     await (self.socket.send_text(data) if isinstance(data, str) else self.socket.send_bytes(data))
-            except RuntimeError as error:  # the server closed it already: a message that was too long
+            except RuntimeError as error:  # the server has closed it: a message was too long
                 raise WebSocketDisconnect from error
 
     async def _overflow(self) -> None:
@@ -123,7 +122,7 @@ class Page:
     async def _receive(self) -> None:
         bad = 0
         while True:
-            await asyncio.sleep(0)  # what was answered is sent before the next question is read
+            await asyncio.sleep(0)  # let the answers be sent before the next message is read
             received = await self.socket.receive()
             if received["type"] == "websocket.disconnect":
                 raise WebSocketDisconnect(received.get("code", 1000))
@@ -135,7 +134,7 @@ class Page:
                 bad = 0
             except InputError as error:
                 bad += 1
-                self._say({"type": "error", "text": str(error)})
+                self._send_json({"type": "error", "text": str(error)})
                 if bad >= MOST_BAD:
                     raise WebSocketDisconnect(BAD_DATA, "too many bad messages") from error
 
@@ -143,17 +142,17 @@ class Page:
         match message:
             case Start():
                 seed = fresh_seed() if message.seed is None else message.seed
-                take = self.conductor.start(self.seat, seed)
-                self._say({"type": "started", "seed": seed, "take": take})
+                take = self.scheduler.start(self.playback, seed)
+                self._send_json({"type": "started", "seed": seed, "take": take})
             case Stop():
-                self.conductor.stop(self.seat)
-                self._say({"type": "stopped"})
+                self.scheduler.stop(self.playback)
+                self._send_json({"type": "stopped"})
             case Played():
-                self.conductor.played(self.seat, message.take, message.samples)
+                self.scheduler.played(self.playback, message.take, message.samples)
             case Margin():
                 ms = min(max(message.ms, messages.LEAST_MARGIN_MS), messages.MOST_MARGIN_MS)
-                self.conductor.margin(self.seat, self._margin(ms))
-                self._say({"type": "margin", "ms": ms})
+                self.scheduler.set_margin(self.playback, self._margin(ms))
+                self._send_json({"type": "margin", "ms": ms})
             case Set():
                 self._set(message)
 
@@ -162,32 +161,35 @@ class Page:
         return max(self.stream.samples(ms), QUANTUM)
 
     def _set(self, message: Set) -> None:
-        """Take over a change of controls at the next block."""
-        self.conductor.set(self.seat, message.values, message.temperature, message.change)
-        clamped = self.stream.clamped(message.values)
-        if message.temperature is not None and message.temperature != clamp_temperature(message.temperature):
-            clamped[TEMPERATURE] = clamp_temperature(message.temperature)
-        if clamped:
-            self._say({"type": "clamped", "values": clamped})
+        """Move parameters at the next block; the page is sent the values that were out of range, clamped."""
+        self.scheduler.set(self.playback, message.values, message.temperature, message.change)
+        if clamped := self._clamped(message.values, message.temperature):
+            self._send_json({"type": "clamped", "values": clamped})
 
     def move(self, values: dict[str, float], temperature: float | None) -> None:
-        """Move controls from outside the page, in any thread; the page is told."""
-        self.conductor.set(self.seat, values, temperature)
-        told = {**values, **self.stream.clamped(values)}
-        if temperature is not None:
-            told[TEMPERATURE] = clamp_temperature(temperature)
-        self._from_outside(json.dumps({"type": "moved", "values": told}))
+        """Move parameters from outside the page, which is sent their values; may be called in any thread."""
+        self.scheduler.set(self.playback, values, temperature)
+        own = {} if temperature is None else {TEMPERATURE: temperature}
+        moved = {**values, **own, **self._clamped(values, temperature)}
+        self._put_from_thread(json.dumps({"type": "moved", "values": moved}))
+
+    def _clamped(self, values: dict[str, float], temperature: float | None) -> dict[str, float]:
+        """The values that are out of range, as `Stream.set` clamps them, the temperature's among them."""
+        clamped = self.stream.clamped(values)
+        if temperature is not None and (inside := clamp_temperature(temperature)) != temperature:
+            clamped[TEMPERATURE] = inside
+        return clamped
 
     def _deliver(self, take: int, block: Block | None) -> None:
-        """A block is there, or none will come (in the conductor's thread)."""
-        broken = json.dumps({"type": "error", "text": "the sound broke off"})
-        self._from_outside(messages.pack(take, block) if block else broken)
+        """Send the next block, or an error if rendering has failed (in the scheduler's thread)."""
+        failed = json.dumps({"type": "error", "text": "rendering failed: the sound has stopped"})
+        self._put_from_thread(messages.pack(take, block) if block else failed)
 
-    def _from_outside(self, data: str | bytes) -> None:
+    def _put_from_thread(self, data: str | bytes) -> None:
         with suppress(RuntimeError):  # the server has ended
             self._loop.call_soon_threadsafe(self._put, data)
 
-    def _say(self, message: dict[str, Any]) -> None:
+    def _send_json(self, message: dict[str, Any]) -> None:
         self._put(json.dumps(message))
 
     def _put(self, data: str | bytes) -> None:

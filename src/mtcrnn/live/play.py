@@ -1,4 +1,4 @@
-"""`mtcrnn play`: from a model and an address to a page in the browser."""
+"""`mtcrnn play`: opens the port, starts the server, the browser and OSC; or plays through the sound output."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from contextlib import ExitStack, contextmanager, suppress
 import platformdirs
 import uvicorn
 
-from mtcrnn.config.generate import Generate
+from mtcrnn.config.generate import Playing
 from mtcrnn.config.options import require
 from mtcrnn.core.errors import InputError
-from mtcrnn.live.conductor import Conductor, come_first
 from mtcrnn.live.messages import LEAST_MARGIN_MS, MOST_BYTES, MOST_MARGIN_MS
 from mtcrnn.live.models import Models
 from mtcrnn.live.osc import START, STOP, OscServer
-from mtcrnn.live.output import Output
 from mtcrnn.live.pages import MARGIN_MS, Instrument
+from mtcrnn.live.scheduler import Scheduler, raise_priority
 from mtcrnn.live.server import make_app
+from mtcrnn.live.sound_output import SoundOutput
 from mtcrnn.live.tokens import kept_token
 from mtcrnn.rendering.stream import TEMPERATURE
 
@@ -31,13 +31,14 @@ log = logging.getLogger(__name__)
 
 LOOPBACK, ANYWHERE = ("127.0.0.1", "localhost", "::1"), ("0.0.0.0", "::", "")
 PORTS_TRIED = 20
-SWITCH_S = 0.001  # how soon Python's threads take turns: its own 5 ms are half a block
-GRACE_S = 2  # at the end, for a page that takes nothing
+SWITCH_S = 0.001  # between switches of Python's threads: the default, 5 ms, is half a block
+SHUTDOWN_S = 2  # the longest wait, at the end, for a page that does not read what it is sent
 
 
 def play(
     path: str,
-    options: Generate,
+    playing: Playing,
+    step: int = 0,
     host: str = "127.0.0.1",
     port: int = 8765,
     browser: bool = True,
@@ -48,77 +49,80 @@ def play(
 
     Args:
         path: a recipe, a model or run, or a folder of runs.
-        options: how to play: precision, temperature, step.
+        playing: how it plays.
+        step: which saved step; 0 the newest.
         host: the address to listen on.
-        port: likewise; 0 takes any free one.
-        browser: open the page.
+        port: the port to listen on; 0 takes any free one.
+        browser: whether to open the page.
         margin_ms: how far to render ahead.
-        osc: a UDP port on which to take Open Sound Control messages, that move the controls of all pages.
+        osc: the UDP port of Open Sound Control messages, which move the parameters of all pages.
 
     Raises:
         InputError: nothing to play, a port in use, a number out of range.
     """
     _check(margin_ms, port, osc)
-    models = Models(path, options)
+    models = Models(path, playing, step)
     if len(models.names) == 1:
         opened = models.open()
         if opened.rtf >= 1:
-            log.warning("%s plays %.1f times faster than real time here", opened.name, opened.rtf)
+            log.info("%s plays %.1f times faster than real time here", opened.name, opened.rtf)
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(host, port))
         instrument = Instrument(models, kept_token(platformdirs.user_state_path("mtcrnn")), margin_ms)
-        stack.callback(instrument.conductor.close)
+        stack.callback(instrument.scheduler.close)
         if osc is not None:
-            remote = OscServer(host, osc, instrument.move, _press_start, _press_start)
+            remote = OscServer(host, osc, instrument.move, _refuse_start, _refuse_start)
             stack.callback(remote.close)
-        address = _tell(models, host, listening.getsockname()[1], instrument.token)
+        address = _print_address(models, host, listening.getsockname()[1], instrument.token)
         if osc is not None:
-            print(f"OSC moves the controls: udp port {remote.port}", flush=True)
+            print(f"OSC on UDP port {remote.port} moves the parameters of all pages", flush=True)
         if browser:
             threading.Thread(target=_browse, args=(address,), daemon=True).start()
-        app = make_app(instrument, ["127.0.0.1", "localhost", "[::1]"] if host in LOOPBACK else ["*"])
+        app = make_app(instrument, [_bracketed(name) for name in LOOPBACK] if host in LOOPBACK else ["*"])
         config = uvicorn.Config(
             app,
             log_level="warning",
             access_log=False,
             ws_max_size=MOST_BYTES,
-            ws_per_message_deflate=False,  # sound as numbers does not get smaller
+            ws_per_message_deflate=False,  # samples hardly compress
             server_header=False,
-            timeout_graceful_shutdown=GRACE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
-        with suppress(KeyboardInterrupt), _undisturbed():
+        with suppress(KeyboardInterrupt), _low_latency():
             uvicorn.Server(config).run(sockets=[listening])
 
 
-def play_aloud(path: str, options: Generate, margin_ms: float = MARGIN_MS, osc: int | None = None) -> None:
-    """Play through this machine's sound output until Ctrl-C, moved by OSC where a port is given.
+def play_aloud(
+    path: str, playing: Playing, step: int = 0, margin_ms: float = MARGIN_MS, osc: int | None = None
+) -> None:
+    """Play through this machine's sound output until Ctrl-C; OSC moves the parameters if a port is given.
 
     Raises:
         InputError: as `play`; also no sound output.
     """
     _check(margin_ms, 0, osc)
-    models = Models(path, options)
+    models = Models(path, playing, step)
     with ExitStack() as stack:
-        conductor = Conductor()
-        stack.callback(conductor.close)
-        output = Output(conductor, models.open(), margin_ms)
+        scheduler = Scheduler()
+        stack.callback(scheduler.close)
+        output = SoundOutput(scheduler, models.open(), margin_ms)
         stack.callback(output.close)
         output.open()
 
         def move(values: dict[str, float], temperature: float | None) -> None:
-            conductor.set(output.seat, values, temperature)
+            scheduler.set(output.playback, values, temperature)
 
         if osc is not None:
             remote = OscServer("127.0.0.1", osc, move, output.start, output.stop)
             stack.callback(remote.close)
             names = " ".join(f"/{name}" for name in (*output.stream.names, TEMPERATURE, START, STOP))
-            print(f"OSC moves {names}: udp port {remote.port}", flush=True)
-        print(f"playing with seed {output.start()} (Ctrl-C ends)", flush=True)
-        with suppress(KeyboardInterrupt), _undisturbed():
+            print(f"OSC on UDP port {remote.port} takes {names}", flush=True)
+        print(f"playing with seed {output.start()} (Ctrl-C to stop)", flush=True)
+        with suppress(KeyboardInterrupt), _low_latency():
             output.ended.wait()
             log.warning("the sound output has ended")
     if output.underruns:
-        log.warning("%d times the sound came late: a larger --margin helps", output.underruns)
+        log.warning("%d underruns: a larger --margin helps", output.underruns)
 
 
 def _check(margin_ms: float, port: int, osc: int | None) -> None:
@@ -129,13 +133,13 @@ def _check(margin_ms: float, port: int, osc: int | None) -> None:
         require(number is None or 0 <= number <= 65535, name, number, "0 to 65535")
 
 
-def _tell(models: Models, host: str, port: int, token: str) -> str:
-    """Print where to play, and how to from another machine; returns the address."""
+def _print_address(models: Models, host: str, port: int, token: str) -> str:
+    """Print the page's address, and how to reach it from another machine; returns the address."""
     here = socket.gethostname() if host in ANYWHERE else host
     address = f"http://{_bracketed(here)}:{port}/?token={token}"
     if host not in LOOPBACK:
         log.warning(
-            "--host %s: everyone who can reach this machine and knows the address can play. Browsers give sound and "
+            "--host %s: everyone who can reach this machine and knows the address can play. Browsers allow sound and "
             "MIDI only over https or on the machine itself; on another one: ssh -L %d:%s:%d %s, and open %s there",
             host,
             port,
@@ -144,35 +148,35 @@ def _tell(models: Models, host: str, port: int, token: str) -> str:
             here,
             f"http://127.0.0.1:{port}/?token={token}",
         )
-    print(f"playing {', '.join(models.names)} at {address} (Ctrl-C ends)", flush=True)
+    print(f"playing {', '.join(models.names)} at {address} (Ctrl-C to stop)", flush=True)
     return address
 
 
 def _bracketed(host: str) -> str:
-    """A host as addresses have it."""
+    """A host as it stands in an address: IPv6 in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
 def _browse(address: str) -> None:
-    """Open the page; a browser for the console comes back only when it is left."""
+    """Open the page; returns only after the user quits the browser if it is one for the console."""
     with suppress(webbrowser.Error, OSError):
         webbrowser.open(address)
 
 
-def _press_start(seed: int | None = None) -> None:
-    raise InputError("a page starts and stops by its own button: browsers give sound to a hand only")
+def _refuse_start(seed: int | None = None) -> None:
+    raise InputError("only the page itself can start and stop: browsers allow sound after a click or key there")
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """While it plays, threads take turns sooner, and what was loaded is no work for the garbage collector.
+def _low_latency() -> Iterator[None]:
+    """While it plays, threads switch sooner, this one has priority, and the garbage collector skips what was loaded.
 
-    Else a full collection, 20 ms for the engine and its compiler, would hold up the sound.
+    Otherwise a full collection, 20 ms because of the engine and its compiler, would cause an underrun.
     """
     before = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
     gc.freeze()
-    come_first()
+    raise_priority()
     try:
         yield
     finally:
@@ -181,9 +185,9 @@ def _undisturbed() -> Iterator[None]:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises InputError where that is not possible; a port in use offers the next."""
+    """A listening socket. Raises InputError if that is not possible, with the next free port if there is one."""
     try:
-        return _bound(host, port)
+        return _bind(host, port)
     except OSError as error:
         free = next((p for p in range(port + 1, port + PORTS_TRIED) if _is_free(host, p)), None)
         offer = f"; --port {free} is free" if free else ""
@@ -192,13 +196,13 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _is_free(host: str, port: int) -> bool:
     try:
-        _bound(host, port).close()
+        _bind(host, port).close()
     except (OSError, OverflowError):
         return False
     return True
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def _bind(host: str, port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:

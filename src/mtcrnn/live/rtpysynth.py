@@ -1,4 +1,4 @@
-"""A model as a generator for RTPySynth (github.com/lonce/RTPySynth), and for hosts like it.
+"""A model as a generator for RTPySynth (github.com/lonce/RTPySynth) and similar hosts.
 
 synth = Generator("output/pops")          # has the methods of RTPySynth's BaseGenerator
 synth.set_params([0.5])
@@ -13,7 +13,6 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mtcrnn.config.generate import Generate
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.rng import fresh_seed
 from mtcrnn.live.models import Models
@@ -21,12 +20,12 @@ from mtcrnn.rendering.stream import Stream
 
 
 class Generator:
-    """A model of sound under normalised parameters, at any sample rate.
+    """Sound from a model under normalised parameters, at any sample rate.
 
     Args:
         model: a run or model folder, or a recipe.
-        init_norm_params: the parameters to begin with, 0 to 1; left out: the middle of each range.
-        seed: decides all randomness; left out: a new one.
+        init_norm_params: the first values of the parameters, 0 to 1; left out: the middle of each range.
+        seed: decides all randomness; left out: drawn at random.
         temperature: 1 as trained, below 1 tamer, above 1 wilder.
 
     Attributes:
@@ -44,7 +43,7 @@ class Generator:
         seed: int | None = None,
         temperature: float = 1.0,
     ) -> None:
-        opened = Models(model, Generate(model)).open()
+        opened = Models(model).open()
         self._stream = Stream(opened.player, fresh_seed() if seed is None else seed)
         self._stream.set({}, temperature)
         self.param_labels = list(self._stream.names)
@@ -57,7 +56,7 @@ class Generator:
         """Move all parameters, each in 0 to 1 (clamped) over its range.
 
         Raises:
-            InputError: another number of parameters, or values that are not finite.
+            InputError: the wrong number of values, or values that are not finite.
         """
         if len(norm_params) != len(self.param_labels) or not np.isfinite(norm_params).all():
             raise InputError(f"set_params takes {len(self.param_labels)} numbers from 0 to 1, not {list(norm_params)}")
@@ -80,7 +79,7 @@ class Generator:
         return made[:frames]
 
     def formatted_readouts(self) -> list[str]:
-        """The parameters' values for people, in their own units."""
+        """The parameters' values as text, in the user's units."""
         ranges = self._stream.ranges
         return [
             f"{self._stream.values[name]:.4g}" + (f" {units}" if (units := ranges[name].units) else "")

@@ -1,10 +1,11 @@
-"""The server of the live page: static files, and one WebSocket for each page that plays."""
+"""The HTTP server of the live page: its routes, who may use them (token, Host and Origin checks), its WebSocket."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
@@ -14,7 +15,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -26,8 +27,9 @@ from mtcrnn.live.pages import BAD_DATA, Instrument, Page
 
 log = logging.getLogger(__name__)
 
-ANSWER_S = 5.0  # a gesture comes between two blocks, or there is something wrong
+GESTURE_S = 5.0  # the longest wait for a gesture, which is read between two blocks
 POLICY, TRY_LATER = 1008, 1013  # close codes of RFC 6455
+NO_TOKEN = "This address lacks its token: use the address that mtcrnn play printed."
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -42,36 +44,36 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
 
     Args:
         instrument: what is played.
-        hosts: names under which this machine may be called; ["*"] for any. A page from elsewhere is refused.
+        hosts: the allowed Host headers; ["*"] for any. A WebSocket of a page from another origin is refused.
     """
     static = files("mtcrnn.live") / "page"
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        instrument.conductor.close()
+        instrument.scheduler.close()
 
     async def index(request: Request) -> Response:
-        if not instrument.allows(request.query_params.get("token")):
-            return PlainTextResponse("This address lacks its token: take the one that mtcrnn play printed.", 403)
+        if not _has_token(request, instrument):
+            return PlainTextResponse(NO_TOKEN, 403)
         return Response((static / "index.html").read_bytes(), media_type="text/html", headers=HEADERS)
 
     async def models(request: Request) -> Response:
-        if not instrument.allows(request.query_params.get("token")):
-            return PlainTextResponse("no token", 403)
+        if not _has_token(request, instrument):
+            return PlainTextResponse(NO_TOKEN, 403)
         return JSONResponse({"models": instrument.models.names}, headers=HEADERS)
 
     async def gesture(request: Request) -> Response:
-        """What a page has played so far, as .npy, and its seed."""
+        """The gesture of a page since its start, as .npy, and its seed as a header."""
         page = instrument.pages.get(request.path_params["id"])
-        if page is None or not instrument.allows(request.query_params.get("token")):
+        if page is None or not _has_token(request, instrument):
             return PlainTextResponse("no such sound", 404)
-        answer = asyncio.wrap_future(instrument.conductor.ask(page.seat, lambda s: (s.seed, s.gesture())))
-        await asyncio.wait({answer}, timeout=ANSWER_S)
-        if not answer.done() or answer.cancelled():
-            answer.cancel()
+        found = asyncio.wrap_future(instrument.scheduler.submit(page.playback, lambda s: (s.seed, s.gesture())))
+        await asyncio.wait({found}, timeout=GESTURE_S)
+        if not found.done() or found.cancelled():
+            found.cancel()
             return PlainTextResponse("the sound does not answer", 503)
-        seed, rows = answer.result()
+        seed, rows = found.result()
         content = await run_in_threadpool(array_bytes, rows)
         return Response(content, media_type="application/octet-stream", headers={**HEADERS, "Rand-Seed": str(seed)})
 
@@ -89,16 +91,16 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
 
 
 async def _play(instrument: Instrument, socket: WebSocket) -> None:
-    """Serve one page, from its first word to its last."""
-    if not (_from_here(socket) and instrument.allows(socket.query_params.get("token"))):
-        await socket.close(POLICY)  # before it was accepted: HTTP 403
+    """Serve one page until it is gone."""
+    if not (_same_origin(socket) and _has_token(socket, instrument)):
+        await socket.close(POLICY)  # before accepting it: the answer is HTTP 403
         return
     await socket.accept()
     try:
         opened = await run_in_threadpool(instrument.models.open, socket.query_params.get("model"))
         page = Page(instrument, opened, socket)
     except InputError as error:
-        with suppress(WebSocketDisconnect, RuntimeError):  # it is gone already
+        with suppress(WebSocketDisconnect, RuntimeError):  # the page is gone already
             await socket.send_text(json.dumps({"type": "refused", "text": str(error)}))
             await socket.close(TRY_LATER)
         return
@@ -110,14 +112,20 @@ async def _play(instrument: Instrument, socket: WebSocket) -> None:
             with suppress(WebSocketDisconnect, RuntimeError):
                 await socket.close(BAD_DATA, error.reason)
     except TimeoutError:
-        log.warning("a page takes nothing: its sound ends")
+        log.warning("a page does not read what it is sent: its sound ends")
     finally:
         del instrument.pages[page.id]
 
 
-def _from_here(socket: WebSocket) -> bool:
-    """Whether a page was served by us: a browser says truly where it comes from."""
+def _has_token(connection: HTTPConnection, instrument: Instrument) -> bool:
+    """Whether the address of a request has the token."""
+    token = connection.query_params.get("token", "")
+    return secrets.compare_digest(token.encode(), instrument.token.encode())
+
+
+def _same_origin(socket: WebSocket) -> bool:
+    """Whether the page was served by this server: browsers send the true origin."""
     try:
         return urlsplit(socket.headers.get("origin", "")).netloc == socket.headers.get("host")
-    except ValueError:  # no address at all
+    except ValueError:  # not an address
         return False

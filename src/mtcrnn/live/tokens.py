@@ -1,4 +1,4 @@
-"""The token in the address of the live page: kept for this user, so that a bookmark works the next time."""
+"""The token in the address of the live page, kept in a file of this user's, so that bookmarks outlive a restart."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ PLAUSIBLE = re.compile(rb"[A-Za-z0-9_-]{22,64}")
 
 
 def kept_token(folder: Path) -> str:
-    """The token in a folder of this user's; a new one where there is none that nobody else can have read.
+    """The token in a folder of this user's; a new one if there is none, or if others can have read it.
 
-    Where it cannot be kept it is for this time only.
+    If the file cannot be written, the token lasts for this run only.
     """
     path = folder / "token"
     with suppress(OSError):
@@ -29,7 +29,7 @@ def kept_token(folder: Path) -> str:
 
 
 def _read(path: Path) -> str | None:
-    """The token in a file, if it looks like one, and the file is this user's alone."""
+    """The token in a file, if it looks like one and only this user can read the file."""
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
     with open(handle, "rb") as file:
         about = os.fstat(handle)
@@ -39,9 +39,9 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, token: str) -> None:
-    """Put a token into a file that nobody else can read at any time, whole or not at all."""
+    """Write a token, atomically, to a file that nobody else can read at any time."""
     if not path.is_absolute():
-        raise OSError("nobody's home")  # "~" stays as it is for a user without a home folder
+        raise OSError("no home folder")  # a "~" that could not be expanded
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent)
     try:

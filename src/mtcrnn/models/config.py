@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.options import require
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import MOST_STEPS
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.validation import strict
+from mtcrnn.models.encoding import DistributionSpec, Encoding, encoding_of
 
 FORMAT_VERSION = 1
 
@@ -33,3 +34,18 @@ class ModelConfig:
         require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
         if lacking := [name for name in self.tier.parameters if name not in self.ranges]:
             raise InputError(f"the ranges of {listing(lacking)} are missing")
+
+    @property
+    def encoding(self) -> Encoding:
+        """How its values become what its net reads."""
+        return encoding_of(self.tier, self.ranges, self.codec)
+
+    @property
+    def distribution(self) -> DistributionSpec:
+        """What its net's raw numbers mean."""
+        return self.encoding.distribution(self.net.spec.mixture)
+
+    @property
+    def knows_ranges(self) -> bool:
+        """Whether its ranges are those that it was trained on; those of the original's models are not known."""
+        return self.codec == "mulaw"

@@ -1,6 +1,6 @@
 """What a net's raw numbers mean: a loss for training, a sample for generating.
 
-An Output has `size` (raw numbers per step), `draws` (uniforms per sample), and works on values [..., G]: integer
+A distribution has `size` (raw numbers per step), `draws` (uniforms per sample), and works on values [..., G]: integer
 codes for audio, normalised floats for parameters. Sampling is by inverse CDF from given uniforms, so that whoever
 has the same raw numbers and the same uniforms gets the same value.
 """
@@ -15,10 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mtcrnn.models.encoding import COLDEST, COMPONENTS, EDGE, STD_FLOOR
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.constants import COLDEST, COMPONENTS, EDGE, STD_FLOOR
+from mtcrnn.models.encoding import categorical, mixture, normal
 
 
-class Output(Protocol):
+class Distribution(Protocol):
     """The interface that training and generation use."""
 
     @property
@@ -45,12 +47,16 @@ class Categorical:
     """A distribution over `codes` codes; raw numbers are its logits [..., Q], values are codes [..., 1]."""
 
     codes: int
-    draws: int = 1
 
     @property
     def size(self) -> int:
         """Q logits."""
-        return self.codes
+        return categorical(self.codes).size
+
+    @property
+    def draws(self) -> int:
+        """One uniform."""
+        return categorical(self.codes).draws
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
         """Cross entropy in nats per sample."""
@@ -81,12 +87,12 @@ class Gaussian:
     @property
     def size(self) -> int:
         """G means and G raw stds."""
-        return 2 * self.generated
+        return normal(self.generated).size
 
     @property
     def draws(self) -> int:
         """One uniform for each value."""
-        return self.generated
+        return normal(self.generated).draws
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
         """Mean over steps and values, in nats per value (or squared network units for `mse`)."""
@@ -119,12 +125,12 @@ class GaussianMixture:
     @property
     def size(self) -> int:
         """Means, raw stds and raw weights."""
-        return 3 * self.components * self.generated
+        return mixture(self.generated, self.components).size
 
     @property
     def draws(self) -> int:
         """Two uniforms for each value: the first G choose components, the others the values."""
-        return 2 * self.generated
+        return mixture(self.generated, self.components).draws
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
         """As `Gaussian.loss`; the likelihood by log-sum-exp."""
@@ -148,6 +154,14 @@ class GaussianMixture:
         parts = _wide(raw).reshape(*raw.shape[:-1], 3, self.components, self.generated)
         mean, std, weight = parts.unbind(dim=-3)
         return mean, functional.softplus(std).clamp_min(STD_FLOOR), functional.log_softmax(weight, dim=-2)
+
+
+def distribution_of(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> Distribution:
+    """What the raw numbers of a model's net mean; `measure` is the training loss of a parameter tier."""
+    spec, generated = config.distribution, len(config.tier.generate)
+    if spec.kind == "categorical":
+        return Categorical(spec.size)
+    return GaussianMixture(generated, measure) if spec.kind == "mixture" else Gaussian(generated, measure)
 
 
 def _wide(raw: Tensor) -> Tensor:

@@ -1,69 +1,110 @@
-"""Between the user's units and what a net works on. Needs no torch.
+"""How the values of a model become what its net reads, and back. Needs no torch.
 
-In the user's units audio is float32 in [-1, 1] and a parameter is as it was labelled; nets work on mu-law codes and on
-normalised parameters.
+A value is in the user's units: a sample in [-1, 1], or a parameter as it was labelled. Encoded, it is a mu-law code or
+a number of its range; so it stands in a data set, and so a distribution draws it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.audio.mulaw import CODECS
-from mtcrnn.config.ranges import normalise, restore
+from mtcrnn.config.ranges import Range, normalise, restore
+from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
-from mtcrnn.models.config import ModelConfig
-
-STD_FLOOR = 1e-3  # least std of a generated parameter, in network units: a thousandth of its range
-COMPONENTS = 3  # normals that a generated parameter's mixture is made of
-PHASED_LEAK = 0.001  # openness of a closed unit of a Phased LSTM at the end of its cycle
-COLDEST = 1e-30  # a temperature below takes the likeliest value: its inverse would overflow in float32
-EDGE = 2.0**-24  # uniforms are kept this far from 0 and 1, where the inverse normal CDF is infinite
+from mtcrnn.models.constants import COMPONENTS
 
 
-class Units:
-    """The conversions of one model.
+@dataclass(frozen=True)
+class DistributionSpec:
+    """What a net's raw numbers mean: a kind of distribution, of `size` numbers a step; a draw takes `draws` uniforms.
 
-    Attributes:
-        config: the `ModelConfig`.
-        codec: the mu-law codec of an audio tier.
+    The distributions themselves are in `models.distributions` (torch) and in `engine.samplers`.
     """
 
-    def __init__(self, config: ModelConfig) -> None:
-        self.config = config
-        self.codec = CODECS[config.codec](config.tier.mulaw_channels)
+    kind: Literal["categorical", "normal", "mixture"]
+    size: int
+    draws: int
 
+
+def categorical(codes: int) -> DistributionSpec:
+    """A logit for each code; one uniform."""
+    return DistributionSpec("categorical", codes, 1)
+
+
+def normal(generated: int) -> DistributionSpec:
+    """A mean and a raw std for each value; a uniform for each."""
+    return DistributionSpec("normal", 2 * generated, generated)
+
+
+def mixture(generated: int, components: int = COMPONENTS) -> DistributionSpec:
+    """Means, raw stds and raw weights of the components of each value; two uniforms for each value."""
+    return DistributionSpec("mixture", 3 * components * generated, 2 * generated)
+
+
+class Encoding(ABC):
+    """The encoding of one tier; see `encoding_of`.
+
+    Attributes:
+        names: what the tier generates.
+        given: the parameters that it is conditioned on.
+        dtype: of encoded values.
+        stored: the smallest type that holds them.
+        resting: the encoded value that comes before the first where nothing primes.
+        bounds: the lowest and the highest encoded value.
+        size: numbers that a past value enters the net as.
+        onehot: they are a one-hot code.
+        divisor: else encoded values are divided by this, unless the net reads codes.
+    """
+
+    dtype: type[np.generic]
+    stored: np.dtype[Any]
+    resting: float
+    bounds: tuple[Any, Any]
+    size: int
+    onehot = False
+    divisor: float = 1.0
+
+    def __init__(self, tier: Tier, ranges: Mapping[str, Range]) -> None:
+        self.names, self.given = tier.generate, tier.prop
+        self._ranges = ranges
+
+    @abstractmethod
     def encode(self, values: NDArray[Any]) -> NDArray[Any]:
-        """User's units to what the model works on: audio samples [..., 1] to codes, parameters to network units."""
-        tier = self.config.tier
-        return self.codec.encode(values) if tier.is_audio else normalise(values, self.config.ranges, tier.generate)
+        """Encoded values [..., G] from values in the user's units."""
 
-    def decode(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """The inverse of `encode`, float32, in the user's units."""
-        tier = self.config.tier
-        return self.codec.decode(values) if tier.is_audio else restore(values, self.config.ranges, tier.generate)
+    @abstractmethod
+    def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
+        """The inverse of `encode`, float32."""
 
-    @property
-    def resting(self) -> float:
-        """The value that comes before the first where nothing primes: silence, or mid-range parameters."""
-        return self.codec.silence if self.config.tier.is_audio else 0.5
+    @abstractmethod
+    def distribution(self, mixed: bool) -> DistributionSpec:
+        """What the raw numbers of a net mean; `mixed`: a mixture, for what has one."""
 
-    def normalise_conditions(self, conditions: NDArray[Any] | None, batch: int, steps: int) -> NDArray[np.float32]:
-        """Conditions [batch, steps, C] in the user's units to network units; None where there is no conditioning.
+    @abstractmethod
+    def shift(self, noise: NDArray[np.float32]) -> NDArray[Any]:
+        """What to add to encoded values for noise in shares of their range."""
+
+    def conditioning(self, parameters: NDArray[Any] | None, batch: int, steps: int) -> NDArray[np.float32]:
+        """What conditions the net, from parameters [batch, steps, C] in the user's units; None where there are none.
 
         Raises:
             InputError: another shape, or numbers that are not finite.
         """
-        names = self.config.tier.prop
-        conditions = np.zeros((batch, steps, 0)) if conditions is None else conditions
-        check_block(conditions, batch, len(names), f"conditions ({', '.join(names) or 'none'})")
-        if conditions.shape[1] != steps:
-            raise InputError(f"conditions for {conditions.shape[1]} steps, but there are {steps}")
-        normal = normalise(conditions, self.config.ranges, names)
+        names = ", ".join(self.given)
+        parameters = np.zeros((batch, steps, 0)) if parameters is None else parameters
+        check_block(parameters, batch, len(self.given), f"parameters ({names or 'none'})")
+        if parameters.shape[1] != steps:
+            raise InputError(f"parameters for {parameters.shape[1]} steps, but there are {steps}")
+        normal = normalise(parameters, self._ranges, self.given)
         if not np.isfinite(normal).all():
-            raise InputError(f"{', '.join(names)}: values too far outside the ranges that the model was trained on")
+            raise InputError(f"{names}: values too far outside the ranges that the model was trained on")
         return normal
 
     def encode_given(self, values: NDArray[Any], batch: int) -> NDArray[Any]:
@@ -72,8 +113,74 @@ class Units:
         Raises:
             InputError: another shape, or numbers that are not finite.
         """
-        check_block(values, batch, len(self.config.tier.generate), "values to prime with")
+        check_block(values, batch, len(self.names), "values to prime with")
         return self.encode(values)
+
+
+class CodeEncoding(Encoding):
+    """Sound as mu-law codes."""
+
+    dtype = np.int64
+
+    def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str) -> None:
+        super().__init__(tier, ranges)
+        codes, self.onehot = tier.mulaw_channels, tier.onehot
+        self.codec = CODECS[codec](codes)
+        self.stored = np.min_scalar_type(codes - 1)
+        self.resting = self.codec.silence
+        self.bounds = 0, codes - 1
+        self.size = codes if self.onehot else 1
+        self.divisor = float(self.codec.divisor)
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Codes of samples."""
+        return self.codec.encode(values)
+
+    def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
+        """Samples of codes, of any type."""
+        return self.codec.decode(np.asarray(encoded, np.int64))
+
+    def distribution(self, mixed: bool) -> DistributionSpec:
+        """Over all codes."""
+        return categorical(self.bounds[1] + 1)
+
+    def shift(self, noise: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Whole codes."""
+        return np.rint(self.bounds[1] * noise).astype(np.int64)
+
+
+class RangeEncoding(Encoding):
+    """Parameters as numbers of their ranges, `low` 0 and `high` 1."""
+
+    dtype = np.float32
+    stored = np.dtype(np.float32)
+    resting = 0.5  # mid-range
+    bounds = -np.inf, np.inf
+
+    def __init__(self, tier: Tier, ranges: Mapping[str, Range]) -> None:
+        super().__init__(tier, ranges)
+        self.size = len(self.names)
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Numbers of the ranges."""
+        return normalise(values, self._ranges, self.names)
+
+    def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
+        """Values in the user's units."""
+        return restore(encoded, self._ranges, self.names)
+
+    def distribution(self, mixed: bool) -> DistributionSpec:
+        """Over each number's range, and beyond."""
+        return (mixture if mixed else normal)(self.size)
+
+    def shift(self, noise: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The noise itself."""
+        return noise
+
+
+def encoding_of(tier: Tier, ranges: Mapping[str, Range], codec: str = "mulaw") -> Encoding:
+    """The encoding of a tier whose parameters have these ranges; `codec`, out of `mulaw.CODECS`, is that of sound."""
+    return CodeEncoding(tier, ranges, codec) if tier.is_audio else RangeEncoding(tier, ranges)
 
 
 def check_block(array: NDArray[Any], batch: int, channels: int, what: str) -> None:

@@ -1,10 +1,10 @@
-"""A model: a tier's configuration, its net and its output, in network units."""
+"""A model: its configuration, its encoding, its net and its distribution, in torch."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,57 +13,64 @@ from torch.nn import functional
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.models.config import ModelConfig
-from mtcrnn.models.distributions import Categorical, Gaussian, GaussianMixture, Output
-from mtcrnn.models.encoding import Units
-from mtcrnn.models.nets import make_net
+from mtcrnn.models.distributions import distribution_of
+from mtcrnn.models.nets import State, make_net
 
 MOST_WEIGHTS = 1 << 29  # 2 GB as float32
 
 
-class Model(Units):
-    """A net with what its inputs and outputs mean.
+class Model:
+    """A net with what its inputs and raw numbers mean.
 
     Attributes:
+        config: what it is.
+        encoding: how its values become what the net reads, see `encoding`.
+        distribution: the meaning of the raw numbers, see `distributions`.
         net: the network, see `nets`.
-        output: the meaning of the raw numbers, see `outputs`.
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__(config)
-        tier = config.tier
-        config.net.check_for(tier)
-        self.output = make_output(config)
-        self.net: Any = make_net(config.net, tier.gen_size + tier.cond_size, self.output.size)
+        config.net.check_for(config.tier)
+        self.config, self.encoding = config, config.encoding
+        self.distribution = distribution_of(config)
+        self._divisor = 1.0 if config.net.spec.framed else self.encoding.divisor  # a framed net reads the codes
+        inputs = self.encoding.size + config.tier.cond_size
+        self.net = make_net(config.net, inputs, self.distribution.size)
 
     @property
     def module(self) -> nn.Module:
         """The net as a torch module."""
-        return self.net
+        return cast(nn.Module, self.net)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return next(self.module.parameters()).device
 
-    def features(self, past: Tensor, conditions: Tensor) -> Tensor:
-        """The net's input x [B, T, in] from past values [B, T, G] and normalised conditions [B, T, C]."""
-        tier = self.config.tier
-        if not tier.is_audio:
-            own = past
-        elif tier.onehot:
-            own = functional.one_hot(past[..., 0].long(), self.codec.channels).to(conditions.dtype)
+    def inputs(self, past: Tensor, conditioning: Tensor) -> Tensor:
+        """The net's input x [B, T, in] from encoded past values [B, T, G] and conditioning [B, T, C]."""
+        if self.encoding.onehot:
+            own = functional.one_hot(past[..., 0].long(), self.encoding.size).to(conditioning.dtype)
         else:
-            own = past.to(conditions.dtype) / self.codec.divisor
-        return torch.cat((own, conditions), dim=-1)
+            own = past.to(conditioning.dtype) / self._divisor
+        return torch.cat((own, conditioning), dim=-1)
 
+    def __call__(
+        self, past: Tensor, conditioning: Tensor, state: State, frames: Tensor | None = None
+    ) -> tuple[Tensor, State]:
+        """The raw numbers of the steps that read these past values, and the net's state after them.
 
-def make_output(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> Output:
-    """What the raw numbers of a model's net mean; `measure` is the training loss of a parameter tier."""
-    tier = config.tier
-    if tier.is_audio:
-        return Categorical(tier.mulaw_channels)
-    kind = GaussianMixture if config.net.net == "mixture" else Gaussian
-    return kind(len(tier.generate), measure)
+        Args:
+            past: encoded values [B, T, G].
+            conditioning: [B, T, C].
+            state: the net's, before the first step.
+            frames: of a framed net, those whose raw numbers are wanted; None: all.
+
+        Returns:
+            Raw numbers [B, T, size] (of the wanted frames only), and the state.
+        """
+        x = self.inputs(past, conditioning)
+        return self.net(x, state) if frames is None else self.net(x, state, frames)
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -76,7 +83,7 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         shapes = {name: tuple(tensor.shape) for name, tensor in Model(config).module.state_dict().items()}
     count, net = sum(math.prod(shape) for shape in shapes.values()), config.net
     if count > MOST_WEIGHTS:
-        frame = f" --frame_size {net.frame_size}" if net.net == "frame" else ""
+        frame = f" --frame_size {net.frame_size}" if net.spec.framed else ""
         size = f"--net {net.net} --hidden_size {net.hidden_size} --n_layers {net.n_layers}{frame}"
         raise InputError(f"{size} makes {count:,} weights; {MOST_WEIGHTS:,} at most")
     return shapes

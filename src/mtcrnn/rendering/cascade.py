@@ -14,18 +14,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.config.net import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import AUDIO, Tier
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.rng import Purpose, generator
-from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.encoding import check_block
-from mtcrnn.rendering.player import Playable
+from mtcrnn.rendering.player import Interface, Player
 from mtcrnn.runs.recipe import check_chain
 
 Ints = NDArray[np.int64]
 SAME_RANGE = 1e-6  # of its width
+
+
+@dataclass(frozen=True)
+class CascadeConfig:
+    """What a cascade generates, and from what: audio, under parameters with these ranges."""
+
+    tier: Tier
+    ranges: dict[str, Range]
+    knows_ranges: bool = True
 
 
 @dataclass(frozen=True)
@@ -58,42 +65,43 @@ class Given:
         values: [B, N, G] in the user's units, at the tier's rate.
     """
 
-    def __init__(self, config: ModelConfig, values: NDArray[Any]) -> None:
+    def __init__(self, config: Interface, values: NDArray[Any]) -> None:
         self.config, self.values = config, values.astype(np.float32)
-        self.temperature = 0.0  # nothing is drawn
 
     def init(self, seed: int, batch: int = 1) -> int:
         """Before the first value."""
         return 0
 
-    def prime(self, state: int, values: Any, conditions: NDArray[Any] | None = None) -> int:
+    def prime(self, state: int, values: Any, parameters: NDArray[Any] | None = None) -> int:
         """What was before changes nothing."""
         return state
 
-    def render(self, state: int, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], int]:
-        """The next values, as many as there are conditions."""
-        steps = np.arange(state, state + conditions.shape[1])
+    def render(
+        self, state: int, parameters: NDArray[Any], temperature: float | None = None
+    ) -> tuple[NDArray[np.float32], int]:
+        """The next values, as many as there are steps of parameters; nothing is drawn."""
+        steps = np.arange(state, state + parameters.shape[1])
         values = self.values[:, np.minimum(steps, self.values.shape[1] - 1)]
-        return np.broadcast_to(values, (len(conditions), *values.shape[1:])), state + len(steps)
+        return np.broadcast_to(values, (len(parameters), *values.shape[1:])), state + len(steps)
 
 
 class Cascade:
-    """Tiers that play together; see `Playable`.
+    """Tiers that play together, as one player.
 
     Args:
         tiers: players by name, one of them for audio.
-        controls: names of the parameters that conditions [B, T, C] give, in their order.
+        controls: names of the parameters [B, T, C] that it is played by, in their order.
 
     Attributes:
         config: audio under the controls, with their ranges.
-        order: names of the tiers, each behind those that it is conditioned on; the last one makes the audio.
+        order: names of the tiers, each after those that it is conditioned on; the last one makes the audio.
 
     Raises:
         InputError: tiers that do not fit together; see `recipe.check_chain`; also a tier that feeds no other, no audio
             tier, or a parameter whose range or units differ between two tiers.
     """
 
-    def __init__(self, tiers: Mapping[str, Playable], controls: Sequence[str]) -> None:
+    def __init__(self, tiers: Mapping[str, Player], controls: Sequence[str]) -> None:
         self.players = dict(tiers)
         self.tiers = {name: player.config.tier for name, player in tiers.items()}
         self.controls = tuple(controls)
@@ -110,19 +118,10 @@ class Cascade:
                 made = listing(self.tiers[name].generate)
                 raise InputError(f"the tier {name} generates {made}, but no tier is conditioned on it")
         tier = Tier((AUDIO,), self.controls, self.tiers[self.order[-1]].sample_rate)
-        self.config = ModelConfig(tier, Net(), {name: self._range(name) for name in self.controls})
+        self.config = CascadeConfig(tier, {name: self._range(name) for name in self.controls})
         for name in self._source:
             if name != AUDIO:
                 self._range(name)
-
-    @property
-    def temperature(self) -> float:
-        """That of the tier that makes the audio."""
-        return self.players[self.order[-1]].temperature
-
-    @temperature.setter
-    def temperature(self, temperature: float) -> None:
-        self.players[self.order[-1]].temperature = temperature
 
     def init(self, seed: int, batch: int = 1) -> CascadeState:
         """The state before the first step; every tier has random numbers of its own."""
@@ -133,40 +132,41 @@ class Cascade:
             parts[name] = Made(self.players[name].init(own, batch), nothing, 0)
         return CascadeState(0, parts)
 
-    def prime(
-        self, state: CascadeState, values: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], conditions: None = None
-    ) -> CascadeState:
-        """The state after given values [B, T, G] of each tier under conditions [B, T, C] of its own, by name."""
+    def prime(self, state: CascadeState, values: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> CascadeState:
+        """The state after given values [B, T, G] of each tier under parameters [B, T, C] of its own, by name."""
         parts = {
             name: replace(part, state=self.players[name].prime(part.state, *values[name])) if name in values else part
             for name, part in state.parts.items()
         }
         return replace(state, parts=parts)
 
-    def render(self, state: CascadeState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], CascadeState]:
-        """Audio [B, T, 1] under the controls [B, T, C], and the state after it."""
-        made, after = self.render_all(state, conditions)
+    def render(
+        self, state: CascadeState, parameters: NDArray[Any], temperature: float | None = None
+    ) -> tuple[NDArray[np.float32], CascadeState]:
+        """Audio [B, T, 1] under the controls [B, T, C], and the state after it; the temperature is the audio's."""
+        made, after = self.render_all(state, parameters, temperature)
         return made[self.order[-1]], after
 
     def render_all(
-        self, state: CascadeState, conditions: NDArray[Any]
+        self, state: CascadeState, parameters: NDArray[Any], temperature: float | None = None
     ) -> tuple[dict[str, NDArray[np.float32]], CascadeState]:
         """As `render`, but what every tier made for it, by name: slow tiers' values [B, n, G], n from 0 on."""
         batch = next(iter(state.parts.values())).values.shape[0]
-        check_block(conditions, batch, len(self.controls), f"conditions ({', '.join(self.controls) or 'none'})")
-        needed = self._needed(state.position + conditions.shape[1])
+        check_block(parameters, batch, len(self.controls), f"parameters ({', '.join(self.controls) or 'none'})")
+        needed = self._needed(state.position + parameters.shape[1])
         parts, fresh = dict(state.parts), {}
         for name in self.order:
             steps = np.arange(parts[name].steps, needed[name])
             if not len(steps):
                 fresh[name] = parts[name].values[:, :0]
                 continue
-            given = self._conditions(name, steps, parts, conditions, state.position)
-            fresh[name], own = self.players[name].render(parts[name].state, given)
+            given = self._parameters(name, steps, parts, parameters, state.position)
+            own_temperature = temperature if name == self.order[-1] else None
+            fresh[name], own = self.players[name].render(parts[name].state, given, own_temperature)
             values = np.concatenate((parts[name].values, fresh[name]), axis=1)
             parts[name] = Made(own, values, parts[name].first)
         after = {name: self._trimmed(name, part, needed) for name, part in parts.items()}
-        return fresh, CascadeState(state.position + conditions.shape[1], after)
+        return fresh, CascadeState(state.position + parameters.shape[1], after)
 
     def _needed(self, steps: int) -> dict[str, int]:
         """How many values each tier must have made for the first `steps` of the audio."""
@@ -189,10 +189,10 @@ class Cascade:
         ]
         return np.min(firsts, axis=0)
 
-    def _conditions(
+    def _parameters(
         self, name: str, steps: Ints, parts: Mapping[str, Made], controls: NDArray[Any], position: int
     ) -> NDArray[np.float64]:
-        """Conditions [B, n, C] of a tier's steps: controls of the moment, and what the tiers above have made."""
+        """Parameters [B, n, C] of a tier's steps: controls of the moment, and what the tiers above have made."""
         rate, columns = self.tiers[name].sample_rate, []
         moments = self._moments(name, steps) - position
         for parameter in self.tiers[name].prop:

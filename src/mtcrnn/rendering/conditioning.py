@@ -1,4 +1,4 @@
-"""What a user gives to condition a rendering: arrays of control values, and straight lines."""
+"""The parameters that a user gives: arrays of values over time, and straight lines."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.config.generate import MOST_LENGTH
 from mtcrnn.config.ranges import Range
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import read_array
@@ -20,8 +21,8 @@ from mtcrnn.data.curves import sample_array
 log = logging.getLogger(__name__)
 
 
-class Conditioning(Protocol):
-    """What conditions a rendering, for the sounds of a batch or for all of them (B = 1)."""
+class Curves(Protocol):
+    """Parameters over time, for each sound of a batch or for all of them (B = 1)."""
 
     def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
         """Values [B, count, C] at steps first .. first+count-1, of which there are `rate` a second."""
@@ -40,11 +41,11 @@ class External:
     rate: float
 
     def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
-        """See `Conditioning`."""
+        """See `Curves`."""
         return sample_array(self.values, self.rate, rate, first, count)
 
     def ends(self) -> NDArray[np.float64]:
-        """See `Conditioning`."""
+        """See `Curves`."""
         return np.stack([self.values.min(axis=(0, 1)), self.values.max(axis=(0, 1))])
 
 
@@ -65,13 +66,13 @@ class Lines:
         return rows
 
     def block(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
-        """See `Conditioning`. As `External` reads all rows: a step may lie a rounding error beside its own."""
+        """See `Curves`. As `External` reads all rows: a step may lie a rounding error beside its own."""
         start = max(first - 1, 0)
         rows = self.rows(start, min(first + count + 1, self.length) - start)
         return sample_array(rows[None], rate, rate, first, count, start)
 
     def ends(self) -> NDArray[np.float64]:
-        """See `Conditioning`."""
+        """See `Curves`."""
         return np.sort(self.points, axis=0)
 
 
@@ -148,3 +149,10 @@ def check_range(name: str, ends: Sequence[float], trained: Range, known: bool) -
             raise InputError(goes)
     if known and (low < trained.low or high > trained.high):
         log.warning("%s", goes)
+
+
+def whole_steps(steps: float, what: str) -> int:
+    """A length in steps, rounded. Raises InputError where it is none, or more than `MOST_LENGTH`; `what` was asked."""
+    if not 0 < steps <= MOST_LENGTH:
+        raise InputError(f"{what}; it must be above 0, and {MOST_LENGTH} steps at most")
+    return max(round(steps), 1)

@@ -11,29 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.config.generate import Generate
+from mtcrnn.config.generate import Conditioning, Generate
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import keep_previous
 from mtcrnn.core.rng import fresh_seed
-from mtcrnn.data.params import SUFFIX, ParamFile
-from mtcrnn.models.config import ModelConfig
-from mtcrnn.rendering.cascade import Cascade, CascadeState, Given
-from mtcrnn.rendering.conditioning import External, check_range, load_array
-from mtcrnn.rendering.controls import Controls
-from mtcrnn.rendering.player import Playable, Renderer
-from mtcrnn.rendering.session import (
-    DEFAULT_NAME,
-    DEFAULT_PRIME_SECONDS,
-    default_length,
-    in_blocks,
-    open_player,
-    stems,
-    whole_steps,
-    write_gesture,
-)
-from mtcrnn.rendering.write import Values, stem_of, taking
-from mtcrnn.runs import folders
-from mtcrnn.runs.recipe import Recipe, TierPlan, check_same, read_recipe
+from mtcrnn.rendering.cascade import Cascade, CascadeState
+from mtcrnn.rendering.conditioning import whole_steps
+from mtcrnn.rendering.generate import DEFAULT_NAME, DEFAULT_PRIME_SECONDS, default_length, write_gesture
+from mtcrnn.rendering.inputs import Inputs
+from mtcrnn.rendering.opening import open_cascade
+from mtcrnn.rendering.player import Interface
+from mtcrnn.rendering.session import Parameters, Session
+from mtcrnn.rendering.write import Values, stem_of, stems, taking
+from mtcrnn.runs.recipe import Recipe
 
 if TYPE_CHECKING:
     from mtcrnn.rendering import plots
@@ -42,7 +32,6 @@ log = logging.getLogger(__name__)
 
 MOST_PANELS = 4  # a tier with more parameters is drawn as one image
 MOST_DRAWN = 2000  # points of a control's curve
-SLOW_SHARE = 0.05  # of a core's time for each tier that generates parameters; the audio needs the rest
 
 
 def render_recipe(
@@ -56,22 +45,23 @@ def render_recipe(
 
     Args:
         recipe: its tiers are trained.
-        options: conditioning (of the recipe's controls), priming, random seed, precision, and where to.
+        options: the parameters (the recipe's controls), priming, random seed, precision, and where to.
         seconds: length of the sound; None: that of the gesture or the external array, or 10.
-        temperatures: of tiers by name, where it is not `options.temp`.
-        replaced: files to play in place of tiers, by name: .npy [T, G] at the tier's rate, or a param file.
+        temperatures: of tiers by name, where it is not the common one.
+        replaced: files to play in place of tiers, see `open_cascade`.
 
     Returns:
         The files: OUT.wav (OUT_0.wav, ... for several), OUT_TIER.npy [B, T, G] of every tier above, OUT.png; of a
         gesture OUT.wav alone.
 
     Raises:
-        InputError: tiers that are not trained or do not fit together, conditioning that does not fit.
+        InputError: as `open_cascade`; parameters that do not fit.
     """
-    stem = stem_of(options.out, DEFAULT_NAME)
-    cascade = open_cascade(recipe, options, temperatures, replaced)
-    seed = fresh_seed() if options.rand_seed is None else options.rand_seed
-    if options.gesture:
+    playing, conditioning = options.playing, options.conditioning
+    stem = stem_of(options.output.out, DEFAULT_NAME)
+    cascade = open_cascade(recipe, playing, temperatures, replaced)
+    seed = fresh_seed() if playing.rand_seed is None else playing.rand_seed
+    if conditioning.gesture:
         if seconds is not None:
             raise InputError("--gesture goes without --seconds")
         return write_gesture(stem, cascade, options, seed)
@@ -80,113 +70,69 @@ def render_recipe(
         length = default_length(options, cascade.config)
     else:
         length = whole_steps(seconds * rate, f"--seconds is {seconds:g}")
-    prime_s = DEFAULT_PRIME_SECONDS if options.seed else 0.0
-    controls = Controls(cascade.config, options, length, round(prime_s * rate), seed)
-    wavs = [Path(f"{one}.wav") for one in stems(stem, options, controls.batch)]
-    state = _primed(cascade, options, controls.batch, seed, prime_s)
-    files = _write(stem, wavs, cascade, state, controls)
-    if options.rand_seed is None:
+    prime_s = DEFAULT_PRIME_SECONDS if conditioning.seed else 0.0
+    inputs = Inputs(cascade.config, conditioning, playing.batch_size, length, round(prime_s * rate), seed)
+    wavs = [Path(f"{one}.wav") for one in stems(stem, options.output, inputs.batch)]
+    recorder = Recorder(cascade)
+    session = Session(recorder, inputs, seed)
+    if conditioning.seed:
+        session.prime(_priming(cascade, conditioning, inputs.batch, seed, prime_s))
+    files = _write(stem, wavs, recorder, session)
+    if playing.rand_seed is None:
         log.warning("--rand_seed %d makes the same again", seed)
     return files
 
 
-def _primed(cascade: Cascade, options: Generate, batch: int, seed: int, prime_s: float) -> CascadeState:
-    """The state of all tiers before the first step: after so many seconds of the file that primes them, or of none."""
-    state = cascade.init(seed, batch)
-    if not options.seed:
-        return state
-    from_file = replace(options, batch_size=batch, paramvect="self", set=(), external_array=None, external_sr=None)
+class Recorder:
+    """A cascade as a player that keeps what its slow tiers make: `made`, blocks [B, n, G] by name."""
+
+    def __init__(self, cascade: Cascade) -> None:
+        self.cascade, self.config = cascade, cascade.config
+        self.init, self.prime = cascade.init, cascade.prime
+        self.made: dict[str, list[NDArray[np.float32]]] = {name: [] for name in cascade.order[:-1]}
+
+    def render(
+        self, state: CascadeState, parameters: NDArray[Any], temperature: float | None = None
+    ) -> tuple[NDArray[np.float32], CascadeState]:
+        """See `Cascade.render`."""
+        made, state = self.cascade.render_all(state, parameters, temperature)
+        for name, blocks in self.made.items():
+            blocks.append(made[name])
+        return made[self.cascade.order[-1]], state
+
+
+def _priming(
+    cascade: Cascade, conditioning: Conditioning, batch: int, seed: int, prime_s: float
+) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """What primes each tier, by name: so many seconds of the file that the options name."""
+    from_file = replace(conditioning, paramvect="self", set=(), external_array=None, external_sr=None)
     given = {}
     for name, player in cascade.players.items():
         steps = round(prime_s * player.config.tier.sample_rate)
-        priming = Controls(player.config, from_file, 1, steps, seed).priming() if steps else None
+        priming = Inputs(player.config, from_file, batch, 1, steps, seed).priming() if steps else None
         if priming is not None:
             given[name] = priming
-    return cascade.prime(state, given)
+    return given
 
 
-def open_cascade(
-    recipe: Recipe,
-    options: Generate,
-    temperatures: Mapping[str, float],
-    replaced: Mapping[str, Path],
-    threads: int | None = None,
-) -> Cascade:
-    """The cascade of a recipe's trained tiers; arguments and errors as in `render_recipe` and `open_player`."""
-    last = recipe.audio()
-    for name in (*temperatures, *replaced):
-        recipe.get(name)
-    if last.name in replaced:
-        raise InputError(f"--from {last.name}: the tier that generates audio cannot be replaced")
-    players: dict[str, Playable] = {}
-    for name, plan in recipe.tiers.items():
-        if not folders.steps(plan.folder / "model"):
-            raise InputError(f"the tier {name} is not trained yet: mtcrnn train {recipe.path} --tier {name}")
-        path = folders.find(str(plan.folder))
-        config = folders.read_config(path)
-        check_same(recipe, plan, config)
-        if config.step < plan.num_steps:
-            log.warning("the tier %s has %d steps of training, not %d yet", name, config.step, plan.num_steps)
-        if name in replaced:
-            players[name] = Given(config, _values(plan, config, replaced[name], options.batch_size))
-        else:
-            own = replace(options, temp=temperatures.get(name, options.temp))
-            share = 1 - SLOW_SHARE * (len(recipe.tiers) - 1) if plan is last else SLOW_SHARE
-            players[name] = open_player(own, config, path, max(share, SLOW_SHARE), threads)
-    return Cascade(players, recipe.controls)
-
-
-def open_path(path: Path, options: Generate, threads: int | None = None) -> Renderer:
-    """What plays a recipe (.toml), or a model by its run or folder; `threads` as in `open_player`.
-
-    Raises:
-        InputError: nothing there; see `open_cascade` and `runs.find`.
-    """
-    if path.suffix == ".toml":
-        return open_cascade(read_recipe(path), options, {}, {}, threads)
-    found = folders.find(str(path), options.step)
-    return open_player(options, folders.read_config(found), found, threads=threads)
-
-
-def _values(plan: TierPlan, config: ModelConfig, path: Path, batch: int) -> NDArray[np.float64]:
-    """Values [1 or B, T, G] at a tier's rate from a .npy, or from the curves in a param file."""
-    names, rate = plan.tier.generate, plan.tier.sample_rate
-    if path.suffix != SUFFIX:
-        values = load_array(path, batch, names)
-    else:
-        file = ParamFile.read(path)
-        curves = [file.get(name, path) for name in names]
-        seconds = max(curve.times[-1] for curve in curves)
-        steps = whole_steps(seconds * rate + 1, f"{path} lasts {seconds:g} s")
-        values = np.stack([curve.sample(rate, 0, steps) for curve in curves], axis=-1)[None]
-    for name, ends in zip(names, External(values, rate).ends().T.tolist(), strict=True):
-        check_range(name, ends, config.ranges[name], known=True)
-    return values
-
-
-def _write(stem: Path, wavs: Sequence[Path], cascade: Cascade, state: CascadeState, controls: Controls) -> list[Path]:
+def _write(stem: Path, wavs: Sequence[Path], recorder: Recorder, session: Session) -> list[Path]:
     """Render and write the sounds and what the tiers made, then a picture; what stands in the way is kept.
 
     Returns the files. The picture shows the first sound.
     """
-    *slow, last = cascade.order
-    rate, length = cascade.config.tier.sample_rate, controls.length
-    arrays = [stem.with_name(f"{stem.name}_{name}.npy") for name in slow]
-    blocks: dict[str, list[NDArray[np.float32]]] = {name: [] for name in slow}  # small beside the sound's
-    with taking([*wavs, *arrays]) as new, Values(new / "values", (controls.batch, length, 1)) as sounds:
-        for first, count in in_blocks(length):
-            made, state = cascade.render_all(state, controls.block(first, count))
-            sounds.append(made.pop(last))
-            for name, values in made.items():
-                blocks[name].append(values)
-        curves = {name: np.concatenate(parts, axis=1) for name, parts in blocks.items()}
+    cascade, inputs = recorder.cascade, session.parameters
+    arrays = [stem.with_name(f"{stem.name}_{name}.npy") for name in recorder.made]
+    with taking([*wavs, *arrays]) as new, Values(new / "values", (inputs.batch, inputs.length, 1)) as sounds:
+        for block in session.blocks():
+            sounds.append(block)
+        curves = {name: np.concatenate(parts, axis=1) for name, parts in recorder.made.items()}
         for path, values in zip(arrays, curves.values(), strict=True):
             np.save(new / path.name, values, allow_pickle=False)
         for b, path in enumerate(wavs):
-            sounds.write_wav(b, new / path.name, rate)
+            sounds.write_wav(b, new / path.name, cascade.config.tier.sample_rate)
         shown = np.concatenate([*sounds.sound(0)])[:, 0]
     picture = stem.with_name(f"{stem.name}.png")
-    _draw(picture, cascade, shown, curves, controls)
+    _draw(picture, cascade, shown, curves, inputs)
     return [*wavs, *arrays, picture]
 
 
@@ -195,14 +141,14 @@ def _draw(
     cascade: Cascade,
     sound: NDArray[np.float32],
     curves: Mapping[str, NDArray[np.float32]],
-    controls: Controls,
+    inputs: Parameters,
 ) -> None:
     """The first sound's waveform and spectrogram under its controls and the curves [B, n, G] of the tiers above."""
     from mtcrnn.rendering import plots
 
     rate = cascade.config.tier.sample_rate
     steps = np.unique(np.linspace(0, len(sound) - 1, MOST_DRAWN).astype(int))
-    asked = np.concatenate([controls.block(int(step), 1)[0] for step in steps])
+    asked = np.concatenate([inputs.block(int(step), 1)[0] for step in steps])
     panels = list(_panels("controls", steps / rate, asked, cascade.controls, cascade.config))
     for name, values in curves.items():
         config = cascade.players[name].config
@@ -213,7 +159,7 @@ def _draw(
 
 
 def _panels(
-    name: str, times: NDArray[np.float64], values: NDArray[Any], parameters: Sequence[str], config: ModelConfig
+    name: str, times: NDArray[np.float64], values: NDArray[Any], parameters: Sequence[str], config: Interface
 ) -> Iterator[plots.Draw]:
     """A panel for each parameter's values [n, C], or one for many."""
     from mtcrnn.rendering import plots

@@ -1,4 +1,4 @@
-"""One sound that is being played: its controls, its blocks, and its gesture from the start."""
+"""One sound that is being played: its parameters, its blocks, and its gesture from the start."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from tqdm import tqdm
 
 from mtcrnn.core.errors import unknown
 from mtcrnn.data.curves import sample_array
-from mtcrnn.rendering.player import Renderer
+from mtcrnn.rendering.player import Player
 
 BLOCK_S = 0.01
 MOST_TEMPERATURE = 3.0  # that a player can set
 MOST_SECONDS = 7200.0  # of a gesture that are kept, to be rendered again
-TEMPERATURE = "@temperature"  # beside the controls' names, of which none begins with @
+TEMPERATURE = "@temperature"  # beside the parameters' names, of which none begins with @
 
 
 @dataclass(frozen=True)
 class Block:
     """A block of sound: `samples` [n], of which the first is number `first` of the sound.
 
-    `change` is the number of the newest change of a control that the block follows.
+    `change` is the number of the newest change of a parameter that the block follows.
     """
 
     first: int
@@ -35,18 +35,18 @@ class Block:
 
 
 class Stream:
-    """A sound under controls that move while it plays.
+    """A sound under parameters that move while it plays.
 
-    Block b of a sound goes in a straight line from the controls at its beginning, row b of the gesture, to those that
+    Block b of a sound goes in a straight line from the parameters at its beginning, row b of the gesture, to those that
     hold when it is made, row b + 1. So the gesture is an external array at `control_rate` values a second, and
     renders to the same samples.
 
     Args:
-        player: what plays; its temperature is set anew for every block.
+        player: what plays.
         seed: decides all randomness.
 
     Attributes:
-        values: the controls that the next block goes to, by name.
+        values: the parameters that the next block goes to, by name.
         temperature: of the next block.
         block_size: samples in a block.
         control_rate: rows of the gesture a second.
@@ -54,7 +54,7 @@ class Stream:
         change: the number of the newest change.
     """
 
-    def __init__(self, player: Renderer, seed: int) -> None:
+    def __init__(self, player: Player, seed: int) -> None:
         tier = player.config.tier
         self.player = player
         self.names, self.ranges = tier.prop, player.config.ranges
@@ -67,7 +67,7 @@ class Stream:
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
-        """From the first sample on, under the controls as they stand."""
+        """From the first sample on, under the parameters as they stand."""
         self.seed = seed
         self.blocks = 0
         self._state: Any = self.player.init(seed)
@@ -75,22 +75,22 @@ class Stream:
         self._gesture = array("d")
 
     def check(self, names: Iterable[str]) -> None:
-        """Raise InputError for a name that is no control."""
+        """Raise InputError for a name that is not a parameter."""
         for name in names:
             if name not in self.ranges:
-                raise unknown("control", name[:40], self.names)
+                raise unknown("parameter", name[:40], self.names)
 
     def samples(self, ms: float) -> int:
         """How many samples so many ms are; one at least."""
         return max(round(ms / 1000 * self.sample_rate), 1)
 
     def clamped(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Those of some controls' values that lie outside their ranges, moved to the range's end."""
+        """Those of some parameters' values that lie outside their ranges, moved to the range's end."""
         inside = {name: min(max(v, self.ranges[name].low), self.ranges[name].high) for name, v in values.items()}
         return {name: value for name, value in inside.items() if value != values[name]}
 
     def set(self, values: Mapping[str, float], temperature: float | None = None, change: int | None = None) -> None:
-        """Move controls (in the user's units, clamped to their ranges) and the temperature, from the next block on."""
+        """Move parameters (in the user's units, clamped to their ranges) and the temperature, from the next block."""
         self.values.update({**values, **self.clamped(values)})
         self.temperature = self.temperature if temperature is None else clamp_temperature(temperature)
         self.change = self.change if change is None else change
@@ -102,16 +102,15 @@ class Stream:
             self._gesture.extend((*self._rows[-1], self.temperature))
         self._rows = [*self._rows[-2:], self._row()]
         rows, first_row = np.array(self._rows)[None], b + 2 - len(self._rows)
-        conditions = sample_array(rows, self.control_rate, self.sample_rate, b * size, size, first_row)
-        self.player.temperature = self.temperature
-        values, self._state = self.player.render(self._state, conditions)
+        parameters = sample_array(rows, self.control_rate, self.sample_rate, b * size, size, first_row)
+        values, self._state = self.player.render(self._state, parameters, self.temperature)
         self.blocks += 1
         return Block(b * size, self.change, values[0, :, 0])
 
     def gesture(self) -> NDArray[np.float64]:
         """What was played since the start, `MOST_SECONDS` at most: rows [1, blocks + 1, C + 1].
 
-        A row holds the controls, and the temperature of the block that begins there.
+        A row holds the parameters, and the temperature of the block that begins there.
         """
         last = (*self._rows[-1], self.temperature)
         whole = len(self._gesture) == self.blocks * len(last)

@@ -1,4 +1,4 @@
-"""The readable torch reference (and the player for GPUs) behind the playable interface: init, prime, render.
+"""The readable torch reference, and the player for GPUs.
 
 Everything here is in the user's units: audio as float32 in [-1, 1], parameters as the user labelled them.
 """
@@ -26,7 +26,7 @@ class PlayState:
     Attributes:
         seed: decides, with `position`, all randomness.
         position: steps generated so far.
-        last: the newest value of each sound, [B, 1, G], as the model codes it.
+        last: the newest value of each sound, [B, 1, G], encoded.
         net: the net's state.
     """
 
@@ -36,12 +36,12 @@ class PlayState:
     net: tuple[Tensor, ...]
 
 
-class Player:
+class TorchPlayer:
     """One tier, played by plain torch calls: slow, readable, exact.
 
     Args:
         model: the model.
-        temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest value.
+        temperature: where `render` is not given another.
     """
 
     def __init__(self, model: Model, temperature: float = 1.0) -> None:
@@ -53,58 +53,44 @@ class Player:
     def init(self, seed: int, batch: int = 1) -> PlayState:
         """The state before the first step of `batch` sounds: the resting value and the net's first state."""
         with torch.inference_mode():
-            model = self.model
-            kind = torch.int64 if model.config.tier.is_audio else torch.float32
-            shape = (batch, 1, len(model.config.tier.generate))
-            last = torch.full(shape, model.resting, dtype=kind, device=model.device)
-            return PlayState(seed, 0, last, model.net.init_state(batch))
+            model, encoding = self.model, self.model.encoding
+            resting = np.full((batch, 1, len(encoding.names)), encoding.resting, encoding.dtype)
+            return PlayState(seed, 0, torch.from_numpy(resting).to(model.device), model.net.init_state(batch))
 
     @torch.inference_mode()
-    def prime(self, state: PlayState, values: NDArray[Any], conditions: NDArray[Any] | None = None) -> PlayState:
+    def prime(self, state: PlayState, values: NDArray[Any], parameters: NDArray[Any] | None = None) -> PlayState:
         """Run over given sound so that what is rendered next continues it.
 
         Args:
             state: where the rendering stands.
             values: [B, T, G] in the user's units (audio: samples, G = 1).
-            conditions: [B, T, C] in the user's units; None where there is no conditioning.
+            parameters: [B, T, C] in the user's units; None where there are none.
         """
-        batch, device = len(state.last), self.model.device
-        coded = torch.from_numpy(self.model.encode_given(values, batch)).to(device)
-        x = torch.from_numpy(self.model.normalise_conditions(conditions, batch, values.shape[1])).to(device)
-        past = torch.cat((state.last, coded[:, :-1]), dim=1)
-        _, net = self.model.net(self.model.features(past, x), state.net)
-        return replace(state, last=coded[:, -1:], net=net)
+        batch, device, encoding = len(state.last), self.model.device, self.model.encoding
+        encoded = torch.from_numpy(encoding.encode_given(values, batch)).to(device)
+        conditioning = torch.from_numpy(encoding.conditioning(parameters, batch, values.shape[1])).to(device)
+        _, net = self.model(torch.cat((state.last, encoded[:, :-1]), dim=1), conditioning, state.net)
+        return replace(state, last=encoded[:, -1:], net=net)
 
     @torch.inference_mode()
-    def render(self, state: PlayState, conditions: NDArray[Any]) -> tuple[NDArray[np.float32], PlayState]:
-        """Generate as many steps as there are conditions.
-
-        Rendering in blocks of any size gives the same values, bit for bit.
-
-        Args:
-            state: where the rendering stands.
-            conditions: [B, T, C] in the user's units; C is 0 for a tier without conditioning.
-
-        Returns:
-            The values [B, T, G] in the user's units, and the state after them.
-
-        Raises:
-            InputError: conditions of the wrong shape, or not finite.
-        """
-        model, batch, T = self.model, len(state.last), conditions.shape[1]
-        x = torch.from_numpy(model.normalise_conditions(conditions, batch, T)).to(model.device)
-        u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.output.draws)).to(x.device)
+    def render(
+        self, state: PlayState, parameters: NDArray[Any], temperature: float | None = None
+    ) -> tuple[NDArray[np.float32], PlayState]:
+        """See `player.Player.render`."""
+        model, batch, T = self.model, len(state.last), parameters.shape[1]
+        x = torch.from_numpy(model.encoding.conditioning(parameters, batch, T)).to(model.device)
+        u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.distribution.draws)).to(x.device)
         out = torch.empty((batch, T, state.last.shape[2]), dtype=state.last.dtype, device=x.device)
-        step = self._step_for(state)
+        step = self._step_for(state, self.temperature if temperature is None else temperature)
         with _one_thread():
             for t in range(T):
                 out[:, t : t + 1] = step(x[:, t : t + 1], u[:, t : t + 1])
         last, net = step.state()
-        return model.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
+        return model.encoding.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
 
-    def _step_for(self, state: PlayState) -> _Step:
+    def _step_for(self, state: PlayState, temperature: float) -> _Step:
         """The step of the last block again if it fits, from this state on."""
-        key = len(state.last), self.temperature
+        key = len(state.last), temperature
         if self._step is None or self._step.key != key:
             self._step = _Step(key, self.model, state)
         self._step.start(state)
@@ -124,7 +110,7 @@ class _Step:
         self.temperature = temperature
         self.last, self.net = torch.empty_like(state.last), tuple(torch.empty_like(part) for part in state.net)
         self.x = torch.zeros((batch, 1, tier.cond_size), device=device)
-        self.u = torch.zeros((batch, 1, model.output.draws), device=device)
+        self.u = torch.zeros((batch, 1, model.distribution.draws), device=device)
         self.replay = self._compute
         if device.type == "cuda":
             self.start(state)
@@ -140,15 +126,15 @@ class _Step:
         return self.last.clone(), tuple(part.clone() for part in self.net)
 
     def __call__(self, x: Tensor, u: Tensor) -> Tensor:
-        """The next value [B, 1, G] from conditions [B, 1, C] and uniforms [B, 1, draws]; overwritten by the next."""
+        """The next value [B, 1, G] under conditioning [B, 1, C] from uniforms [B, 1, draws]; the next overwrites it."""
         self.x.copy_(x)
         self.u.copy_(u)
         self.replay()
         return self.last
 
     def _compute(self) -> None:
-        raw, net = self.model.net(self.model.features(self.last, self.x), self.net)
-        self.last.copy_(self.model.output.sample(raw, self.temperature, self.u))
+        raw, net = self.model(self.last, self.x, self.net)
+        self.last.copy_(self.model.distribution.sample(raw, self.temperature, self.u))
         for mine, new in zip(self.net, net, strict=True):
             mine.copy_(new)
 

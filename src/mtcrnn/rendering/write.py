@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+import unicodedata
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,11 +15,17 @@ import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from mtcrnn.config.generate import Output
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import keep_previous
+from mtcrnn.core.validation import read_text
+from mtcrnn.data.dataset import make_param
+from mtcrnn.data.params import SUFFIX, ParamFile
+from mtcrnn.rendering.player import Interface
 
 WAV = {"format": "WAV", "subtype": "PCM_24"}
 CHUNK = 1 << 16  # values read back at once
+MOST_SAVED = 1_000_000  # values in a param file
 
 
 def stem_of(out: str, default: str | None = None) -> Path:
@@ -122,3 +129,65 @@ class Values:
     def _seek(self, b: int, step: int) -> None:
         _, T, G = self.shape
         self._file.seek(self._start + 4 * G * (b * T + step))
+
+
+def write_values(
+    stem: Path,
+    sounds: Sequence[Path],
+    blocks: Generator[NDArray[np.float32], None, None],
+    length: int,
+    config: Interface,
+    output: Output,
+) -> list[Path]:
+    """Write values [B, length, G] that come in blocks [B, n, G]. Returns the files.
+
+    Sounds go to the names of `sounds` (see `stems`), and with `save` to STEM.npy too; parameters
+    to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ... All of them appear at the end, or none;
+    what stands in the way is kept under another name.
+    """
+    tier = config.tier
+    shape = (len(sounds), length, len(tier.generate))
+    if output.save_params and length * shape[2] > MOST_SAVED:
+        raise InputError(f"--save_params: {length} steps are too long for a param file; {MOST_SAVED} values at most")
+    ending = ".wav" if tier.is_audio else SUFFIX if output.save_params else None
+    files = [Path(f"{one}{ending}") for one in sounds if ending]
+    array = Path(f"{stem}.npy")
+    kept = [array] if output.save or not tier.is_audio else []
+    with taking([*files, *kept]) as new, Values(new / array.name, shape) as values, closing(blocks):
+        for block in blocks:
+            values.append(block)
+        for b, path in enumerate(files):
+            if tier.is_audio:
+                values.write_wav(b, new / path.name, tier.sample_rate)
+            else:
+                _param_file(np.concatenate([*values.sound(b)]), config).write(new / path.name)
+    return [*files, *kept]
+
+
+def stems(stem: Path, output: Output, batch: int) -> list[Path]:
+    """The files of the sounds of a batch, without ending: STEM; or STEM_0, STEM_1, ...; or STEM_NAME for each name.
+
+    Raises:
+        InputError: a list of names that cannot be read, is of another length, or holds one twice.
+    """
+    if output.names is None:
+        return [stem.with_name(f"{stem.name}_{b}" if batch > 1 else stem.name) for b in range(batch)]
+    names = [name.strip() for name in read_text(Path(output.names)).split("\n") if name.strip()]
+    if len(names) != batch:
+        raise InputError(f"--names {output.names} has {len(names)} names for {batch} sounds")
+    spelt = {unicodedata.normalize("NFC", name) for name in names}  # what some disks take for the same is the same
+    if len(spelt) < batch or any("/" in name or "\\" in name or not name.isprintable() for name in names):
+        raise InputError(f"--names {output.names}: each name must be there once, and fit into a file's name")
+    return [stem.with_name(f"{stem.name}_{name}") for name in names]
+
+
+def _param_file(values: NDArray[np.float32], config: Interface) -> ParamFile:
+    """Generated parameters [T, G] as a param file that can be plotted, trained on or fed to another tier."""
+    times = (np.arange(len(values)) / config.tier.sample_rate).tolist()
+    params = {}
+    for g, name in enumerate(config.tier.generate):
+        known = config.ranges[name]
+        units = {"units": known.units} if known.units else {}
+        curve = values[:, g].astype(float).tolist()
+        params[name] = make_param(times, curve, minval=known.low, maxval=known.high, **units)
+    return ParamFile(params, {"generated": True})

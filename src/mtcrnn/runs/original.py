@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from mtcrnn.config.agreement import check_sizes
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.presets import defaults
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier

@@ -23,7 +23,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from mtcrnn.config.net import Net
+from mtcrnn.config.nets import Net
 from mtcrnn.config.presets import for_tier
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train

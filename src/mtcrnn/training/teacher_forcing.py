@@ -34,7 +34,7 @@ def draw_uniforms(seed: int, step: int, batch: int, steps: int, draws: int) -> N
 def self_sampled_inputs(
     model: Model,
     past: Tensor,
-    conditions: Tensor,
+    conditioning: Tensor,
     state: State,
     coins: NDArray[np.bool_],
     u: Tensor,
@@ -45,7 +45,7 @@ def self_sampled_inputs(
     Args:
         model: the model being trained.
         past: true past values [B, T, G].
-        conditions: normalised conditions [B, T, C].
+        conditioning: [B, T, C].
         state: the net's state before the first step.
         coins: [T], True where the true past is kept; the first must be.
         u: uniforms [B, T, draws]; those of step t decide the value read at step t.
@@ -54,7 +54,7 @@ def self_sampled_inputs(
     past = past.clone()
     start = 0
     for t in np.flatnonzero(~coins).tolist():
-        raw, state = model.net(model.features(past[:, start:t], conditions[:, start:t]), state)
-        past[:, t] = model.output.sample(raw[:, -1], temperature, u[:, t])
+        raw, state = model(past[:, start:t], conditioning[:, start:t], state)
+        past[:, t] = model.distribution.sample(raw[:, -1], temperature, u[:, t])
         start = t
     return past

@@ -21,7 +21,8 @@ from mtcrnn.core.interrupt import stop_on_interrupt
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.corpus import Batch, Corpus, Streams
 from mtcrnn.models.devices import has_bf16, keep_freed_memory
-from mtcrnn.models.model import Model, make_output
+from mtcrnn.models.distributions import distribution_of
+from mtcrnn.models.model import Model
 from mtcrnn.models.nets import State
 from mtcrnn.models.nets.frame import take_frames
 from mtcrnn.runs import checkpoint, folders
@@ -60,13 +61,13 @@ class Trainer:
     ) -> None:
         self.world = world or World()
         self.schedule = schedule or Schedule(options.num_steps, options.minutes)
-        self.output = make_output(model.config, options.loss)
+        self.distribution = distribution_of(model.config, options.loss)
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
         net = model.config.net
-        self.frame_size = net.frame_size if net.net == "frame" else 1
+        self.frame_size = net.step_size
         if options.seq_len % self.frame_size:
             raise InputError(f"--seq_len {options.seq_len} is no multiple of --frame_size {self.frame_size}")
-        if options.scored_frames and net.net != "frame":
+        if options.scored_frames and not net.spec.framed:
             raise InputError(f"--scored_frames {options.scored_frames} is for the net frame, not for {net.net}")
         all_frames = options.seq_len // self.frame_size
         self.scored_frames = options.scored_frames if options.scored_frames < all_frames else 0
@@ -77,7 +78,7 @@ class Trainer:
             log.warning("no file is long enough to hold out a tail of one window: no held-out loss")
         model.module.to(self.world.device)
         self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr, fused=True)
-        auto = net.net == "frame" and has_bf16(self.world.device)
+        auto = net.spec.mixed and has_bf16(self.world.device)
         self.mixed = options.precision == "bf16" or (options.precision == "auto" and auto)
         self.streams: Streams | None = None  # where --carry reads, and the states that it carries
         self.carried: State = ()
@@ -164,21 +165,22 @@ class Trainer:
         """One optimiser step on batch `step`; its loss and gradient norm, still on the device."""
         options, model = self.options, self.model
         batch, state = self._next_batch(step)
-        values, conditions = self._to_device(batch)
+        values, conditioning = self._to_device(batch)
         past = values[:, :-1]
         if (rate := self.teacher_forcing_rate(step)) < 1:
             coins = draw_coins(options.rand_seed, step, options.seq_len, rate)
-            u = draw_uniforms(options.rand_seed, step, self.batch_size, options.seq_len, model.output.draws)[self.share]
+            draws = model.distribution.draws
+            u = draw_uniforms(options.rand_seed, step, self.batch_size, options.seq_len, draws)[self.share]
             with self._precision():
                 past = self_sampled_inputs(
-                    model, past, conditions, state, coins, torch.from_numpy(u).to(past.device), options.temp
+                    model, past, conditioning, state, coins, torch.from_numpy(u).to(past.device), options.temp
                 )
         if options.input_noise:
             past = self._noisy(past, step)
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(step)
         self.optimiser.zero_grad(set_to_none=True)
-        loss, state = self._loss(past, conditions, values[:, 1:], state, self._frames(step))
+        loss, state = self._loss(past, conditioning, values[:, 1:], state, self._frames(step))
         loss.backward()  # type: ignore[no-untyped-call]
         loss = loss.detach()
         self.world.average([loss, *(weight.grad for weight in model.module.parameters() if weight.grad is not None)])
@@ -196,14 +198,12 @@ class Trainer:
         return self.schedule.at(step, self.options.lr, self.options.lr_final)
 
     def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
-        """Past values [B, T, G] with normal noise: codes are moved by whole codes, within their range."""
+        """Encoded past values [B, T, G] with normal noise, within their bounds."""
         rng = generator(self.options.rand_seed, Purpose.NOISE, step)
         noise = rng.standard_normal((self.batch_size, *past.shape[1:]), dtype=np.float32)[self.share]
-        moved = self.options.input_noise * torch.from_numpy(noise).to(past.device)
-        if not self.model.config.tier.is_audio:
-            return past + moved
-        top = self.model.codec.channels - 1
-        return (past + (top * moved).round().long()).clamp(0, top)
+        encoding = self.model.encoding
+        shift = torch.from_numpy(encoding.shift(self.options.input_noise * noise)).to(past.device)
+        return (past + shift).clamp(*encoding.bounds)
 
     def _next_batch(self, step: int) -> tuple[Batch, State]:
         """The windows of a step and the states that they start from: carried, or the net's first."""
@@ -228,18 +228,17 @@ class Trainer:
     def _loss(
         self,
         past: torch.Tensor,
-        conditions: torch.Tensor,
+        conditioning: torch.Tensor,
         targets: torch.Tensor,
         state: State,
         frames: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, State]:
         """Nats per step of a batch of windows (or some frames of them) in one call, and the states at their ends."""
-        x = self.model.features(past, conditions)
         with self._precision():
-            raw, state = self.model.net(x, state) if frames is None else self.model.net(x, state, frames)
+            raw, state = self.model(past, conditioning, state, frames)
         if frames is not None:
             targets = take_frames(targets, frames, self.frame_size)
-        return self.output.loss(raw, targets), state
+        return self.distribution.loss(raw, targets), state
 
     def _precision(self) -> torch.autocast:
         """Products in bf16 where `mixed` says so."""
@@ -248,9 +247,9 @@ class Trainer:
     @torch.no_grad()
     def held_out_loss(self) -> float:
         """Nats per step, teacher forced, on one batch of held-out windows: the same ones at every call."""
-        values, conditions = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
+        values, conditioning = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
         state = self.model.net.init_state(len(values))
-        return float(self._loss(values[:, :-1], conditions, values[:, 1:], state)[0])
+        return float(self._loss(values[:, :-1], conditioning, values[:, 1:], state)[0])
 
     def _check(self, step: int) -> list[float]:
         """The recent losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""
@@ -283,7 +282,7 @@ class Trainer:
 
     def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.model.device
-        return torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.conditions).to(device)
+        return torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.conditioning).to(device)
 
     def _describe(self) -> str:
         """What the run was started with, for log/args.txt."""

@@ -1,34 +1,48 @@
-// The instrument: what the buttons, sliders, keys and the server's words do.
+// The page's main module: what the buttons, keys, presets in the address and messages of the server do.
 
 import { Connection, token } from "./connection.js";
-import { Controls, format } from "./controls.js";
 import { Pad } from "./pad.js";
+import { Parameters, format } from "./parameters.js";
 import { Sound, quantile } from "./sound.js";
 import { Recorder, addTake, wav } from "./takes.js";
-import { View } from "./view.js";
+import { Visualiser } from "./visualiser.js";
 
-// The instrument's own names begin with @: no parameter's does.
+// The instrument's own settings begin with @, as no parameter's name does.
 const [TEMPERATURE, SEED, MODEL] = ["@temperature", "@seed", "@model"];
 const $ = (id) => document.getElementById(id);
 const state = { playing: false, take: 0, change: 0, hello: null, seed: null, margin: 0 };
-window.mtcrnn = state;  // for tests, and for the curious
+window.mtcrnn = state;  // for tests and debugging
 
-let connection, sound, controls, pad, recorder, view;
+let connection, sound, parameters, pad, recorder, visualiser;
 
-function say(text, bad = false) {
+function setStatus(text, bad = false) {
   $("status").textContent = text;
   $("status").classList.toggle("bad", bad);
 }
 
-// The settings that the address holds.
+function enable(on) {
+  for (const id of ["play", "reseed", "record", "save"]) $(id).disabled = !on;
+}
+
+function drawSeed() {
+  $("seed").value = Math.floor(Math.random() * 2 ** 31);
+}
+
+// Shows values of parameters that were not moved on the page.
+function showValues(values) {
+  for (const [name, value] of Object.entries(values)) parameters.show(name, value);
+  pad.show();
+}
+
+// The settings in the address.
 function preset() {
   return new URLSearchParams(location.hash.slice(1));
 }
 
 async function listModels() {
-  if (!window.isSecureContext) sayHowFromAfar();
+  if (!window.isSecureContext) showTunnelHelp();
   const answer = await fetch(`/models?token=${encodeURIComponent(token())}`);
-  if (!answer.ok) return say("This address lacks its token: take the one that mtcrnn play printed.", true);
+  if (!answer.ok) return setStatus(await answer.text(), true);
   const { models } = await answer.json();
   $("models").hidden = models.length < 2;
   $("model").replaceChildren(...models.map((name) => new Option(name)));
@@ -49,25 +63,23 @@ function connect(model) {
     stopped: () => setPlaying(false),
     block: receive,
     clamped: ({ values }) => {
-      for (const [name, value] of Object.entries(values)) controls.show(name, value);
-      const shown = Object.entries(values).map(([name, value]) => `${controls.items.get(name).label} ${format(value)}`);
-      say(`out of range, moved to ${shown.join(", ")}`);
+      showValues(values);
+      const label = (name) => parameters.items.get(name).label;
+      const shown = Object.entries(values).map(([name, value]) => `${label(name)} ${format(value)}`);
+      setStatus(`out of range, moved to ${shown.join(", ")}`);
     },
-    moved: ({ values }) => {  // by OSC
-      for (const [name, value] of Object.entries(values)) controls.show(name, value);
-      pad.show();
-    },
+    moved: ({ values }) => showValues(values),  // by OSC
     margin: ({ ms }) => showMargin(ms),
-    error: ({ text }) => say(text, true),
+    error: ({ text }) => setStatus(text, true),
     refused: ({ text }) => {
       state.refused = true;
-      say(text, true);
+      setStatus(text, true);
     },
     closed: () => {
       sound?.stop();
       setPlaying(false);
-      for (const id of ["play", "reseed", "record", "save"]) $(id).disabled = true;
-      if (!state.refused) say("mtcrnn play has ended, or this page slept too long: reload the page", true);
+      enable(false);
+      if (!state.refused) setStatus("mtcrnn play has ended, or this page slept too long: reload the page", true);
     },
   });
 }
@@ -78,34 +90,33 @@ function begin(hello) {
   $("name").textContent = hello.name;
   const temperature = {
     name: TEMPERATURE,
-    label: "temperature of sampling",
+    label: "sampling temperature",
     low: 0,
     high: hello.most_temperature,
     note: "1 as trained",
   };
-  controls = new Controls($("controls"), [...hello.controls, temperature], moved);
-  pad = new Pad(controls);
-  sound = new Sound(hello.sample_rate, (take, samples) => connection.send({ type: "played", take, samples }));
+  parameters = new Parameters($("parameters"), [...hello.controls, temperature], moved);
+  pad = new Pad(parameters);
+  const report = (take, samples) => connection.send({ type: "played", take, samples });
+  sound = new Sound(hello.sample_rate, hello.fade_s, report);
   recorder = new Recorder(hello.sample_rate);
-  view = new View();
+  visualiser = new Visualiser();
   state.sound = sound;
-  const values = { ...hello.values, [TEMPERATURE]: hello.temperature };
-  for (const [name, value] of Object.entries(values)) controls.show(name, value);
-  $("seed").value = Math.floor(Math.random() * 2 ** 31);
+  showValues({ ...hello.values, [TEMPERATURE]: hello.temperature });
+  drawSeed();
   applyPreset();
-  pad.show();
   showMargin(hello.margin_ms);
-  $("engine").textContent = `${hello.rtf.toFixed(1)} × real time`;
-  for (const id of ["play", "reseed", "record", "save"]) $(id).disabled = false;
-  if (hello.rtf < 1) say("this model is slower than real time here: its sound will have gaps", true);
-  else say(`${hello.sample_rate} Hz, ready`);
+  $("speed").textContent = `${hello.rtf.toFixed(1)} × real time`;
+  enable(true);
+  if (hello.rtf < 1) setStatus("this model is slower than real time here: its sound will have gaps", true);
+  else setStatus(`${hello.sample_rate} Hz, ready`);
 }
 
 function applyPreset() {
   const asked = preset();
-  for (const name of controls.items.keys()) {
+  for (const name of parameters.items.keys()) {
     const value = asked.has(name) ? Number(asked.get(name)) : NaN;
-    if (Number.isFinite(value)) controls.move(name, value);
+    if (Number.isFinite(value)) parameters.move(name, value);
   }
   if (asked.has(SEED)) $("seed").value = asked.get(SEED);
 }
@@ -125,20 +136,20 @@ function keepPreset() {
   keeping = setTimeout(() => {
     const kept = new URLSearchParams();
     if (!$("models").hidden) kept.set(MODEL, $("model").value);
-    for (const [name, { value }] of controls.items) kept.set(name, value);
+    for (const [name, { value }] of parameters.items) kept.set(name, value);
     kept.set(SEED, $("seed").value);
     history.replaceState(null, "", `${location.pathname}${location.search}#${kept}`);
   }, 300);
 }
 
 async function start() {
-  if (!window.isSecureContext) return say("no sound this way:", true);
+  if (!window.isSecureContext) return setStatus("no sound over plain http:", true);
   try {
     await sound.open();
   } catch (error) {
-    return say(`this browser gives no sound at ${state.hello.sample_rate} Hz: ${error.message}`, true);
+    return setStatus(`this browser cannot play at ${state.hello.sample_rate} Hz: ${error.message}`, true);
   }
-  view.run(sound.analyser, showTiming);
+  visualiser.run(sound.analyser, showTiming);
   const seed = $("seed").valueAsNumber;
   connection.send({ type: "start", ...(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 ? { seed } : {}) });
 }
@@ -161,7 +172,7 @@ function setPlaying(playing) {
   state.playing = playing;
   $("play").textContent = playing ? "Stop" : "Start";
   $("play").setAttribute("aria-pressed", String(playing));
-  if (playing) say("playing");
+  if (playing) setStatus("playing");
   else if (recorder?.on) record();
 }
 
@@ -172,43 +183,43 @@ function receive(block) {
 }
 
 function reseed() {
-  $("seed").value = Math.floor(Math.random() * 2 ** 31);
+  drawSeed();
   keepPreset();
   if (state.playing) start();
 }
 
-async function record() {
+function record() {
   const on = !recorder.on;
   $("record").setAttribute("aria-pressed", String(on));
   if (on) return recorder.start();
   const { samples, first } = recorder.stop();
-  if (!samples.length) return say("nothing was recorded: press Start first");
+  if (!samples.length) return setStatus("nothing was recorded: press Start first");
   const rate = state.hello.sample_rate;
   const at = first ? `, from ${(first / rate).toFixed(3)} s of the sound on` : "";
   addTake(wav(samples, rate), `${fileStem()}-${state.seed}.wav`, `${(samples.length / rate).toFixed(1)} s${at}`);
 }
 
 async function saveGesture() {
-  if (!state.take) return say("nothing was played yet");
+  if (!state.take) return setStatus("nothing has been played yet");
   const answer = await fetch(`/gesture/${state.hello.id}.npy?token=${encodeURIComponent(token())}`);
-  if (!answer.ok) return say("the gesture is gone", true);
+  if (!answer.ok) throw new Error(answer.statusText);
   const seed = answer.headers.get("Rand-Seed");
   const name = `${fileStem()}-${seed}.npy`;
   const command = `${state.hello.command} --gesture ${name} --rand_seed ${seed} --out ${fileStem()}`;
-  addTake(await answer.blob(), name, "the gesture since the start; the same sound without the page:", command);
+  addTake(await answer.blob(), name, "the gesture since the start; this command renders the same sound:", command);
 }
 
-// The model's name as browsers save files, and shells take them, without a change.
+// The model's name as a file name that browsers and shells leave as it is.
 function fileStem() {
   return state.hello.name.replace(/[^\p{L}\p{N}_.-]/gu, "_").replace(/^[.-]+/, "") || "sound";
 }
 
-function sayHowFromAfar() {
+function showTunnelHelp() {
   const port = location.port || "80";
-  $("tunnel").textContent = `ssh -L ${port}:127.0.0.1:${port} ${location.hostname}`;
-  $("near").href = `http://127.0.0.1:${port}/${location.search}${location.hash}`;
-  $("near").textContent = $("near").href;
-  $("afar").hidden = false;
+  $("tunnel-command").textContent = `ssh -L ${port}:127.0.0.1:${port} ${location.hostname}`;
+  $("tunnel-link").href = `http://127.0.0.1:${port}/${location.search}${location.hash}`;
+  $("tunnel-link").textContent = $("tunnel-link").href;
+  $("tunnel-help").hidden = false;
 }
 
 function showMargin(ms) {
@@ -220,26 +231,26 @@ function showMargin(ms) {
 function showTiming() {
   const [middle, late] = [0.5, 0.95].map((q) => quantile(sound.latencies, q));
   if (middle !== undefined) $("latency").textContent = `${middle.toFixed(0)} ms (95%: ${late.toFixed(0)} ms)`;
-  $("output").textContent = `${sound.outputMs().toFixed(0)} ms`;
-  $("ahead").textContent = `${((1000 * sound.status.waiting) / sound.sampleRate).toFixed(0)} ms`;
+  $("output-latency").textContent = `${sound.outputMs().toFixed(0)} ms`;
+  $("buffered").textContent = `${((1000 * sound.status.buffered) / sound.sampleRate).toFixed(0)} ms`;
   $("underruns").textContent = sound.status.underruns;
 }
 
 $("play").onclick = () => (state.playing ? stop() : start());
 $("reseed").onclick = reseed;
 $("record").onclick = record;
-$("save").onclick = () => saveGesture().catch(() => say("the gesture is gone", true));
+$("save").onclick = () => saveGesture().catch(() => setStatus("the gesture is gone", true));
 $("seed").onchange = keepPreset;
 $("margin").oninput = () => {
   const ms = Number($("margin").value);
   showMargin(ms);
   connection.send({ type: "margin", ms });
-  sound.margin(ms);
+  sound.setMargin(ms);
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input[type=number], select")) return;
-  const sliders = [...document.querySelectorAll(".control input[type=range]")];
+  const sliders = [...document.querySelectorAll(".parameter input[type=range]")];
   if (event.key === " " && !event.target.matches("button")) $("play").click();
   else if (event.key === "n") $("reseed").click();
   else if (event.key === "r") $("record").click();
@@ -248,4 +259,4 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
-listModels().catch(() => say("mtcrnn play does not answer: reload the page", true));
+listModels().catch(() => setStatus("mtcrnn play does not answer: reload the page", true));

@@ -1,9 +1,9 @@
-// The WebSocket to mtcrnn: JSON both ways, and blocks of sound from it.
+// The WebSocket to the server: JSON messages both ways, and blocks of sound from it.
 
-const HEADER = 16;  // bytes: first sample (float64), take, change (uint32)
+const HEADER = 16;  // bytes: number of the first sample (float64), of the take and of the newest change (uint32)
 
 export class Connection {
-  // handlers: hello, started, stopped, clamped, margin, error, refused, block, closed
+  // handlers: by type of message, and block and closed
   constructor(model, handlers) {
     const query = new URLSearchParams({ token: token(), ...(model ? { model } : {}) });
     this.socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/play?${query}`);
@@ -28,13 +28,9 @@ export class Connection {
   send(message) {
     if (this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
-
-  close() {
-    this.socket.onclose = null;
-    this.socket.close();
-  }
 }
 
+// The token in the page's own address.
 export function token() {
   return new URLSearchParams(location.search).get("token") ?? "";
 }

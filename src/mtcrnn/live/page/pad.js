@@ -1,12 +1,12 @@
-// A plane that moves two controls at once.
+// The XY pad: moves two parameters at once.
 
 export class Pad {
-  constructor(controls) {
-    this.controls = controls;
+  constructor(parameters) {
+    this.parameters = parameters;
     this.element = document.getElementById("pad");
     this.dot = document.getElementById("dot");
     this.selects = ["pad-x", "pad-y"].map((id) => document.getElementById(id));
-    const items = [...controls.items.values()];
+    const items = [...parameters.items.values()];
     document.getElementById("pad-section").hidden = items.length < 2;
     this.selects.forEach((select, k) => {
       select.replaceChildren(...items.map(({ label, name }) => new Option(label, name)));
@@ -24,8 +24,8 @@ export class Pad {
       event.preventDefault();
       const step = event.shiftKey ? 0.001 : 0.01;
       const [x, y] = this.names();
-      if (dx) controls.moveShare(x, controls.share(x) + dx * step);
-      if (dy) controls.moveShare(y, controls.share(y) + dy * step);
+      if (dx) parameters.moveShare(x, parameters.share(x) + dx * step);
+      if (dy) parameters.moveShare(y, parameters.share(y) + dy * step);
     };
     this.show();
   }
@@ -37,14 +37,14 @@ export class Pad {
   drag(event) {
     const box = this.element.getBoundingClientRect();
     const [x, y] = this.names();
-    this.controls.moveShare(x, (event.clientX - box.left) / box.width);
-    if (y !== x) this.controls.moveShare(y, 1 - (event.clientY - box.top) / box.height);
+    this.parameters.moveShare(x, (event.clientX - box.left) / box.width);
+    if (y !== x) this.parameters.moveShare(y, 1 - (event.clientY - box.top) / box.height);
   }
 
   show() {
     const [x, y] = this.names();
     if (!x) return;
-    this.dot.style.left = `${100 * this.controls.share(x)}%`;
-    this.dot.style.top = `${100 * (1 - this.controls.share(y))}%`;
+    this.dot.style.left = `${100 * this.parameters.share(x)}%`;
+    this.dot.style.top = `${100 * (1 - this.parameters.share(y))}%`;
   }
 }

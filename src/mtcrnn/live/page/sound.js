@@ -1,19 +1,20 @@
-// The audio graph: the worklet that plays blocks, an analyser behind it; and how long a change takes to be heard.
+// The audio graph: the worklet that plays blocks, then an analyser; and the latency from a change to its sound.
 
-const ACK_S = 0.004;  // the server hears at most this often how much was played
+const REPORT_S = 0.004;  // at least, between two reports to the server of how much was played
 
 export class Sound {
-  // onPlayed(take, samples) paces the server
-  constructor(sampleRate, onPlayed) {
+  // fadeS: of a fade, in seconds; report(take, samples) tells the server what was played, which paces it
+  constructor(sampleRate, fadeS, report) {
     this.sampleRate = sampleRate;
-    this.onPlayed = onPlayed;
-    this.status = { waiting: 0, underruns: 0, played: 0, take: 0 };
-    this.pending = [];  // changes on their way: { change, sent, first }
+    this.fadeS = fadeS;
+    this.report = report;
+    this.status = { buffered: 0, underruns: 0, played: 0, take: 0 };
+    this.pending = [];  // changes not heard yet: { change, sent, first }
     this.latencies = [];  // ms, the newest last
-    this.lastAck = 0;
+    this.lastReport = 0;
   }
 
-  // May be tried again where it failed.
+  // May be called again after a failure.
   async open() {
     this.opening ??= this.build();
     try {
@@ -29,9 +30,10 @@ export class Sound {
     const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
     try {
       await context.audioWorklet.addModule("/page/worklet.js");
-      this.node = new AudioWorkletNode(context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
+      const options = { numberOfInputs: 0, outputChannelCount: [1], processorOptions: { fadeS: this.fadeS } };
+      this.node = new AudioWorkletNode(context, "player", options);
     } catch (error) {
-      await context.close();  // browsers give out a few only
+      await context.close();  // browsers allow only a few
       throw error;
     }
     this.analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
@@ -40,17 +42,17 @@ export class Sound {
     this.context = context;
   }
 
-  start(take, needMs) {
+  start(take, marginMs) {
     this.pending = [];
-    this.node.port.postMessage({ start: take, need: this.samples(needMs) });
+    this.node.port.postMessage({ start: take, margin: this.samples(marginMs) });
   }
 
   stop() {
     this.node?.port.postMessage({ stop: true });
   }
 
-  margin(ms) {
-    this.node?.port.postMessage({ need: this.samples(ms) });
+  setMargin(ms) {
+    this.node?.port.postMessage({ margin: this.samples(ms) });
   }
 
   push(block) {
@@ -68,9 +70,9 @@ export class Sound {
   onStatus(status) {
     const now = performance.now();
     this.status = status;
-    if (now - this.lastAck >= ACK_S * 1000) {
-      this.lastAck = now;
-      this.onPlayed(status.take, status.played);
+    if (now - this.lastReport >= REPORT_S * 1000) {
+      this.lastReport = now;
+      this.report(status.take, status.played);
     }
     while (this.pending.length && this.pending[0].first !== undefined && this.pending[0].first < status.played) {
       const { sent, first } = this.pending.shift();
@@ -79,7 +81,7 @@ export class Sound {
     }
   }
 
-  // What the browser and the device add behind the audio graph, in ms, as far as they tell.
+  // The latency of the browser and the device after the audio graph, in ms, as far as they report it.
   outputMs() {
     return this.context ? 1000 * ((this.context.baseLatency || 0) + (this.context.outputLatency || 0)) : 0;
   }

@@ -1,6 +1,6 @@
-// Recordings: the blocks as they came, as a 24-bit wav; and the list of files that were made.
+// Recordings: the blocks as received, as a 24-bit wav; and the list of files to download.
 
-const MOST_S = 7200;  // of one recording, as of a gesture
+const MOST_S = 7200;  // of one recording, as for a gesture
 
 export class Recorder {
   constructor(sampleRate) {
@@ -18,7 +18,7 @@ export class Recorder {
     this.length = 0;
   }
 
-  // Takes a block; whether there is room for more.
+  // Records a block; returns whether there is room for more.
   push(block) {
     if (!this.on) return true;
     if (this.first === null) this.first = block.first;
@@ -27,7 +27,7 @@ export class Recorder {
     return this.length < MOST_S * this.sampleRate;
   }
 
-  // The samples since `start`, and which sample of the take the first one was.
+  // Ends the recording: its samples, and the number in the take of the first one.
   stop() {
     const samples = new Float32Array(this.length);
     let at = 0;
@@ -41,7 +41,7 @@ export class Recorder {
   }
 }
 
-// Mono samples as a 24-bit wav, rounded like the files that mtcrnn generate writes.
+// Mono samples as a 24-bit wav, rounded as by mtcrnn generate.
 export function wav(samples, sampleRate) {
   const view = new DataView(new ArrayBuffer(44 + 3 * samples.length));
   const text = (at, word) => [...word].forEach((letter, k) => view.setUint8(at + k, letter.charCodeAt(0)));
@@ -58,14 +58,15 @@ export function wav(samples, sampleRate) {
   text(36, "data");
   view.setUint32(40, 3 * samples.length, true);
   samples.forEach((sample, k) => {
-    const value = Math.max(-0x80000000, Math.min(0x7fffffff, Math.round(sample * 0x80000000))) >> 8; // as libsndfile does
+    // as libsndfile does
+    const value = Math.max(-0x80000000, Math.min(0x7fffffff, Math.round(sample * 0x80000000))) >> 8;
     view.setUint16(44 + 3 * k, value & 0xffff, true);
     view.setInt8(46 + 3 * k, value >> 16);
   });
   return new Blob([view], { type: "audio/wav" });
 }
 
-// A file in the list; `command` says how to make the same offline.
+// Adds a file to the list, with the command that renders the same sound offline.
 export function addTake(blob, name, note, command) {
   document.getElementById("no-takes").hidden = true;
   const item = document.createElement("li");

@@ -1,43 +1,43 @@
-// Plays the blocks of the newest take from a queue; where they come late it fades out, and in again when they are there.
-
-const FADE = 0.004;  // seconds
+// The AudioWorklet: buffers the blocks of the newest take and plays them; on an underrun it fades out, then in again.
 
 class Player extends AudioWorkletProcessor {
-  constructor() {
+  constructor({ processorOptions }) {
     super();
-    this.blocks = [];  // Float32Arrays that wait
-    this.at = 0;  // samples of the first one that are played
-    this.waiting = 0;  // samples that wait
+    this.step = 1 / (processorOptions.fadeS * sampleRate);  // of the gain, each sample
+    this.blocks = [];  // the buffer, Float32Arrays
+    this.at = 0;  // samples of the first block that are played
+    this.buffered = 0;  // samples in the buffer
     this.take = 0;
     this.played = 0;
-    this.need = 0;  // samples that must wait before the sound begins, or begins again
-    this.running = false;  // fading in, or in full
+    this.margin = 0;  // samples that must be buffered before the sound begins, or begins again
+    this.running = false;  // fading in, or at full level
     this.playing = false;
     this.gain = 0;
     this.last = 0;
     this.underruns = 0;
-    this.port.onmessage = ({ data }) => this.takeIn(data);
+    this.port.onmessage = ({ data }) => this.receive(data);
   }
 
-  takeIn(message) {
+  receive(message) {
     if (message.samples) {
       if (message.take !== this.take) return;
       this.blocks.push(message.samples);
-      this.waiting += message.samples.length;
+      this.buffered += message.samples.length;
     } else if (message.start !== undefined) {
-      Object.assign(this, { blocks: [], at: 0, waiting: 0, take: message.start, played: 0, running: false, playing: true });
+      Object.assign(this, { blocks: [], at: 0, buffered: 0, take: message.start, played: 0 });
+      Object.assign(this, { running: false, playing: true });
     } else if (message.stop) {
       this.playing = false;
     }
-    if (message.need !== undefined) this.need = message.need;
+    if (message.margin !== undefined) this.margin = message.margin;
   }
 
-  // The next sample, or none.
+  // The next sample; undefined if the buffer is empty.
   next() {
-    if (!this.waiting) return undefined;
+    if (!this.buffered) return undefined;
     const block = this.blocks[0];
     const value = block[this.at++];
-    this.waiting--;
+    this.buffered--;
     if (this.at === block.length) {
       this.blocks.shift();
       this.at = 0;
@@ -47,8 +47,7 @@ class Player extends AudioWorkletProcessor {
   }
 
   process(_, [[out]]) {
-    const step = 1 / (FADE * sampleRate);
-    if (!this.running && this.playing && this.gain === 0 && this.waiting >= Math.max(this.need, out.length)) {
+    if (!this.running && this.playing && this.gain === 0 && this.buffered >= Math.max(this.margin, out.length)) {
       this.running = true;
     }
     for (let i = 0; i < out.length; i++) {
@@ -58,15 +57,15 @@ class Player extends AudioWorkletProcessor {
           this.underruns++;
           this.running = false;
         }
-        this.gain = Math.max(0, this.gain - step);  // fade what was heard last
+        this.gain = Math.max(0, this.gain - this.step);  // fade out the last sample played
       } else {
         this.last = value;
-        this.gain = Math.min(1, this.gain + step);
+        this.gain = Math.min(1, this.gain + this.step);
       }
       out[i] = this.last * this.gain;
     }
     if (this.gain === 0) this.last = 0;
-    this.port.postMessage({ take: this.take, played: this.played, waiting: this.waiting, underruns: this.underruns });
+    this.port.postMessage({ take: this.take, played: this.played, buffered: this.buffered, underruns: this.underruns });
     return true;
   }
 }

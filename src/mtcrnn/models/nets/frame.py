@@ -18,7 +18,7 @@ def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
 
 
 class FrameNet(nn.Module):
-    """x [B, T, 1 + C] -> raw [B, T, Q]: the newest code over Q - 1 and C parameters -> logits of the next code.
+    """x [B, T, 1 + C] -> raw [B, T, Q]: the newest code, a whole number, and C parameters -> logits of the next code.
 
     At a frame's first sample: GRU layers of H read the last F samples and the parameters, and a linear layer makes H
     numbers of their output for each of the frame's F positions. At each sample: these, plus a linear layer over the
@@ -62,9 +62,9 @@ class FrameNet(nn.Module):
         if not x.numel():
             return x.new_zeros(len(x), T, self.codes), state
         h, past, made = state
-        code, conditions = (x[..., 0] * (self.codes - 1)).round(), x[..., 1:]
-        samples = torch.cat((past[0], 2 * x[..., 0] - 1), dim=1)  # [B, F + T]
-        recent = torch.cat((samples[:, 1:].unfold(1, F, 1), conditions), dim=2)  # the last F, with the newest
+        code, conditioning = x[..., 0], x[..., 1:]
+        samples = torch.cat((past[0], 2 * (code / (self.codes - 1)) - 1), dim=1)  # [B, F + T]
+        recent = torch.cat((samples[:, 1:].unfold(1, F, 1), conditioning), dim=2)  # the last F, with the newest
         if T == 1:  # without a look at `made`, so that a GPU can replay it
             y, after = self.gru(recent, h)
             h = torch.where(made > 0, h, after)

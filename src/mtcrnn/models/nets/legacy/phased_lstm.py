@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mtcrnn.models.encoding import PHASED_LEAK
+from mtcrnn.models.constants import PHASED_LEAK
 
 RATIO_ON = 0.2  # share of its period in which a unit is open, at the start of training
 LOG_PERIOD = (1.0, 3.0)  # periods in steps are exp(U(1, 3)) at the start, as in the original

@@ -1,4 +1,4 @@
-"""Where a rendering's priming and conditioning come from: data, an external array, fixed values, nothing."""
+"""Where a rendering's parameters and priming come from: data, an external array, fixed values, nothing."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.config.generate import MOST_PRIME, Generate
-from mtcrnn.config.presets import defaults
+from mtcrnn.config.generate import MOST_PRIME, Conditioning, Generate, Playing
 from mtcrnn.config.tier import AUDIO
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param
-from mtcrnn.models.config import ModelConfig
-from mtcrnn.rendering.conditioning import Conditioning, External, check_range, load_array, parse_settings
-from mtcrnn.rendering.stream import MOST_TEMPERATURE
+from mtcrnn.rendering.conditioning import Curves, External, check_range, load_array, parse_settings
+from mtcrnn.rendering.player import Interface
+from mtcrnn.rendering.stream import MOST_TEMPERATURE, TEMPERATURE
 
 
 @dataclass(frozen=True)
-class Place:
+class Excerpt:
     """A moment in a labelled sound: the values [P, G] to prime with, its curves in the model's order, its step."""
 
     values: NDArray[np.floating[Any]]
@@ -31,39 +30,40 @@ class Place:
     start: int
 
 
-def read_gesture(options: Generate, config: ModelConfig) -> NDArray[np.float64]:
-    """The gesture [1, blocks + 1, C + 1] that `options` name: controls, and the temperature.
+def read_gesture(options: Generate, config: Interface) -> NDArray[np.float64]:
+    """The gesture [1, blocks + 1, C + 1] that `options` name: parameters, and the temperature.
 
     Raises:
         InputError: a file that does not fit the model; no seed; options that would change the sound.
     """
-    assert options.gesture is not None
-    if options.rand_seed is None:
+    path = options.conditioning.gesture
+    assert path is not None
+    if options.playing.rand_seed is None:
         raise InputError("--gesture needs --rand_seed, the seed that was played")
-    plain = defaults(Generate)
+    asked = {**vars(options.conditioning), **vars(options.playing)}
+    plain = {**vars(Conditioning()), **vars(Playing())}
     others = ("set", "external_array", "seed", "data_dir", "rand_prime", "length", "seq_len", "temp", "batch_size")
     for name in others:
-        if getattr(options, name) != plain[name]:
+        if asked[name] != plain[name]:
             raise InputError(f"--gesture goes without --{name}")
-    gesture = load_array(Path(options.gesture), 1, (*config.tier.prop, "@temperature"))
+    gesture = load_array(Path(path), 1, (*config.tier.prop, TEMPERATURE))
     if gesture.shape[1] < 2:
-        raise InputError(f"{options.gesture} has one row; a gesture has one for each block of sound, and one more")
+        raise InputError(f"{path} has one row; a gesture has one for each block of sound, and one more")
     *ends, (low, high) = External(gesture, 1).ends().T.tolist()
     for name, values in zip(config.tier.prop, ends, strict=True):
-        check_range(name, values, config.ranges[name], known=config.codec == "mulaw")
+        check_range(name, values, config.ranges[name], known=config.knows_ranges)
     if not 0 <= low <= high <= MOST_TEMPERATURE:
-        raise InputError(
-            f"{options.gesture}: temperatures of {low:g} to {high:g}; 0 to {MOST_TEMPERATURE:g} are played"
-        )
+        raise InputError(f"{path}: temperatures of {low:g} to {high:g}; 0 to {MOST_TEMPERATURE:g} are played")
     return gesture
 
 
-class Controls:
-    """The priming and conditioning that `Generate` options ask for.
+class Inputs:
+    """The parameters and the priming that options ask for; see `session.Parameters`.
 
     Args:
-        config: the model's configuration.
+        config: what is played.
         options: what was asked for.
+        batch: sounds; 1 also takes as many as the external array has.
         length: steps to generate.
         prime: steps of priming.
         seed: the random seed, which decides random places and random priming.
@@ -72,10 +72,12 @@ class Controls:
         InputError: conditioning that is missing or does not fit the model; see `load_array` and `ParamManager`.
     """
 
-    def __init__(self, config: ModelConfig, options: Generate, length: int, prime: int, seed: int) -> None:
+    def __init__(
+        self, config: Interface, options: Conditioning, batch: int, length: int, prime: int, seed: int
+    ) -> None:
         self._tier, self._ranges = config.tier, config.ranges
         self._options, self._prime = options, prime
-        self.batch, self.length = options.batch_size, length
+        self.batch, self.length = batch, length
         self._seed = seed
         self._from_data = options.paramvect == "self" and not options.set  # what conditions the generated part
         self._curves = self._given()
@@ -85,8 +87,8 @@ class Controls:
             raise InputError(
                 f"--seq_len: {prime} steps of priming for {self.batch} sounds are too many; {MOST_PRIME} in all at most"
             )
-        self._places = self._find_places()
-        if self._curves is None and self._tier.prop and not self._places:
+        self._excerpts = self._find_excerpts()
+        if self._curves is None and self._tier.prop and not self._excerpts:
             names = self._tier.prop
             raise InputError(
                 f"this model is conditioned on {listing(names)}: give --set {names[0]}=VALUE, "
@@ -94,10 +96,10 @@ class Controls:
             )
         if self._curves is not None:
             for name, ends in zip(self._tier.prop, self._curves.ends().T.tolist(), strict=True):
-                check_range(name, ends, self._ranges[name], known=config.codec == "mulaw")
+                check_range(name, ends, self._ranges[name], known=config.knows_ranges)
 
     def priming(self) -> tuple[NDArray[np.floating[Any]], NDArray[np.float64]] | None:
-        """Values [B, P, G] and conditions [B, P, C] to prime with, or None."""
+        """Values [B, P, G] and parameters [B, P, C] to prime with, or None."""
         if not self._prime:
             return None
         if self._options.rand_prime:
@@ -108,35 +110,35 @@ class Controls:
                 np.array([1.0 if n == AUDIO else self._ranges[n].high for n in names]),
             )
             values = rng.uniform(low, high, (self.batch, self._prime, len(names)))
-        elif self._places:
-            values = np.stack([place.values for place in self._places])
+        elif self._excerpts:
+            values = np.stack([excerpt.values for excerpt in self._excerpts])
         else:
             return None
-        labelled = self._places and all(len(p.curves) == self._tier.cond_size for p in self._places)
-        held = np.repeat(self.block(0, 1), self._prime, axis=1)  # unlabelled: what the first step is told
-        return values, self._from_places(0, self._prime) if labelled else held
+        labelled = self._excerpts and all(len(p.curves) == self._tier.cond_size for p in self._excerpts)
+        held = np.repeat(self.block(0, 1), self._prime, axis=1)  # unlabelled: those of the first step
+        return values, self._from_excerpts(0, self._prime) if labelled else held
 
     def block(self, first: int, count: int) -> NDArray[np.float64]:
-        """Conditions [B, count, C] of generated steps first .. first+count-1, in the user's units."""
+        """See `session.Parameters.block`."""
         if self._curves is not None:
             made = self._curves.block(self._tier.sample_rate, first, count)
             return np.broadcast_to(made, (self.batch, *made.shape[1:]))
         if self._tier.prop:
-            return self._from_places(self._prime + first, count)
+            return self._from_excerpts(self._prime + first, count)
         return np.zeros((self.batch, count, 0))
 
-    def _from_places(self, first: int, count: int) -> NDArray[np.float64]:
+    def _from_excerpts(self, first: int, count: int) -> NDArray[np.float64]:
         rate = self._tier.sample_rate
         curves = [
-            np.stack([param.sample(rate, place.start + first, count) for param in place.curves], axis=-1)
-            if place.curves
+            np.stack([param.sample(rate, excerpt.start + first, count) for param in excerpt.curves], axis=-1)
+            if excerpt.curves
             else np.zeros((count, 0))
-            for place in self._places
+            for excerpt in self._excerpts
         ]
         return np.stack(curves)
 
-    def _find_places(self) -> list[Place]:
-        """One place in the data for each sound, or none where the options name no data."""
+    def _find_excerpts(self) -> list[Excerpt]:
+        """One excerpt of the data for each sound, or none where the options name no data."""
         options = self._options
         source = options.seed or options.data_dir
         if not source or (options.rand_prime and not (self._from_data and self._tier.prop)):
@@ -146,12 +148,14 @@ class Controls:
         data = ParamManager.at(source, options.param_dir)
         wavs = data.wavs()
         if options.seed:
-            place = self._place(data, wavs[0], round(options.seed_start * self._tier.sample_rate))
-            return [place] * self.batch
+            excerpt = self._excerpt(data, wavs[0], round(options.seed_start * self._tier.sample_rate))
+            return [excerpt] * self.batch
         rng = generator(self._seed, Purpose.PLACE)
-        return [self._place(data, wavs[rng.integers(len(wavs))], None, rng) for _ in range(self.batch)]
+        return [self._excerpt(data, wavs[rng.integers(len(wavs))], None, rng) for _ in range(self.batch)]
 
-    def _place(self, data: ParamManager, wav: Path, start: int | None, rng: np.random.Generator | None = None) -> Place:
+    def _excerpt(
+        self, data: ParamManager, wav: Path, start: int | None, rng: np.random.Generator | None = None
+    ) -> Excerpt:
         values = self._values_of(data, wav)
         latest = len(values) - self._prime
         if latest < 0:
@@ -162,13 +166,13 @@ class Controls:
         elif start > latest:
             raise InputError(
                 f"--seed_start {self._options.seed_start:g}: {wav} lasts {len(values) / self._tier.sample_rate:.3f} s, "
-                f"and {self._prime} steps of priming must fit in behind"
+                f"and {self._prime} steps of priming must fit in after it"
             )
         curves: list[Param] = []
         if self._tier.prop and (self._from_data or data.path_of(wav).is_file()):
             file = data.read(wav)
             curves = [file.get(name, data.path_of(wav)) for name in self._tier.prop]
-        return Place(values[start : start + self._prime].copy(), curves, start)
+        return Excerpt(values[start : start + self._prime].copy(), curves, start)
 
     def _values_of(self, data: ParamManager, wav: Path) -> NDArray[np.floating[Any]]:
         """What this tier generates, as it is in the data: samples [N, 1], or parameters [N, G] in the user's units."""
@@ -178,7 +182,7 @@ class Controls:
         file, length = data.read(wav), int(sound_files.survey(wav)[0] * rate)
         return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
 
-    def _given(self) -> Conditioning | None:
+    def _given(self) -> Curves | None:
         """What the options give to condition the generated part, or None where the data does."""
         options, names = self._options, self._tier.prop
         if options.set:
@@ -194,7 +198,7 @@ class Controls:
                 raise InputError(f"--paramvect external needs --external_array, a .npy with {listing(names)}")
             if options.external_sr is None:
                 raise InputError("--external_array needs --external_sr, its number of values per second")
-            batch = None if options.batch_size == 1 else options.batch_size
+            batch = None if self.batch == 1 else self.batch
             return External(load_array(Path(options.external_array), batch, names), options.external_sr)
         if names and options.paramvect == "none":
             raise InputError(f"--paramvect none, but this model is conditioned on {listing(names)}")

@@ -1,4 +1,4 @@
-"""A stream's place in the conductor's round: when it is due, what waits for it, what it costs."""
+"""The playback of one stream: what was rendered and heard, when its next block is due, which changes wait for it."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass, field
 
 from mtcrnn.rendering.stream import Block, Stream
 
-STEP = 0.01  # by which the cost follows that of each block: twice as much is believed after 70 of them
+STEP = 0.01  # by which the cost follows that of each block: it doubles in 70 blocks
 
 Deliver = Callable[[int, Block | None], None]
 
 
 @dataclass
 class Moves:
-    """Controls that were moved, merged: the newest value of each, temperature and number of a change."""
+    """Moves of parameters, merged: the newest value of each, the temperature and the number of the newest change."""
 
     values: dict[str, float] = field(default_factory=dict)
     temperature: float | None = None
     change: int | None = None
 
     def add(self, later: Moves) -> None:
-        """Merge what was moved after these."""
+        """Merge later moves into these."""
         self.values.update(later.values)
         self.temperature = self.temperature if later.temperature is None else later.temperature
         self.change = self.change if later.change is None else later.change
 
 
 class Pending:
-    """What waits for a stream's next block: moves, then a restart under the controls as they stood, then moves again.
+    """Changes that wait for the next block: moves, then a restart with the parameters as they are, then moves again.
 
-    However much is asked for, no more than this is kept; the stream comes out the same.
+    Its size does not grow with the number of changes; the stream comes out the same.
     """
 
     def __init__(self) -> None:
@@ -39,58 +39,59 @@ class Pending:
         self._seed: int | None = None
 
     def move(self, moves: Moves) -> None:
-        """Move controls."""
+        """Move parameters."""
         (self._before if self._seed is None else self._after).add(moves)
 
     def restart(self, seed: int) -> None:
-        """Begin anew under the controls as they stand; an earlier beginning that no block followed is forgotten."""
+        """Restart with the parameters as they are; replaces a restart that no block has followed."""
         self._before.add(self._after)
         self._seed, self._after = seed, Moves()
 
     def apply(self, stream: Stream) -> None:
-        """Do all of it."""
+        """Make all changes to a stream."""
         stream.set(self._before.values, self._before.temperature, self._before.change)
         if self._seed is not None:
             stream.restart(self._seed)
             stream.set(self._after.values, self._after.temperature, self._after.change)
 
 
-class Seat:
-    """A stream's place in the conductor's round: what it has played, how far it may run ahead, what it will change.
+class Playback:
+    """One stream that the scheduler renders, for one listener: a page or the sound output.
 
     Args:
         stream: the sound.
-        cost: share of the thread's time that it takes.
-        deliver: takes the number of a take and a block of it, or None where it cannot go on, in the conductor's thread.
-        margin: samples that may be rendered ahead of what is played.
+        cost: the share of the scheduler thread's time that it takes.
+        deliver: called in the scheduler's thread with the number of a take and its next block, or None if rendering
+            has failed.
+        margin: how many samples may be rendered ahead of what the listener has played.
     """
 
     def __init__(self, stream: Stream, cost: float, deliver: Deliver, margin: int) -> None:
         self.stream, self.cost, self.deliver, self.margin = stream, cost, deliver, margin
         self.playing = False
-        self.take = 0  # counts the starts: what was rendered of an earlier one is thrown away
+        self.take = 0  # counts the starts: blocks of earlier takes are thrown away
         self.rendered = self._played = 0
-        self._told_at = 0.0
+        self._reported_at = 0.0
         self._pending = Pending()
 
     def move(self, values: Mapping[str, float], temperature: float | None, change: int | None) -> None:
-        """Move controls before the next block."""
+        """Move parameters before the next block."""
         self._pending.move(Moves(dict(values), temperature, change))
 
     def start(self, seed: int, now: float) -> None:
-        """A new take, from the beginning."""
+        """Begin a new take."""
         self._pending.restart(seed)
         self.take += 1
-        self.playing, self.rendered, self._played, self._told_at = True, 0, 0, now
+        self.playing, self.rendered, self._played, self._reported_at = True, 0, 0, now
 
     def played(self, samples: int, now: float) -> None:
-        """The listener says how much it has played; it never unplays, nor plays what is not there."""
+        """The listener reports how many samples it has played: never fewer than before, nor more than were rendered."""
         if (samples := min(samples, self.rendered)) > self._played:
-            self._played, self._told_at = samples, now
+            self._played, self._reported_at = samples, now
 
     @property
     def spare(self) -> int:
-        """Samples that its listener has beyond the margin, as it said last; below 0 where some are lacking."""
+        """Samples that the listener had beyond the margin at its last report; below 0 if it lacks some."""
         return self.rendered - self._played - self.margin
 
     @property
@@ -100,20 +101,20 @@ class Seat:
 
     @property
     def due(self) -> float:
-        """The moment from which a sample is lacking; infinity where none will be.
+        """The time at which the listener will lack a sample; infinity if it will not.
 
-        A listener that has begun is taken to play on after its report, for as much as a margin: a report that comes
-        late must not make the sound late, and a listener that fell silent must not cost for long.
+        After its first report a listener is assumed to play on for up to one margin beyond the last report: a late
+        report must not cause an underrun, and a listener that has stopped must not cost time for long.
         """
-        believed = self.margin if self._played else 0
-        lacks = self.playing and self.spare < believed
-        return self._told_at + (self.spare + 1) / self.stream.sample_rate if lacks else math.inf
+        assumed = self.margin if self._played else 0
+        lacks = self.playing and self.spare < assumed
+        return self._reported_at + (self.spare + 1) / self.stream.sample_rate if lacks else math.inf
 
     def changes(self) -> Pending:
-        """Take what waits."""
+        """Take the changes that wait."""
         pending, self._pending = self._pending, Pending()
         return pending
 
     def follow(self, share: float) -> None:
-        """A block took a share of the thread's time: the cost becomes a running median, which a stall does not move."""
+        """Update the cost, a running median, by the share of time that a block took: a single stall hardly counts."""
         self.cost *= 1 + STEP if share > self.cost else 1 / (1 + STEP)

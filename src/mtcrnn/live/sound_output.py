@@ -1,4 +1,4 @@
-"""Sound through this machine's own output, without a browser."""
+"""Playing through this machine's own sound output, without a browser."""
 
 from __future__ import annotations
 
@@ -11,44 +11,44 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.rng import fresh_seed
-from mtcrnn.live.conductor import Conductor
 from mtcrnn.live.models import Opened
+from mtcrnn.live.scheduler import Scheduler
 from mtcrnn.rendering.stream import Block, Stream
 
-FADE_S = 0.004
+FADE_S = 0.004  # in and out; the page fades in its own audio thread, where an underrun is noticed, over the same time
 
 
-class Output:
-    """A stream that plays through the sound card; where blocks come late it fades, it never clicks.
+class SoundOutput:
+    """A stream that plays through the sound card; an underrun fades out and in again, so it does not click.
 
     Args:
-        conductor: renders it.
+        scheduler: renders the stream.
         opened: the model.
         margin_ms: how far to render ahead.
 
     Attributes:
-        stream, seat: what plays, and its place with the conductor.
+        stream, playback: what plays, and its playback in the scheduler.
         underruns: how often blocks came late.
-        ended: set when the output takes no more.
+        ended: set when the device has stopped.
     """
 
-    def __init__(self, conductor: Conductor, opened: Opened, margin_ms: float) -> None:
+    def __init__(self, scheduler: Scheduler, opened: Opened, margin_ms: float) -> None:
         self.stream = Stream(opened.player, fresh_seed())
-        self._conductor, self._rate = conductor, self.stream.sample_rate
+        self._scheduler, self._rate = scheduler, self.stream.sample_rate
         self._margin = self.stream.samples(margin_ms)
         self._lock = threading.Lock()
         self._blocks: deque[NDArray[np.float32]] = deque()
-        self._take = self._played = self._waiting = self.underruns = 0
+        self._take = self._played = self._buffered = self.underruns = 0
         self._gain, self._last, self._running = 0.0, 0.0, False
-        self.seat = conductor.join(self.stream, 1 / opened.rtf, self._deliver, self._margin)
+        self.playback = scheduler.add(self.stream, 1 / opened.rtf, self._deliver, self._margin)
         self._device: Any = None
         self.ended = threading.Event()
 
     def open(self) -> None:
-        """Take the default output.
+        """Open the system's default output.
 
         Raises:
-            InputError: the extra `audio` is not installed, or there is no output.
+            InputError: the extra `audio` is not installed, or there is no sound output.
         """
         try:
             import sounddevice
@@ -67,7 +67,7 @@ class Output:
             )
             self._device.start()
         except sounddevice.PortAudioError as error:
-            raise InputError(f"--audio: no sound output takes {self._rate} Hz: {error}") from error
+            raise InputError(f"--audio: no sound output plays {self._rate} Hz: {error}") from error
 
     def start(self, seed: int | None = None) -> int:
         """Play from the beginning; returns the seed."""
@@ -75,29 +75,29 @@ class Output:
         with self._lock:
             self._drop()
             self._played = 0
-            self._take = self._conductor.start(self.seat, seed)
+            self._take = self._scheduler.start(self.playback, seed)
         return seed
 
     def stop(self) -> None:
         """Fade out."""
-        self._conductor.stop(self.seat)
+        self._scheduler.stop(self.playback)
         with self._lock:
             self._drop()
 
     def close(self) -> None:
-        """Let the output go."""
+        """Close the device, and end the stream."""
         if self._device is not None:
             self._device.close()
-        self._conductor.leave(self.seat)
+        self._scheduler.remove(self.playback)
 
     def fill(self, out: NDArray[np.float32]) -> None:
-        """The next samples, into out [n]."""
+        """Write the next samples to out [n]."""
         step = 1 / (FADE_S * self._rate)
-        if len(out) > self._margin:  # it takes more at once than was to be there
+        if len(out) > self._margin:  # the device takes more at once than is rendered ahead
             self._margin = len(out)
-            self._conductor.margin(self.seat, self._margin)
+            self._scheduler.set_margin(self.playback, self._margin)
         with self._lock:
-            if not self._running and self._gain == 0 and self._waiting >= self._margin:
+            if not self._running and self._gain == 0 and self._buffered >= self._margin:
                 self._running = True
             samples = self._pop(len(out)) if self._running else np.zeros(0, np.float32)
             if self._running and len(samples) < len(out):
@@ -112,16 +112,16 @@ class Output:
         out[n:] = self._last * rest
         if len(rest):
             self._gain = float(rest[-1])
-        self._conductor.played(self.seat, self._take, self._played)
+        self._scheduler.played(self.playback, self._take, self._played)
 
     def _drop(self) -> None:
-        """Nothing waits any more; what was heard last fades."""
+        """Empty the buffer; the last sample played fades out."""
         self._blocks.clear()
-        self._waiting = 0
+        self._buffered = 0
         self._running = False
 
     def _pop(self, count: int) -> NDArray[np.float32]:
-        """At most so many samples that wait."""
+        """At most so many samples from the buffer."""
         parts = []
         while count and self._blocks:
             block = self._blocks.popleft()
@@ -130,7 +130,7 @@ class Output:
                 self._blocks.appendleft(block[count:])
             count -= len(parts[-1])
         samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-        self._waiting -= len(samples)
+        self._buffered -= len(samples)
         self._played += len(samples)
         return samples
 
@@ -138,7 +138,7 @@ class Output:
         with self._lock:
             if block is not None and take == self._take:
                 self._blocks.append(block.samples)
-                self._waiting += len(block.samples)
+                self._buffered += len(block.samples)
 
     def _callback(self, out: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
         self.fill(out[:, 0])

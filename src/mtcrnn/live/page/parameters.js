@@ -1,4 +1,4 @@
-// One slider and one number for each parameter; fine steps by keyboard; MIDI controllers that were learned.
+// The parameters: a slider and a number box for each, small steps by keyboard, and learned MIDI controllers.
 
 const STEPS = 1000;  // of a slider; arrow keys move by 10, with Shift by 1
 
@@ -6,70 +6,69 @@ export function format(value) {
   return Number(value.toPrecision(4)).toString();
 }
 
-export class Controls {
-  // controls: [{ name, label, low, high, units, note }], of which name, low and high must be there;
-  // onMove(name, value) when a person moved one
-  constructor(root, controls, onMove) {
+export class Parameters {
+  // parameters: [{ name, low, high }], each with or without a label, units and a note;
+  // onMove(name, value) when the user moves one
+  constructor(root, parameters, onMove) {
     this.onMove = onMove;
     this.items = new Map();
     this.learned = new Map();  // MIDI controller -> name
     this.learning = null;
-    root.replaceChildren(...controls.map((control, k) => this.make(control, k)));
+    root.replaceChildren(...parameters.map((parameter, k) => this.make(parameter, k)));
   }
 
-  make(control, k) {
+  make(parameter, k) {
     const row = document.createElement("div");
-    row.className = "control";
-    row.dataset.name = control.name;
-    const id = `control-${k}`;
-    const label = control.label ?? control.name;
-    const units = control.units ? ` ${control.units}` : "";
-    const note = control.note ? ` (${control.note})` : "";
+    row.className = "parameter";
+    row.dataset.name = parameter.name;
+    const id = `parameter-${k}`;
+    const label = parameter.label ?? parameter.name;
+    const units = parameter.units ? ` ${parameter.units}` : "";
+    const note = parameter.note ? ` (${parameter.note})` : "";
     row.innerHTML = `<label for="${id}"><span></span> <span class="range"></span></label>
       <input type="number" step="any"><button type="button" aria-pressed="false">learn</button>
       <input type="range" id="${id}" min="0" max="${STEPS}" step="1">`;
     const [name, range] = row.querySelectorAll("span");
     name.textContent = label;
-    range.textContent = `${format(control.low)} to ${format(control.high)}${units}${note}`;
+    range.textContent = `${format(parameter.low)} to ${format(parameter.high)}${units}${note}`;
     const [number, slider] = row.querySelectorAll("input");
     const learn = row.querySelector("button");
     number.setAttribute("aria-label", `${label}, number`);
     learn.setAttribute("aria-label", `learn a MIDI controller for ${label}`);
-    const item = { ...control, label, slider, number, learn, value: control.low };
-    this.items.set(control.name, item);
-    slider.addEventListener("input", () => this.move(control.name, this.at(item, slider.value / STEPS)));
+    const item = { ...parameter, label, slider, number, learn, value: parameter.low };
+    this.items.set(parameter.name, item);
+    slider.addEventListener("input", () => this.moveShare(parameter.name, slider.value / STEPS));
     slider.addEventListener("keydown", (event) => {
       const sign = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       if (!sign) return;
       event.preventDefault();
-      this.move(control.name, item.value + ((sign * (event.shiftKey ? 1 : 10)) / STEPS) * (item.high - item.low));
+      this.move(parameter.name, item.value + ((sign * (event.shiftKey ? 1 : 10)) / STEPS) * (item.high - item.low));
     });
     number.addEventListener("change", () => {
-      if (Number.isFinite(number.valueAsNumber)) this.move(control.name, number.valueAsNumber);
-      else this.show(control.name, item.value);
+      if (Number.isFinite(number.valueAsNumber)) this.move(parameter.name, number.valueAsNumber);
+      else this.show(parameter.name, item.value);
     });
-    learn.addEventListener("click", () => this.learn(this.learning === control.name ? null : control.name));
+    learn.addEventListener("click", () => this.learn(this.learning === parameter.name ? null : parameter.name));
     return row;
   }
 
-  at(item, share) {
-    return item.low + share * (item.high - item.low);
-  }
-
+  // Where in its range a parameter is, 0 to 1.
   share(name) {
     const { value, low, high } = this.items.get(name);
     return high > low ? (value - low) / (high - low) : 0;
   }
 
+  // The server clamps too; here it keeps the page from showing what will not be.
   move(name, value) {
     const { low, high } = this.items.get(name);
-    const kept = Math.min(Math.max(value, low), high);
-    this.show(name, kept);
-    this.onMove(name, kept);
+    const clamped = Math.min(Math.max(value, low), high);
+    this.show(name, clamped);
+    this.onMove(name, clamped);
   }
 
   moveShare(name, share) {
-    this.move(name, this.at(this.items.get(name), Math.min(Math.max(share, 0), 1)));
+    const { low, high } = this.items.get(name);
+    this.move(name, low + share * (high - low));
   }
 
   show(name, value) {
@@ -87,22 +86,25 @@ export class Controls {
   }
 
   async openMidi() {
-    const told = document.getElementById("midi");
+    const status = document.getElementById("midi");
     if (this.midi) return;
     if (!navigator.requestMIDIAccess) {
-      told.textContent = `MIDI: ${window.isSecureContext ? "this browser has none." : "not this way: see the top."}`;
+      const why = window.isSecureContext ? "this browser has none." : "not over plain http: see the top of the page.";
+      status.textContent = `MIDI: ${why}`;
       return;
     }
     try {
       this.midi = await navigator.requestMIDIAccess();
     } catch {
-      told.textContent = "MIDI: not allowed by the browser.";
+      status.textContent = "MIDI: not allowed by the browser.";
       return;
     }
-    const listen = () => this.midi.inputs.forEach((input) => { input.onmidimessage = ({ data }) => this.onMidi(data); });
+    const listen = () => {
+      for (const input of this.midi.inputs.values()) input.onmidimessage = ({ data }) => this.onMidi(data);
+    };
     this.midi.onstatechange = listen;
     listen();
-    told.textContent = `MIDI: ${this.midi.inputs.size} inputs; press “learn”, then move a knob.`;
+    status.textContent = `MIDI: ${this.midi.inputs.size} inputs; press “learn”, then move a knob.`;
   }
 
   onMidi([status, number, value]) {

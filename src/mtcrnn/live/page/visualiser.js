@@ -1,8 +1,8 @@
-// What is heard, drawn: level, waveform, spectrogram.
+// Level meter, waveform and spectrogram of what is heard, drawn from the analyser.
 
 const SPAN_S = 8;  // of the spectrogram
 
-export class View {
+export class Visualiser {
   constructor() {
     this.scope = document.getElementById("scope");
     this.spectrogram = document.getElementById("spectrogram");
@@ -11,23 +11,23 @@ export class View {
     this.last = 0;
   }
 
-  // Draw from an analyser, once it was told to; onFrame is called about ten times a second.
-  run(analyser, onFrame) {
+  // Starts drawing, if it has not; onUpdate is called about ten times a second.
+  run(analyser, onUpdate) {
     if (this.running) return;
     this.running = true;
     const wave = new Float32Array(analyser.fftSize);
     const bands = new Uint8Array(analyser.frequencyBinCount);
-    let told = 0;
+    let updated = 0;
     const draw = (now) => {
       requestAnimationFrame(draw);
       analyser.getFloatTimeDomainData(wave);
       analyser.getByteFrequencyData(bands);
       this.drawScope(wave);
       this.drawSpectrogram(bands, now);
-      if (now - told > 100) {
-        told = now;
+      if (now - updated > 100) {
+        updated = now;
         this.showLevel(wave);
-        onFrame();
+        onUpdate();
       }
     };
     requestAnimationFrame(draw);
@@ -53,7 +53,7 @@ export class View {
     pen.stroke();
   }
 
-  // The picture moves left by what went by; the newest spectrum fills the gap.
+  // Shifts the picture left by the time that has passed, and draws the newest spectrum into the gap.
   drawSpectrogram(bands, now) {
     const [pen, width, height] = this.fit(this.spectrogram);
     const speed = width / (SPAN_S * 1000);
@@ -64,7 +64,8 @@ export class View {
     const column = pen.createImageData(shift, height);
     for (let y = 0; y < height; y++) {
       const level = bands[Math.floor(((height - 1 - y) * bands.length) / height)] / 255;
-      const colour = [255 * Math.min(1, 1.6 * level), 255 * level * level, 120 * Math.sqrt(level) * (1 - level) + 24, 255];
+      const blue = 120 * Math.sqrt(level) * (1 - level) + 24;
+      const colour = [255 * Math.min(1, 1.6 * level), 255 * level * level, blue, 255];
       for (let x = 0; x < shift; x++) column.data.set(colour, 4 * (y * shift + x));
     }
     pen.putImageData(column, width - shift, 0);

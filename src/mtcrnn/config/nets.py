@@ -1,0 +1,124 @@
+"""The nets: what every room asks of them, in one table; and the options that name one and size it.
+
+A net is an entry here, a torch module in `models.nets` and a program for the compiled loop in `engine.nets`. The table
+imports neither, so that whoever asks it needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtcrnn.config.options import Options, option, require
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError, unknown
+from mtcrnn.core.validation import strict
+
+MOST_HIDDEN, MOST_LAYERS, MOST_FRAME = 16384, 64, 4096
+
+
+@dataclass(frozen=True)
+class NetSpec:
+    """What a net is.
+
+    Attributes:
+        file: where its torch module is in `models.nets`, and its program in `engine.nets` (there without the folder).
+        module: the class of the torch module.
+        form: further keywords of both, where one family has several nets.
+        number: the original's `--net NUMBER`, if it has one.
+        audio: it can generate sound.
+        parameters: it can generate parameters.
+        mixture: it generates a parameter from a mixture of normals, else from one.
+        framed: its recurrent layers step once a frame of `frame_size` samples, and it reads codes as integers.
+        per_frame: the layers whose weights are read once a frame.
+        tables: the layers of whose weights a step reads single rows.
+        mixed: mixed precision trains it as well as float32 does, and faster.
+    """
+
+    file: str
+    module: str
+    form: Mapping[str, Any] = field(default_factory=dict)
+    number: int | None = None
+    audio: bool = True
+    parameters: bool = True
+    mixture: bool = False
+    framed: bool = False
+    per_frame: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ("inward",)
+    mixed: bool = False
+
+
+def _split(number: int, **form: bool) -> NetSpec:
+    return NetSpec("legacy.split", "SplitNet", form, number, audio=False)
+
+
+NETS = {
+    "gru": NetSpec("gru", "GRUNet", number=0),
+    "split-moments": _split(1, by_variable=False, shared=False),
+    "split-moments-shared": _split(2, by_variable=False, shared=True),
+    "split-variables": _split(3, by_variable=True, shared=False),
+    "split-variables-shared": _split(4, by_variable=True, shared=True),
+    "mixture": NetSpec("gru", "GRUNet", {"squash": True}, 5, audio=False, mixture=True),
+    "gru-wide": NetSpec("gru", "GRUNet", {"wide": True}, 6),
+    "phased-lstm": NetSpec("legacy.phased_lstm", "PhasedLSTMNet"),
+    "frame": NetSpec(
+        "frame",
+        "FrameNet",
+        parameters=False,
+        framed=True,
+        per_frame=("gru", "spread"),
+        tables=("newest",),
+        mixed=True,
+    ),
+}
+_NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number is not None}
+
+
+@strict
+@dataclass(frozen=True)
+class Net(Options):
+    """The network's architecture and size."""
+
+    net: str = option("architecture, by name or by the original's number (left out, for sound: frame)", "gru")
+    hidden_size: int = option("units of each recurrent layer", 128)
+    n_layers: int = option("stacked recurrent layers", 2)
+    frame_size: int = option("samples in a frame (net frame only)", 16)
+    plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name, most in (("hidden_size", MOST_HIDDEN), ("n_layers", MOST_LAYERS), ("frame_size", MOST_FRAME)):
+            require(0 < getattr(self, name) <= most, name, getattr(self, name), f"above 0, {most} at most")
+        net = canonical_net(self.net)
+        if self.plstm and net not in ("gru", "phased-lstm"):
+            raise InputError(f"--plstm goes with net 0 (gru) only, not with {net}")
+        object.__setattr__(self, "net", "phased-lstm" if self.plstm else net)
+        object.__setattr__(self, "plstm", self.net == "phased-lstm")
+
+    @property
+    def spec(self) -> NetSpec:
+        """What the net is."""
+        return NETS[self.net]
+
+    @property
+    def step_size(self) -> int:
+        """Values between two steps of the recurrent layers: those of a frame, or 1."""
+        return self.frame_size if self.spec.framed else 1
+
+    def check_for(self, tier: Tier) -> None:
+        """Raise InputError where this net cannot generate what the tier generates."""
+        if tier.is_audio and not self.spec.audio:
+            raise InputError(f"--net {self.net} generates parameters, not audio")
+        if not tier.is_audio and not self.spec.parameters:
+            raise InputError(f"--net {self.net} generates audio, not parameters")
+        if tier.onehot and self.spec.framed:
+            raise InputError(f"--onehot is for other nets: {self.net} reads its newest code as one-hot in any case")
+
+
+def canonical_net(name: str) -> str:
+    """A net's name, from its name or the original's number. Raises InputError listing the known ones."""
+    name = _NUMBERS.get(name, name)
+    if name not in NETS:
+        raise unknown("net", name, [*NETS, *_NUMBERS])
+    return name

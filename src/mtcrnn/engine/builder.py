@@ -1,0 +1,207 @@
+"""Putting a net's program together: its weights packed, its layers as operations, places in memory for its numbers."""
+
+from __future__ import annotations
+
+import mmap
+import pkgutil
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.engine.dots import TILE, WIDTH
+from mtcrnn.engine.program import COLUMNS, FRAMED, NUMBERS, ONEHOT, Layout, Op, Program, When, padded
+from mtcrnn.models.config import ModelConfig
+
+HUGE_PAGE = 2 << 20  # bytes; reading weights from huge pages is up to 1.6 times as fast (docs/log.md)
+SCRATCH = 1 << 40  # places of scratch begin here until it is known how much is kept
+_PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+
+
+class Builder:
+    """Collects the weights, operations and places in memory of one model's program.
+
+    Args:
+        config: the model's.
+        weights: tensors by name, as saved.
+        quantised: int8 for the matrices.
+
+    Attributes:
+        net: its options.
+        hidden: units of a layer, H.
+        inputs: numbers that a plain net reads: those of a past value, and the conditioning.
+        given: of these, the conditioning, C.
+        raw_size: raw numbers of a step.
+    """
+
+    def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> None:
+        self.weights, self.quantised = weights, quantised
+        self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
+        self.given, self.raw_size = config.tier.cond_size, config.distribution.size
+        self.inputs = self._encoding.size + self.given
+        self.divisor = self._encoding.divisor
+        self.entry: list[int] = []
+        self.taken: set[str] = set()
+        self.kept, self.size = 0, SCRATCH
+        self.parts: list[NDArray[Any]] = []
+        self.words = 0
+        self.ops: list[list[int]] = []
+        self.matrices: list[tuple[int, ...]] = []
+        self.width = self.rows = 0
+
+    def enter(self, rows: int) -> int:
+        """The first layer of a plain net, x = ReLU(W (past value, conditioning) + b) of so many rows; where x is."""
+        weight, x = self.take("inward.weight", rows, self.inputs), self.scratch(rows)
+        bias, own = self.store(self.take("inward.bias", rows)), self._encoding.size
+        self.entry = [self.table(weight.T), bias, padded(rows), own, ONEHOT if self._encoding.onehot else NUMBERS, x]
+        return x
+
+    def enter_frames(self, recent: int) -> None:
+        """The past samples and the conditioning of a framed net, at `recent` in memory; see `Program.entry`."""
+        self.entry = [0, 0, self.net.frame_size, 1, FRAMED, recent]
+        self.divisor = float(self.raw_size - 1)
+
+    def take(self, name: str, *shape: int) -> NDArray[np.float32]:
+        """A tensor by name. Raises InputError where it is missing, of another shape, or not finite."""
+        found = self.weights.get(name)
+        if found is None:
+            raise InputError(f"the model's weights lack {name}; there are {listing(self.weights)}")
+        if found.shape != shape:
+            raise InputError(f"the model's weights do not fit it: {name} is {list(found.shape)}, not {list(shape)}")
+        if not np.isfinite(found).all():
+            raise InputError(f"the model's weights are broken: {name} holds NaN or infinite numbers")
+        self.taken.add(name)
+        return found
+
+    def state(self, n: int) -> int:
+        """A place in memory for n numbers that outlive a block."""
+        self.kept += padded(n)
+        return self.kept - padded(n)
+
+    def scratch(self, n: int) -> int:
+        """A place in memory for n numbers that do not."""
+        self.size += padded(n)
+        return self.size - padded(n)
+
+    def store(self, array: NDArray[Any]) -> int:
+        """Append an array of 4-byte numbers, padded with zeros; returns its start in words."""
+        flat = np.ascontiguousarray(array).reshape(-1)
+        flat = flat.view(np.float32) if flat.dtype == np.int32 else flat.astype(np.float32)
+        self.parts.append(np.pad(flat.view(np.int32), (0, padded(len(flat)) - len(flat))))
+        self.words += padded(len(flat))
+        return self.words - padded(len(flat))
+
+    def matrix(self, weight: NDArray[np.float32]) -> int:
+        """Pack a matrix [rows, columns] as `dots` wants it; returns its number."""
+        rows, columns = weight.shape
+        blocks = padded(rows) // WIDTH
+        whole = np.zeros((blocks * WIDTH, padded(columns, 8)), np.float32)
+        whole[:rows, :columns] = weight
+        self.width, self.rows = max(self.width, padded(columns)), max(self.rows, len(whole))
+        tiles = -(-blocks // TILE)  # of nearly the same size: a narrow one takes as long as a wide one
+        shape = (tiles, blocks // tiles, tiles - blocks % tiles)
+        if not self.quantised:
+            self.matrices.append((self.store(_tiled(whole, 1, shape)), whole.shape[1], *shape, 0, 0, 0))
+        else:
+            scale = np.maximum(np.abs(whole).max(axis=1), 1e-30) / 127
+            levels = np.rint(whole / scale[:, None]).astype(np.int8)
+            correction = 128 * levels.sum(axis=1, dtype=np.int32)  # activations are stored 128 too high
+            start = self.store(_tiled(levels, 4, shape))
+            self.matrices.append((start, whole.shape[1] // 4, *shape, 1, self.store(scale), self.store(correction)))
+        return len(self.matrices) - 1
+
+    def add(self, kind: Op, *columns: int) -> None:
+        """Append an operation."""
+        self.ops.append([int(kind), *columns, *[0] * (COLUMNS - 1 - len(columns))])
+
+    def linear(self, x: int, name: str, rows: int, columns: int, relu: bool = False) -> int:
+        """Y = W x + b of the layer `name`, or ReLU of that; returns where y is."""
+        return self.dense(x, self.take(f"{name}.weight", rows, columns), self.take(f"{name}.bias", rows), relu)
+
+    def dense(self, x: int, weight: NDArray[np.float32], bias: NDArray[np.float32], relu: bool = False) -> int:
+        """Y = W x + b, or ReLU of that; returns where y is."""
+        y = self.scratch(len(weight))
+        self.add(Op.PRODUCT, self.matrix(weight), x, y)
+        self.add(Op.BIAS, y, self.store(bias), len(weight), int(relu))
+        return y
+
+    def gru_stack(self, x: int, name: str, inputs: int | None = None) -> int:
+        """The GRU layers `name`, the first of `inputs` numbers (left out: H); returns where the last output is."""
+        hidden = self.hidden
+        gx = self.scratch(3 * hidden)  # of the layer in hand
+        for k in range(self.net.n_layers):
+            w_ih = self.take(f"{name}.weight_ih_l{k}", 3 * hidden, inputs or hidden)
+            w_hh, inputs = self.take(f"{name}.weight_hh_l{k}", 3 * hidden, hidden), None
+            b_ih, b_hh = (self.take(f"{name}.bias_{part}_l{k}", 3 * hidden) for part in ("ih", "hh"))
+            bias = np.concatenate([b_ih[: 2 * hidden] + b_hh[: 2 * hidden], b_ih[2 * hidden :], b_hh[2 * hidden :]])
+            h, gh, layer = self.state(hidden), self.scratch(3 * hidden), sum(op[0] == Op.GRU for op in self.ops)
+            self.add(Op.PRODUCT, self.matrix(w_ih), x, gx)
+            recurrent = self.matrix(w_hh)
+            self.add(Op.PRODUCT, recurrent, h, gh, When.BEFORE, layer)
+            self.add(Op.GRU, gx, gh, self.store(bias), h, hidden)
+            self.add(Op.PRODUCT, recurrent, h, gh, When.AFTER, layer)
+            x = h
+        return x
+
+    def table(self, rows: NDArray[np.float32]) -> int:
+        """Store the rows of a table [n, columns], padded; returns its start in words."""
+        return self.store(_wide(rows))
+
+    def tanh(self, x: int, n: int) -> int:
+        """Y = tanh x; returns where y is."""
+        y = self.scratch(n)
+        self.add(Op.TANH, x, y, n)
+        return y
+
+    def relocated(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Places in memory, of which the scratch begins after all that is kept."""
+        return np.where(places >= SCRATCH, places - SCRATCH + self.kept, places)
+
+    def memory(self) -> NDArray[np.int32]:
+        """All that was stored, in huge pages where the system has them."""
+        area = mmap.mmap(-1, padded(4 * self.words, HUGE_PAGE) + HUGE_PAGE, **_PRIVATE)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            area.madvise(mmap.MADV_HUGEPAGE)
+        whole = np.frombuffer(area, np.int32)
+        first = (-whole.ctypes.data % HUGE_PAGE) // 4
+        out = whole[first : first + self.words]
+        np.concatenate(self.parts, out=out)
+        return out
+
+
+def _wide(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A table whose rows are padded with zeros."""
+    return np.pad(table, ((0, 0), (0, padded(table.shape[1]) - table.shape[1])))
+
+
+def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDArray[Any]:
+    """The numbers of a matrix [rows, columns] in the order of `dots`, `group` columns of a row in one word."""
+    tiles, width, narrow = shape
+    ends = np.cumsum([width] * narrow + [width + 1] * (tiles - narrow)) * WIDTH
+    parts = [t.reshape(len(t), -1, group).transpose(1, 0, 2).ravel() for t in np.split(matrix, ends[:-1])]
+    return np.concatenate(parts).view(np.float32 if group == 1 else np.int32)
+
+
+def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> tuple[Program, Layout]:
+    """The program of a model, with int8 matrices where `quantised`.
+
+    Raises:
+        InputError: a net that cannot generate what the tier asks for; weights that are missing, too many, do not fit or
+            are not finite.
+    """
+    net = config.net
+    net.check_for(config.tier)
+    try:
+        program_of = pkgutil.resolve_name(f"mtcrnn.engine.nets.{net.spec.file}:program")
+    except ModuleNotFoundError as error:
+        raise InputError(f"the engine has no program for the net {net.net}; --engine torch plays it") from error
+    b = Builder(config, weights, quantised)
+    raw = program_of(b, **net.spec.form)
+    if foreign := [name for name in weights if name not in b.taken]:
+        raise InputError(f"the model's weights do not fit it: it has no {listing(foreign, 4)}")
+    words = b.memory()
+    ops, entry, raw, size = (b.relocated(np.array(places, np.int64)) for places in (b.ops, b.entry, raw, b.size))
+    program = Program(ops, np.array(b.matrices, np.int64), words.view(np.float32), words, entry, b.divisor)
+    return program, Layout(b.kept, int(size), int(raw), b.width, b.rows)

@@ -1,0 +1,1 @@
+"""The programs of the nets: `program(builder, ...)` in a file a family, named as in `models.nets`."""

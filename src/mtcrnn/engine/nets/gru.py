@@ -1,0 +1,17 @@
+"""The program of the plain stack, see `models.nets.gru`."""
+
+from __future__ import annotations
+
+from mtcrnn.engine.builder import Builder
+
+
+def program(b: Builder, wide: bool = False, squash: bool = False) -> int:
+    """Build it; returns where the raw numbers are."""
+    rows = 3 * b.inputs if wide else b.hidden
+    x = b.enter(rows)
+    if wide:
+        x = b.linear(x, "widen", b.hidden, rows)
+    x = b.gru_stack(x, "gru")
+    if squash:
+        x = b.tanh(x, b.hidden)
+    return b.linear(x, "head", b.raw_size, b.hidden)
