@@ -65,7 +65,7 @@ def edit(tmp_path, change):
         ),
         (lambda c: c["tier"].update(sample_rate="fast"), r"tier\.sample_rate: input should be a valid integer"),
         (lambda c: c.pop("net"), "net: .*required"),
-        (lambda c: c["tier"].update(prop=["a", "a"]), "--prop names a twice"),
+        (lambda c: c["tier"].update(prop=["a", "a"]), "`prop` names a twice"),
         (lambda c: c["net"].update(hidden_size=9), r"does not fit the model: inward\.weight is \[8, 2\], not \[9, 2\]"),
         (lambda c: c["net"].update(n_layers=3), r"gru\.weight_ih_l2 is missing"),
         (lambda c: c["net"].update(n_layers=1), r"gru\.weight_ih_l1 is not known"),

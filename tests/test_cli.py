@@ -19,6 +19,7 @@ from mtcrnn.config.arguments import build
 from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
+from mtcrnn.core.errors import InputError
 from mtcrnn.training import run as training
 
 SMALL = ["--sample_rate", 1000, "--mulaw_channels", 16, "--hidden_size", 8, "--n_layers", 1, "--seq_len", 48]
@@ -294,3 +295,12 @@ def test_overlong_windows_end_at_once(here, capsys):
     assert code == 2
     assert "no file is long enough to train on" in err
     assert not (here / "output").exists()
+
+
+def test_options_in_messages_have_dashes_here_and_none_in_the_library(here, capsys):
+    with pytest.raises(InputError, match=r"^`hidden_size` is 0; it must be above 0, 16384 at most$"):
+        Net(hidden_size=0)
+    assert cli.main(["train", "--prop", "a", "--hidden_size", "0"]) == 2
+    assert "mtcrnn: error: --hidden_size is 0; it must be above 0" in capsys.readouterr().err
+    assert cli.main(["plot", "`nothing`.wav"]) == 2
+    assert "`nothing`.wav" in capsys.readouterr().err, "only what is an option's name"

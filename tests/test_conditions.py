@@ -42,9 +42,9 @@ def test_settings():
     lines = parse_settings(["b=3", "a=0:4"], ["a", "b"], 5)
     assert lines.rows(0, 5).tolist() == [[0, 3], [1, 3], [2, 3], [3, 3], [4, 3]]
     for settings, message in {
-        ("a=0",): "--set lacks b",
-        ("a=0", "b=1", "a=2"): "--set names a twice",
-        ("a=0:1:2",): "--set a=0:1:2: write NAME=VALUE or NAME=FROM:TO, with numbers",
+        ("a=0",): "`set` lacks b",
+        ("a=0", "b=1", "a=2"): "`set` names a twice",
+        ("a=0:1:2",): "`set` a=0:1:2: write NAME=VALUE or NAME=FROM:TO, with numbers",
         ("a=nan",): "write NAME=VALUE",
         ("a=-1e308:1e308",): "write NAME=VALUE",
         ("c=1",): "this model has no parameter 'c'; it has a, b",
@@ -69,7 +69,7 @@ BAD = {
     "a number": (np.float64(3), r"has shape \[\]; it must be \[2, length, 2\] \(a, b\)"),
     "four axes": (np.zeros((1, 1, 1, 2)), r"has shape \[1, 1, 1, 2\]"),
     "width": (np.zeros((5, 3)), r"has shape \[1, 5, 3\]"),
-    "sounds": (np.zeros((3, 5, 2)), "is for 3 sounds, but --batch_size is 2"),
+    "sounds": (np.zeros((3, 5, 2)), "is for 3 sounds, but `batch_size` is 2"),
     "too many sounds": (np.zeros((4097, 1, 2)), "is for 4097 sounds; 4096 at most"),
     "nan": (np.array([[1, np.nan]]), "holds NaN or infinite values"),
     "too large": (np.array([["1e4000", "0"]]).astype(np.longdouble), "holds NaN or infinite values"),

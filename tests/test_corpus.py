@@ -92,7 +92,7 @@ def test_hold_out_by_file(tmp_path):
         training, testing = corpus.split(40, 1, f"file:{name}")
         assert training.first.tolist() == [0, 2000]
         assert testing.first.tolist() == [1000]
-    with pytest.raises(InputError, match=r"--holdout file:nix: no such sound; there are tone0.wav, tone1.wav"):
+    with pytest.raises(InputError, match=r"`holdout` file:nix: no such sound; there are tone0.wav, tone1.wav"):
         corpus.split(40, 1, "file:nix")
 
 
@@ -102,7 +102,7 @@ def test_short_files_are_named_and_the_others_used(tmp_path, caplog):
     corpus = tones(tmp_path)
     training, _ = corpus.split(40, 1, "none")
     assert len(training.first) == 3
-    assert "left out as too short (a window of --seq_len 40 needs 41 values): short.wav (40)" in caplog.text
+    assert "left out as too short (a window of `seq_len` 40 needs 41 values): short.wav (40)" in caplog.text
     with pytest.raises(
         InputError, match=r"no file is long enough to train on: .* needs 5001 values.*tone0.wav \(1000\)"
     ):

@@ -122,7 +122,7 @@ def test_a_lost_process_ends_the_others_with_one_line(monkeypatch):
 def test_devices_that_are_not_there(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == choose_device("cpu") == torch.device("cpu")
-    with pytest.raises(InputError, match="--device cuda: torch finds no GPU here; leave it out, or install a CUDA"):
+    with pytest.raises(InputError, match="`device` cuda: torch finds no GPU here; leave it out, or install a CUDA"):
         choose_device("cuda")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")

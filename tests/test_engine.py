@@ -231,7 +231,7 @@ def test_bad_weights_and_unknown_nets(monkeypatch):
         with pytest.raises(InputError, match=message):
             Engine(model.config, weights)
     monkeypatch.setitem(NETS, "gru", replace(NETS["gru"], file="nowhere"))
-    with pytest.raises(InputError, match="the engine has no program for the net gru; --engine torch plays it"):
+    with pytest.raises(InputError, match="the engine has no program for the net gru; `engine` torch plays it"):
         Engine(model.config, good)
 
 

@@ -85,7 +85,7 @@ def test_meters_find_their_parameters(whistles, caplog):
     assert name in ("pitch", "centroid")
     assert len(readings) == 4
     assert following.follow(Whistle(config), corpus, 1, None) is None
-    assert "no meter follows gain in the data: not measured (--meter NAME=METER says which)" in caplog.text
+    assert "no meter follows gain in the data: not measured (`meter` NAME=METER says which)" in caplog.text
     assert following.follow(Whistle(config), corpus, 0, "beat") is None
     assert "beat cannot be read from the data at two values of hz: not measured" in caplog.text
 
@@ -151,7 +151,7 @@ def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
     assert likelihood.held_out_nats(model, corpus, "tail") == pytest.approx(np.mean(nats), rel=1e-5)
     assert len(corpus.held_out("file:tone1")) == 1
     assert [end - first for _, first, end in corpus.held_out("all")] == [1999] * 3
-    with pytest.raises(InputError, match="--holdout none: nothing is held out"):
+    with pytest.raises(InputError, match="`holdout` none: nothing is held out"):
         likelihood.held_out_nats(model, corpus, "none")
 
 

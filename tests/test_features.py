@@ -115,8 +115,8 @@ def test_the_command(capsys, tones):
     [
         ({"features": ("loud",)}, "unknown feature 'loud'.*rmse, centroid, pitch, mfcc"),
         ({"features": ()}, "no features are named; there are rmse, centroid, pitch, mfcc"),
-        ({"features": ("rmse",), "rate": 0.0}, "--rate is 0; it must be above 0, in frames a second, and 1000 at most"),
-        ({"features": ("mfcc",), "n_mfcc": 41}, "--n_mfcc is 41; it must be 1 to 40"),
+        ({"features": ("rmse",), "rate": 0.0}, "`rate` is 0; it must be above 0, in frames a second, and 1000 at most"),
+        ({"features": ("mfcc",), "n_mfcc": 41}, "`n_mfcc` is 41; it must be 1 to 40"),
         ({"features": ("pitch",), "fmin": 500.0, "fmax": 100.0}, "the pitch range 500 to 100 Hz must rise"),
     ],
 )

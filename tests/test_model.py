@@ -97,7 +97,7 @@ def test_the_shapes_of_a_model_are_known_before_it_is_made(name):
 def test_the_largest_nets_are_refused_before_anything_is_allocated(name):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(
-        InputError, match=f"--net {name} --hidden_size 16384 --n_layers 64.* weights; 536,870,912 at most"
+        InputError, match=f"`net` {name} `hidden_size` 16384 `n_layers` 64.* weights; 536,870,912 at most"
     ):
         new_model(config_of(name, 16384, 64), 0)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KB
@@ -108,7 +108,7 @@ def test_the_largest_net_that_is_taken():
     layers = 6 * 4096**2
     assert 5 * layers < MOST_WEIGHTS < 6 * layers
     assert sum(np.prod(shape) for shape in weight_shapes(config_of("gru", 4096, 5)).values()) < MOST_WEIGHTS
-    with pytest.raises(InputError, match="--n_layers 6 makes 60"):
+    with pytest.raises(InputError, match="`n_layers` 6 makes 60"):
         weight_shapes(config_of("gru", 4096, 6))
 
 

@@ -86,7 +86,7 @@ def test_a_live_sound_needs_one_core(tmp_path, recipe):
     assert Models(str(save_model(tmp_path / "tones"))).open().player.threads == 1
     cascade = Models(str(recipe)).open().player
     assert [cascade.players[name].threads for name in cascade.order] == [1, 1]
-    with pytest.raises(InputError, match="--step 2 goes with a model; a recipe plays the newest of each tier"):
+    with pytest.raises(InputError, match="`step` 2 goes with a model; a recipe plays the newest of each tier"):
         Models(str(recipe), step=2)
 
 

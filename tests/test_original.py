@@ -236,6 +236,6 @@ def test_bad_pickles_are_refused_in_one_line(tmp_path):
     refused("does not fit the flags: h2n.bias is missing; odd is not known")
     torch.save(whole, path)
     refused(r"i2d\.weight is \[6, 5\], not \[7, 5\]", [*flags_for("0"), "--hidden_size", "7"])
-    refused("--cond_size is 5, but it must be 2", [*flags_for("0"), "--cond_size", "5"])
+    refused("`cond_size` is 5, but it must be 2", [*flags_for("0"), "--cond_size", "5"])
     with pytest.raises(InputError, match=r"has no model of the original .* of step 4; it has steps 3"):
         load_original(tmp_path, 4, flags_for("0"))

@@ -46,7 +46,7 @@ def test_numbers_out_of_range_are_refused_before_anything_is_opened(capsys, way,
 @pytest.mark.parametrize("margin", [float("nan"), float("inf"), -float("inf")])
 def test_a_margin_that_is_not_finite(margin):
     for start in (play.play, play.play_aloud):
-        with pytest.raises(InputError, match=rf"--margin is {margin}; it must be 10 to 500, in ms"):
+        with pytest.raises(InputError, match=rf"`margin` is {margin}; it must be 10 to 500, in ms"):
             start("no/model", Playing(), margin_ms=margin)
 
 

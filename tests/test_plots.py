@@ -127,8 +127,8 @@ def test_a_log_whose_last_line_is_half_written(tmp_path):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("folder", r"--out .*folder is a folder; give the name of a picture"),
-        ("a.wav", r"--out .*a\.wav: a picture ends in \.eps, "),
+        ("folder", r"`out` .*folder is a folder; give the name of a picture"),
+        ("a.wav", r"`out` .*a\.wav: a picture ends in \.eps, "),
     ],
 )
 def test_where_no_picture_goes(tmp_path, out, message):
@@ -149,12 +149,12 @@ def test_a_folder_without_a_log(tmp_path):
 
 def test_arrays_need_their_rate_and_losses_stand_alone(tmp_path):
     np.save(tmp_path / "c.npy", np.zeros(5))
-    with pytest.raises(InputError, match="--external_sr"):
+    with pytest.raises(InputError, match="`external_sr`"):
         plot_files([tmp_path / "c.npy"])
     with RunLog(tmp_path, "{}") as log:
         log.add(1, {"loss": 1.0, "samples_per_s": 1.0})
     with pytest.raises(InputError, match="do not share an axis"):
         plot_files([tmp_path, tmp_path / "c.npy"], external_sr=1)
     for rate in (0, 1e-300, float("inf"), float("nan")):
-        with pytest.raises(InputError, match=f"--external_sr is {rate}; it must be 0.001 to 1000000 values a second"):
+        with pytest.raises(InputError, match=f"`external_sr` is {rate}; it must be 0.001 to 1000000 values a second"):
             plot_files([tmp_path / "c.npy"], external_sr=rate)

@@ -63,7 +63,7 @@ def test_without_an_output_dir_the_recipe_gives_the_name(recipe):
         ('["note"]\n\n', '["note"]\ndata_dir = ', "broken TOML: .*line"),
         ('controls = ["note"]', 'controls = "note"', "controls must be a list of names, got 'note'"),
         ("seq_len = 10", 'seq_len = "ten"', "tiers.curves: seq_len: input should be a valid integer, got 'ten'"),
-        ("seq_len = 10", "seq_len = 0", "tiers.curves: --seq_len is 0; it must be above 0"),
+        ("seq_len = 10", "seq_len = 0", "tiers.curves: `seq_len` is 0; it must be above 0"),
         (
             "[tiers.curves]",
             '[tiers."a/b"]',

@@ -116,7 +116,7 @@ def _saved(folder):
 
 
 def test_a_run_needs_an_end():
-    with pytest.raises(InputError, match="a run needs --num_steps or --minutes"):
+    with pytest.raises(InputError, match="a run needs `num_steps` or `minutes`"):
         Train(num_steps=None)
 
 

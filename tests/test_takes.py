@@ -10,8 +10,9 @@ import pytest
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.core.errors import InputError
+from mtcrnn.core.files import write_together
 from mtcrnn.rendering import write as takes
-from mtcrnn.rendering.write import Values, stem_of, taking
+from mtcrnn.rendering.write import Values, stem_of
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def test_what_is_no_name(out, message):
 
 
 def write_two(folder, first, second=b"new"):
-    with taking([folder / "a.wav", folder / "b.npy"]) as new:
+    with write_together([folder / "a.wav", folder / "b.npy"]) as new:
         (new / "a.wav").write_bytes(first)
         if isinstance(second, BaseException):
             raise second
@@ -102,7 +103,7 @@ def test_a_full_disk_is_found_before_anything_moves(tmp_path, monkeypatch):
 @pytest.mark.parametrize("length", [245, 260])
 def test_too_long_a_name_is_refused_before_the_work(tmp_path, length):
     """Names of 255 bytes are the most; one of 245 fits, but not where it would go if another take came."""
-    with pytest.raises(InputError, match="File name too long"), taking([tmp_path / f"{'x' * length}.wav"]):
+    with pytest.raises(InputError, match="File name too long"), write_together([tmp_path / f"{'x' * length}.wav"]):
         pytest.fail("the work has begun")
     assert not list(tmp_path.iterdir())
 

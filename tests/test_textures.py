@@ -161,7 +161,7 @@ def test_bad_requests_write_nothing(tmp_path, capsys, words, problem):
 
 @pytest.mark.parametrize("seconds", [math.nan, math.inf, -math.inf])
 def test_lengths_are_finite(tmp_path, seconds):
-    with pytest.raises(InputError, match=r"--seconds is (nan|-inf); it must be above 0|--seconds inf is too long"):
+    with pytest.raises(InputError, match=r"`seconds` is (nan|-inf); it must be above 0|`seconds` inf is too long"):
         write_texture("pops", tmp_path / "x", seconds=seconds)
     assert not list(tmp_path.iterdir())
 

@@ -73,7 +73,7 @@ WRONG = {
     "carried of another net": (put(["carried"], lambda c: (*c, *c)), "carried states; the net has"),
     "carried of other layers": (put(["carried"], lambda c: tuple(t[:1] for t in c)), "carried state 0 is"),
     "carried of other batches": (put(["carried"], lambda c: tuple(t[:, :1] for t in c)), "not of whole batches of 2"),
-    "batch size": (put(["train", "batch_size"], 10**6), "--batch_size 1000000 with --seq_len 40 is too much"),
+    "batch size": (put(["train", "batch_size"], 10**6), "`batch_size` 1000000 with `seq_len` 40 is too much"),
     "batch size that contradicts": (put(["train", "batch_size"], 5), "not of whole batches of 5 windows"),
     "an unknown option": (put(["train", "speed"], 5), "unknown key 'speed'"),
     "an option's type": (put(["train", "lr"], [1]), "lr: input should be a valid number"),

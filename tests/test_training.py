@@ -67,7 +67,7 @@ def test_the_logged_held_out_loss_is_that_of_the_saved_model(tmp_path):
 
 def test_an_output_folder_with_another_run_is_left_alone(tmp_path):
     run(tmp_path)
-    with pytest.raises(InputError, match="already holds a run; choose another --output_dir"):
+    with pytest.raises(InputError, match="already holds a run; choose another `output_dir`"):
         run(tmp_path)
 
 
@@ -81,7 +81,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path,
         return (loss * float("nan") if len(calls) > 4 else loss), state
 
     monkeypatch.setattr(training.Trainer, "_loss", poisoned)
-    with pytest.raises(InputError, match=r"step 4: the loss is nan .* the last good model is .*model_2; a lower --lr"):
+    with pytest.raises(InputError, match=r"step 4: the loss is nan .* the last good model is .*model_2; a lower `lr`"):
         run(tmp_path, num_steps=8)
     assert folders.steps(tmp_path / "run" / "model") == [2]
 
@@ -170,9 +170,9 @@ def test_a_held_out_loss_that_rises_again_is_told(tmp_path, monkeypatch, caplog)
 @pytest.mark.parametrize(
     ("tier", "net", "options", "message"),
     [
-        ({}, {}, {"seq_len": 40}, "--seq_len 40 is no multiple of --frame_size 16"),
-        ({"generate": ("pitch",), "prop": ()}, {}, {}, "--net frame generates audio, not parameters"),
-        ({"onehot": True}, {}, {}, "--onehot is for other nets: frame reads its newest code as one-hot in any case"),
+        ({}, {}, {"seq_len": 40}, "`seq_len` 40 is no multiple of `frame_size` 16"),
+        ({"generate": ("pitch",), "prop": ()}, {}, {}, "`net` frame generates audio, not parameters"),
+        ({"onehot": True}, {}, {}, "`onehot` is for other nets: frame reads its newest code as one-hot in any case"),
     ],
 )
 def test_what_does_not_go_with_the_frame_net(tmp_path, tier, net, options, message):
@@ -184,12 +184,12 @@ def test_what_does_not_go_with_the_frame_net(tmp_path, tier, net, options, messa
 
 
 def test_a_frame_has_samples():
-    with pytest.raises(InputError, match="--frame_size is 0; it must be above 0"):
+    with pytest.raises(InputError, match="`frame_size` is 0; it must be above 0"):
         Net("frame", frame_size=0)
 
 
 def test_frames_belong_to_the_frame_net(tmp_path):
-    with pytest.raises(InputError, match="--scored_frames 2 is for the net frame, not for gru"):
+    with pytest.raises(InputError, match="`scored_frames` 2 is for the net frame, not for gru"):
         run(tmp_path, scored_frames=2)
 
 

@@ -49,10 +49,10 @@ class Settings:
             raise InputError(f"no features are named; there are {listing(FEATURES)}")
         if not 0 < self.rate <= MOST_RATE:
             raise InputError(
-                f"--rate is {self.rate:g}; it must be above 0, in frames a second, and {MOST_RATE:g} at most"
+                f"`rate` is {self.rate:g}; it must be above 0, in frames a second, and {MOST_RATE:g} at most"
             )
         if not 1 <= self.n_mfcc <= 40:
-            raise InputError(f"--n_mfcc is {self.n_mfcc}; it must be 1 to 40")
+            raise InputError(f"`n_mfcc` is {self.n_mfcc}; it must be 1 to 40")
         if not 0 < self.fmin < self.fmax:
             raise InputError(f"the pitch range {self.fmin:g} to {self.fmax:g} Hz must rise, from above 0")
 

@@ -51,9 +51,9 @@ def add_commands(commands: Commands) -> None:
 def _gesture(args: argparse.Namespace) -> None:
     """Make the gesture, write it and its picture, and say how to play it."""
     from mtcrnn import gestures
-    from mtcrnn.core.files import array_bytes
+    from mtcrnn.core.files import array_bytes, write_together
     from mtcrnn.rendering.plots import even_panel, picture
-    from mtcrnn.rendering.write import stem_of, taking
+    from mtcrnn.rendering.write import stem_of
 
     if bool(args.curves) == bool(args.grid):
         raise InputError("give curves (NAME=SHAPE:NUMBERS) or a --grid" + (", not both" if args.grid else ""))
@@ -73,7 +73,7 @@ def _gesture(args: argparse.Namespace) -> None:
     if labels:
         contents[".txt"] = "".join(f"{label}\n" for label in labels).encode()
     files = {ending: stem.with_name(stem.name + ending) for ending in contents}
-    with taking(list(files.values())) as new:
+    with write_together(list(files.values())) as new:
         for ending, path in files.items():
             (new / path.name).write_bytes(contents[ending])
     for path in files.values():

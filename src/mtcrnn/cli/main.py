@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import io
 import logging
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from mtcrnn.cli import evaluate, features, generate, gestures, original, params, play, plot, quickstart, textures, train
@@ -26,9 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     """Parse, run what the options chose, and turn bad input into one line on standard error."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug = "--debug" in arguments
+    debug, shown = "--debug" in arguments, _Shown(parser)
     try:
-        _prepare_output()
+        _prepare_output(shown)
         args = parser.parse_args([a for a in arguments if a != "--debug"])
         with ended_like_ctrl_c():
             args.run(args)
@@ -37,7 +38,7 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     except (InputError, OSError, MemoryError, RecursionError) as error:
         if debug:
             raise
-        print(f"mtcrnn: error: {one_line(_explained(error))}", file=sys.stderr)
+        print(f"mtcrnn: error: {one_line(shown.options(_explained(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mtcrnn: interrupted", file=sys.stderr)
@@ -45,13 +46,30 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     return 0
 
 
-class _OneLine(logging.Formatter):
-    """News and warnings as they may be shown."""
+class _Shown(logging.Formatter):
+    """Messages as the command line shows them: on one line, and `seq_len`, an option's name, as --seq_len."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        super().__init__()
+        self._names = set(_options(parser))
+
+    def options(self, text: str) -> str:
+        """A message whose options have their dashes."""
+        return re.sub(r"`(\w+)`", lambda m: f"--{m[1]}" if m[1] in self._names else m[0], text)
 
     def format(self, record: logging.LogRecord) -> str:
         """The message, and whatever traceback belongs to it."""
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return one_line(record.getMessage(), LONGEST_NEWS) + trace
+        return one_line(self.options(record.getMessage()), LONGEST_NEWS) + trace
+
+
+def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """The names of all options of a parser and of its commands, without dashes."""
+    for action in parser._actions:
+        yield from (string.removeprefix("--") for string in action.option_strings)
+        if isinstance(action, argparse._SubParsersAction):
+            for command in action.choices.values():
+                yield from _options(command)
 
 
 class _BesideBars(logging.Handler):
@@ -64,11 +82,12 @@ class _BesideBars(logging.Handler):
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def _prepare_output() -> None:
+def _prepare_output(shown: logging.Formatter) -> None:
     """Messages go to standard error; what a terminal cannot show is escaped, there and on standard output."""
     handler = _BesideBars()
-    handler.setFormatter(_OneLine())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING if leads() else logging.ERROR, force=True)
+    handler.setFormatter(shown)
+    logging.basicConfig(handlers=[handler], force=True)  # of others, warnings
+    logging.getLogger("mtcrnn").setLevel(logging.INFO if leads() else logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

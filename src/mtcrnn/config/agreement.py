@@ -12,11 +12,11 @@ from mtcrnn.core.errors import InputError
 
 def check_sizes(tier: Tier, typed: Mapping[str, int | None]) -> None:
     """Raise InputError where a size that was given contradicts the names."""
-    named = {"gen_size": ("--generate", tier.generate), "cond_size": ("--prop", tier.prop)}
+    named = {"gen_size": ("`generate`", tier.generate), "cond_size": ("`prop`", tier.prop)}
     for size, value in typed.items():
         (flag, names), right = named[size], getattr(tier, size)
         if value is not None and value != right:
-            raise InputError(f"--{size} is {value}, but it must be {right} ({flag} {' '.join(names) or 'is empty'})")
+            raise InputError(f"`{size}` is {value}, but it must be {right} ({flag} {' '.join(names) or 'is empty'})")
 
 
 def check_agreement(tier: Tier, net: Net, typed: Mapping[str, Any]) -> None:
@@ -27,4 +27,4 @@ def check_agreement(tier: Tier, net: Net, typed: Mapping[str, Any]) -> None:
         saved = getattr(tier if hasattr(tier, name) else net, name)
         if (canonical_net(value) if name == "net" else value) != saved:
             shown = [" ".join(v) if isinstance(v, tuple) else v for v in (value, saved)]
-            raise InputError(f"--{name} is {shown[0]}, but the model has {shown[1]}")
+            raise InputError(f"`{name}` is {shown[0]}, but the model has {shown[1]}")

@@ -57,7 +57,7 @@ class Playing(Options):
         require(0 < self.batch_size <= MOST_SOUNDS, "batch_size", self.batch_size, f"above 0, {MOST_SOUNDS} at most")
         prime = (self.seq_len or 0) - (self.length or 0)
         fits = self.length is None or prime <= MOST_PRIME
-        require(fits, "seq_len", self.seq_len, f"{MOST_PRIME} above --length at most")
+        require(fits, "seq_len", self.seq_len, f"{MOST_PRIME} above `length` at most")
         require(0 <= self.temp <= MOST_TEMPERATURE, "temp", self.temp, f"0 to {MOST_TEMPERATURE:g}")
 
 
@@ -118,7 +118,7 @@ class Generate:
             object.__setattr__(self, "playing", replace(self.playing, rand_seed=int(seed)))
             object.__setattr__(self, "conditioning", replace(self.conditioning, seed=None))
         if self.conditioning.seed and self.conditioning.data_dir:
-            raise InputError("--seed and --data_dir both say where to prime from; give one")
+            raise InputError("`seed` and `data_dir` both say where to prime from; give one")
 
     @classmethod
     def of(cls, **options: Any) -> Self:

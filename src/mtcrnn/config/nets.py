@@ -92,7 +92,7 @@ class Net(Options):
             require(0 < getattr(self, name) <= most, name, getattr(self, name), f"above 0, {most} at most")
         net = canonical_net(self.net)
         if self.plstm and net not in ("gru", "phased-lstm"):
-            raise InputError(f"--plstm goes with net 0 (gru) only, not with {net}")
+            raise InputError(f"`plstm` goes with net 0 (gru) only, not with {net}")
         object.__setattr__(self, "net", "phased-lstm" if self.plstm else net)
         object.__setattr__(self, "plstm", self.net == "phased-lstm")
 
@@ -109,11 +109,11 @@ class Net(Options):
     def check_for(self, tier: Tier) -> None:
         """Raise InputError where this net cannot generate what the tier generates."""
         if tier.is_audio and not self.spec.audio:
-            raise InputError(f"--net {self.net} generates parameters, not audio")
+            raise InputError(f"`net` {self.net} generates parameters, not audio")
         if not tier.is_audio and not self.spec.parameters:
-            raise InputError(f"--net {self.net} generates audio, not parameters")
+            raise InputError(f"`net` {self.net} generates audio, not parameters")
         if tier.onehot and self.spec.framed:
-            raise InputError(f"--onehot is for other nets: {self.net} reads its newest code as one-hot in any case")
+            raise InputError(f"`onehot` is for other nets: {self.net} reads its newest code as one-hot in any case")
 
 
 def canonical_net(name: str) -> str:

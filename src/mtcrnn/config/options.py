@@ -28,14 +28,14 @@ class Options:
         for spec in fields(self):  # type: ignore[arg-type]
             value = getattr(self, spec.name)
             if isinstance(value, int | float) and not abs(value) < 2**63:  # also inf and NaN
-                raise InputError(f"--{spec.name} is {value!s:.40}; it must be a finite number")
+                raise InputError(f"`{spec.name}` is {value!s:.40}; it must be a finite number")
             if spec.metadata.get("path") and isinstance(value, str):
                 if "\0" in value:
-                    raise InputError(f"--{spec.name} {value!r} is no path")
+                    raise InputError(f"`{spec.name}` {value!r} is no path")
                 object.__setattr__(self, spec.name, os.path.expanduser(value))
 
 
 def require(holds: bool, name: str, value: object, allowed: str) -> None:
     """Raise the error for an option out of its range unless the condition holds."""
     if not holds:
-        raise InputError(f"--{name} is {value}; it must be {allowed}")
+        raise InputError(f"`{name}` is {value}; it must be {allowed}")

@@ -46,3 +46,10 @@ def restore(values: NDArray[Any], ranges: Mapping[str, Range], names: Iterable[s
     """The inverse of `normalise`: network units to user's units along the last axis."""
     columns = [ranges[name].restore(values[..., k]) for k, name in enumerate(names)]
     return np.stack(columns, axis=-1) if columns else np.zeros((*values.shape[:-1], 0), np.float32)
+
+
+def exceeds(name: str, low: float, high: float, trained: Range) -> str | None:
+    """What to say where a parameter's values, from `low` to `high`, leave the range that a model was trained on."""
+    if trained.low <= low and high <= trained.high:
+        return None
+    return f"{name} goes from {low:g} to {high:g}, but the model was trained on {trained.low:g} to {trained.high:g}"

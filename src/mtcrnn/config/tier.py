@@ -46,18 +46,18 @@ class Tier(Options):
             require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"{MOST_NAMES} at most")
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
-                raise InputError(f"--{key} names {listing(twice)} twice")
+                raise InputError(f"`{key}` names {listing(twice)} twice")
         if not self.generate:
-            raise InputError("--generate is empty; name audio or the parameters to generate")
+            raise InputError("`generate` is empty; name audio or the parameters to generate")
         if AUDIO in self.generate and len(self.generate) > 1:
-            raise InputError(f"--generate {' '.join(self.generate)}: audio and parameters cannot be mixed in one tier")
+            raise InputError(f"`generate` {' '.join(self.generate)}: audio and parameters cannot be mixed in one tier")
         both = [name for name in self.generate if name in self.prop]
         if both:
-            raise InputError(f"{listing(both)} cannot be both generated (--generate) and conditioning (--prop)")
+            raise InputError(f"{listing(both)} cannot be both generated (`generate`) and conditioning (`prop`)")
         for name in self.parameters:
             check_name(name)
         if self.onehot and not self.is_audio:
-            raise InputError("--onehot is for audio; parameters enter the net as they are")
+            raise InputError("`onehot` is for audio; parameters enter the net as they are")
 
     @property
     def is_audio(self) -> bool:

@@ -64,12 +64,12 @@ class Train(Options):
         allowed = self.num_steps is None or 0 < self.num_steps <= MOST_STEPS
         require(allowed, "num_steps", self.num_steps, f"above 0, {MOST_STEPS} at most")
         if self.num_steps is None and self.minutes is None:
-            raise InputError("a run needs --num_steps or --minutes")
+            raise InputError("a run needs `num_steps` or `minutes`")
         for name in ("batch_size", "seq_len", "stride", "checkpoint"):
             require(getattr(self, name) > 0, name, getattr(self, name), "above 0")
         if self.batch_size * self.seq_len > MOST_STEP_VALUES:
             raise InputError(
-                f"--batch_size {self.batch_size} with --seq_len {self.seq_len} is too much for one step: "
+                f"`batch_size` {self.batch_size} with `seq_len` {self.seq_len} is too much for one step: "
                 f"{MOST_STEP_VALUES} values at most"
             )
         require(self.scored_frames >= 0, "scored_frames", self.scored_frames, "0 or above")
@@ -83,4 +83,4 @@ class Train(Options):
         require(0 <= self.temp <= MOST_TEMPERATURE, "temp", self.temp, f"0 to {MOST_TEMPERATURE:g}")
         require(self.rand_seed >= 0, "rand_seed", self.rand_seed, "0 or above")
         if self.holdout not in ("tail", "none") and not self.holdout.startswith("file:"):
-            raise InputError(f"--holdout is {self.holdout!r}; it must be tail, file:NAME or none")
+            raise InputError(f"`holdout` is {self.holdout!r}; it must be tail, file:NAME or none")

@@ -9,7 +9,8 @@ from collections.abc import Iterable
 class InputError(ValueError):
     """Bad input from outside: one line that says what is wrong, where, and what would be right.
 
-    The command line prints it without a traceback and exits with code 2.
+    It names options in backticks, like `seq_len`. The command line prints it without a traceback, with --seq_len for
+    such a name, and exits with code 2.
     """
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,41 @@ def write_folder(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, by
         _flush_folder(path.parent)
 
 
+@contextmanager
+def write_together(files: Sequence[Path]) -> Iterator[Path]:
+    """A new folder for these files to be written in, under their names: at the block's end they all take their places.
+
+    They are for one folder, in which nothing is left of them after an error or Ctrl-C; what stands in their way is
+    kept, see `keep_previous`.
+
+    Raises:
+        InputError: the disk is full, the folder cannot be written, or a name is too long, at the beginning; nothing
+            that was there has changed then.
+    """
+    folder = files[0].parent
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    new = _temporary(files[0])
+    try:
+        with _cleaning(new, files[0]):
+            new.mkdir()
+            for path in files:
+                with suppress(FileNotFoundError):  # too long a name is another error, and must not wait for the end
+                    os.lstat(new / f"{path.stem}.previous-1{path.suffix}")
+            yield new
+            for path in files:
+                with open(new / path.name, "rb+") as file:
+                    os.fsync(file.fileno())
+            for path in files:
+                keep_previous(path)
+                os.replace(new / path.name, path)
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+    remove(new)
+
+
 def keep_previous(path: Path) -> None:
     """Move a file that is about to be replaced to `STEM.previous-N.SUFFIX`, and say so."""
     if not path.exists():
@@ -131,7 +166,7 @@ def keep_previous(path: Path) -> None:
     while (kept := path.with_name(f"{path.stem}.previous-{number}{path.suffix}")).exists():
         number += 1
     os.replace(path, kept)
-    log.warning("%s existed: kept as %s", path, kept.name)
+    log.info("%s existed: kept as %s", path, kept.name)
 
 
 def is_temporary(path: Path) -> bool:

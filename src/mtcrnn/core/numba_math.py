@@ -99,7 +99,7 @@ class _Kept(NullCache):
             self.disk = NullCache()
 
     def _tell(self) -> None:
-        log.warning("compiling %s%s", self.what, "" if self.trouble else ", once for this CPU")
+        log.info("compiling %s%s", self.what, "" if self.trouble else ", once for this CPU")
 
 
 def make_room(package: str) -> None:

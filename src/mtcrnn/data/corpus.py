@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.config.ranges import Range
+from mtcrnn.config.ranges import Range, exceeds
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.rng import Purpose, generator
@@ -120,15 +120,15 @@ class Corpus:
         self._encoding = encoding_of(tier, self.ranges, codec)
         store = Store(self._encoding.stored)
         generated = [curves[name] for name in tier.generate if name in curves]  # of sound: none
-        oddities: dict[str, list[str]] = {}
+        sounds, oddities = tier.is_audio, dict[str, list[str]]()
         lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
-            with sound_files.source(wav, tier.sample_rate if tier.is_audio else None) as source:
+            with sound_files.source(wav, tier.sample_rate if sounds else None) as source:
                 length = checksum = 0
                 for block in self._blocks(source, [column[i] for column in generated]):
                     checksum = zlib.crc32(store.add(self._encoding.encode(block)), checksum)
                     length += len(block)
-            for kind, found in self._odd(source) if tier.is_audio else ():
+            for kind, found in self._odd(source) if sounds else ():
                 oddities.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
             lengths.append(length)
             sums.append(checksum)
@@ -142,7 +142,9 @@ class Corpus:
             data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
         }
         if ranges:
-            self._tell_out_of_range()
+            for name in tier.prop:
+                if warning := exceeds(name, *self.conditioning.extremes(name), ranges[name]):
+                    log.warning("%s", warning)
 
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
         """What this tier generates of a sound, in the user's units: blocks of samples [n, 1], or all curves [N, G]."""
@@ -159,19 +161,6 @@ class Corpus:
         if source.file_sample_rate != source.sample_rate:
             yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
         yield from source.remarks.items()
-
-    def _tell_out_of_range(self) -> None:
-        for name in self.tier.prop:
-            (low, high), known = self.conditioning.extremes(name), self.ranges[name]
-            if low < known.low or high > known.high:
-                log.warning(
-                    "%s goes from %g to %g in the data, but the model knows it from %g to %g",
-                    name,
-                    low,
-                    high,
-                    known.low,
-                    known.high,
-                )
 
     def changes(self, before: Mapping[str, Sequence[int]]) -> list[str]:
         """What differs between these data and those of earlier `marks`, a line for each kind."""
@@ -210,7 +199,7 @@ class Corpus:
                 testing.append((end - tail, end))
                 end -= tail
             training.append((start, end))
-        limit = f"a window of --seq_len {seq_len} needs {seq_len + 1} values"
+        limit = f"a window of `seq_len` {seq_len} needs {seq_len + 1} values"
         if not training:
             raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
         if short:
@@ -231,7 +220,7 @@ class Corpus:
 
     def _check_holdout(self, holdout: str) -> None:
         if holdout.startswith("file:") and not any(_is_held_out(wav, holdout) for wav in self.names):
-            raise InputError(f"--holdout {holdout}: no such sound; there are {listing(w.name for w in self.names)}")
+            raise InputError(f"`holdout` {holdout}: no such sound; there are {listing(w.name for w in self.names)}")
 
     def _tail(self, length: int) -> int:
         return min(int(length * TAIL_SHARE), int(self.tier.sample_rate * TAIL_SECONDS))

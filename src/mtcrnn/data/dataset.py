@@ -118,7 +118,7 @@ class ParamManager:
                 found[name] = sorted({*found.get(name, []), value})
         for name in ranges:
             if name not in found:
-                raise InputError(f"--range {name}: the file names have no such parameter; they have {listing(found)}")
+                raise InputError(f"`range` {name}: the file names have no such parameter; they have {listing(found)}")
         files = {wav: self._labelled(wav, values, found, ranges) for wav, values in labels.items()}
         for wav in files:
             check_writable(self.path_of(wav))

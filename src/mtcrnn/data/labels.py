@@ -36,7 +36,7 @@ def read_labels(sounds: Sequence[Path], pattern: str | None = None) -> dict[Path
     first, wanted = next(iter(words.items()))
     for sound, found in words.items():
         if not found:
-            hint = f"--pattern {pattern!r} does not match" if pattern else "like name_p76.00.wav or Name--p-76.wav"
+            hint = f"`pattern` {pattern!r} does not match" if pattern else "like name_p76.00.wav or Name--p-76.wav"
             raise InputError(f"{sound.name} has no labels in its name ({hint})")
         if found.keys() != wanted.keys():
             both = f"{listing(found)}, but {first.name} is labelled {listing(wanted)}"
@@ -44,7 +44,7 @@ def read_labels(sounds: Sequence[Path], pattern: str | None = None) -> dict[Path
     dashed = [name for name in wanted if pattern is None and all(_dashed(found[name]) for found in words.values())]
     for name in dashed:
         log.warning(
-            "%s: the dash before each number is not taken for a minus (for that: --pattern '%s(?P<%s>-[0-9.]+)')",
+            "%s: the dash before each number is not taken for a minus (for that: `pattern` '%s(?P<%s>-[0-9.]+)')",
             name,
             name,
             name,
@@ -104,11 +104,11 @@ def _by_pattern(stem: str, pattern: str) -> dict[str, str]:
     try:
         found = re.search(pattern, stem)
     except re.error as error:
-        raise InputError(f"--pattern {pattern!r} is no regular expression: {error}") from error
+        raise InputError(f"`pattern` {pattern!r} is no regular expression: {error}") from error
     if found is None:
         return {}
     if not found.groupdict():
-        raise InputError(f"--pattern {pattern!r} names no parameter; write (?P<NAME>...) around its number")
+        raise InputError(f"`pattern` {pattern!r} names no parameter; write (?P<NAME>...) around its number")
     return {name: word or "" for name, word in found.groupdict().items()}
 
 

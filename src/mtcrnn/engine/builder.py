@@ -196,7 +196,7 @@ def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quant
     try:
         program_of = pkgutil.resolve_name(f"mtcrnn.engine.nets.{net.spec.file}:program")
     except ModuleNotFoundError as error:
-        raise InputError(f"the engine has no program for the net {net.net}; --engine torch plays it") from error
+        raise InputError(f"the engine has no program for the net {net.net}; `engine` torch plays it") from error
     b = Builder(config, weights, quantised)
     raw = program_of(b, **net.spec.form)
     if foreign := [name for name in weights if name not in b.taken]:

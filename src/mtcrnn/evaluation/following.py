@@ -53,7 +53,7 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
     known, sounds = _real(corpus, k)
     chosen, real = _matching(known, sounds, rate, (meter,) if meter else MATCHED)
     if chosen is None:
-        log.warning("no meter follows %s in the data: not measured (--meter NAME=METER says which)", name)
+        log.warning("no meter follows %s in the data: not measured (`meter` NAME=METER says which)", name)
         return None
     readable = [j for j, reading in enumerate(real) if reading is not None]
     if len({known[j] for j in readable}) < 2:

@@ -22,7 +22,7 @@ def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
     """
     places = corpus.held_out(holdout)
     if not places:
-        raise InputError(f"--holdout {holdout}: nothing is held out")
+        raise InputError(f"`holdout` {holdout}: nothing is held out")
     total = count = 0.0
     warm_up = round(WARM_UP_S * model.config.tier.sample_rate)
     for i, first, end in tqdm(places, desc="held-out sound", unit="file", leave=False):

@@ -114,7 +114,7 @@ class Models:
         if rtf < 1:
             log.warning(
                 "%s is slower than real time on this CPU (RTF %.2f), so there will be gaps: a smaller net helps, or "
-                "--precision int8; mtcrnn generate renders without gaps",
+                "`precision` int8; mtcrnn generate renders without gaps",
                 name,
                 rtf,
             )
@@ -136,7 +136,7 @@ def _find(path: str, step: int) -> dict[str, Path]:
     given = Path(path)
     if given.suffix == RECIPE:
         if step:
-            raise InputError(f"--step {step} goes with a model; a recipe plays the newest of each tier")
+            raise InputError(f"`step` {step} goes with a model; a recipe plays the newest of each tier")
         return {given.stem: given}
     try:
         found = folders.find(path, step).absolute()

@@ -122,7 +122,7 @@ def play_aloud(
             output.ended.wait()
             log.warning("the sound output has ended")
     if output.underruns:
-        log.warning("%d underruns: a larger --margin helps", output.underruns)
+        log.warning("%d underruns: a larger `margin` helps", output.underruns)
 
 
 def _check(margin_ms: float, port: int, osc: int | None) -> None:
@@ -139,7 +139,7 @@ def _print_address(models: Models, host: str, port: int, token: str) -> str:
     address = f"http://{_bracketed(here)}:{port}/?token={token}"
     if host not in LOOPBACK:
         log.warning(
-            "--host %s: everyone who can reach this machine and knows the address can play. Browsers allow sound and "
+            "`host` %s: everyone who can reach this machine and knows the address can play. Browsers allow sound and "
             "MIDI only over https or on the machine itself; on another one: ssh -L %d:%s:%d %s, and open %s there",
             host,
             port,
@@ -190,7 +190,7 @@ def _listen(host: str, port: int) -> socket.socket:
         return _bind(host, port)
     except OSError as error:
         free = next((p for p in range(port + 1, port + PORTS_TRIED) if _is_free(host, p)), None)
-        offer = f"; --port {free} is free" if free else ""
+        offer = f"; `port` {free} is free" if free else ""
         raise InputError(f"cannot listen on {host}, port {port}: {error.strerror or error}{offer}") from error
 
 

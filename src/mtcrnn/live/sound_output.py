@@ -53,9 +53,9 @@ class SoundOutput:
         try:
             import sounddevice
         except ImportError as error:
-            raise InputError("--audio needs the package sounddevice: pip install 'mtcrnn[audio]'") from error
+            raise InputError("`audio` needs the package sounddevice: pip install 'mtcrnn[audio]'") from error
         except OSError as error:
-            raise InputError(f"--audio: {error} (on Debian: apt install libportaudio2)") from error
+            raise InputError(f"`audio`: {error} (on Debian: apt install libportaudio2)") from error
         try:
             self._device = sounddevice.OutputStream(
                 samplerate=self._rate,
@@ -67,7 +67,7 @@ class SoundOutput:
             )
             self._device.start()
         except sounddevice.PortAudioError as error:
-            raise InputError(f"--audio: no sound output plays {self._rate} Hz: {error}") from error
+            raise InputError(f"`audio`: no sound output plays {self._rate} Hz: {error}") from error
 
     def start(self, seed: int | None = None) -> int:
         """Play from the beginning; returns the seed."""

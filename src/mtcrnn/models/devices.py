@@ -17,7 +17,7 @@ def choose_device(kind: str) -> torch.device:
     """cpu, cuda, or for auto a GPU where there is one. Raises InputError where cuda is asked for and there is none."""
     there = kind != "cpu" and torch.cuda.is_available()
     if kind == "cuda" and not there:
-        raise InputError("--device cuda: torch finds no GPU here; leave it out, or install a CUDA build of torch")
+        raise InputError("`device` cuda: torch finds no GPU here; leave it out, or install a CUDA build of torch")
     return torch.device("cuda" if there else "cpu")
 
 

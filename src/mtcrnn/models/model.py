@@ -83,8 +83,8 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         shapes = {name: tuple(tensor.shape) for name, tensor in Model(config).module.state_dict().items()}
     count, net = sum(math.prod(shape) for shape in shapes.values()), config.net
     if count > MOST_WEIGHTS:
-        frame = f" --frame_size {net.frame_size}" if net.spec.framed else ""
-        size = f"--net {net.net} --hidden_size {net.hidden_size} --n_layers {net.n_layers}{frame}"
+        frame = f" `frame_size` {net.frame_size}" if net.spec.framed else ""
+        size = f"`net` {net.net} `hidden_size` {net.hidden_size} `n_layers` {net.n_layers}{frame}"
         raise InputError(f"{size} makes {count:,} weights; {MOST_WEIGHTS:,} at most")
     return shapes
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.config.generate import MOST_LENGTH
-from mtcrnn.config.ranges import Range
+from mtcrnn.config.ranges import Range, exceeds
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import read_array
 from mtcrnn.core.limits import MOST_SOUNDS
@@ -97,7 +97,7 @@ def load_array(path: Path, batch: int | None, names: Sequence[str]) -> NDArray[n
     if len(array) > MOST_SOUNDS:
         raise InputError(f"{path} is for {len(array)} sounds; {MOST_SOUNDS} at most")
     if len(array) not in (1, batch or len(array)):
-        raise InputError(f"{path} is for {len(array)} sounds, but --batch_size is {batch}")
+        raise InputError(f"{path} is for {len(array)} sounds, but `batch_size` is {batch}")
     with np.errstate(over="ignore"):  # of a type wider than float64: what does not fit becomes infinite
         array = array.astype(np.float64, copy=False)
     if not np.isfinite(array).all():
@@ -122,33 +122,31 @@ def parse_settings(settings: Sequence[str], names: Sequence[str], length: int) -
         except ValueError:
             numbers = []
         if not 1 <= len(numbers) <= 2 or not np.isfinite([*numbers, numbers[-1] - numbers[0]]).all():
-            raise InputError(f"--set {setting}: write NAME=VALUE or NAME=FROM:TO, with numbers")
+            raise InputError(f"`set` {setting}: write NAME=VALUE or NAME=FROM:TO, with numbers")
         if name not in names:
-            raise InputError(f"--set {setting}: this model has no parameter {name!r}; it has {listing(names)}")
+            raise InputError(f"`set` {setting}: this model has no parameter {name!r}; it has {listing(names)}")
         if name in ends:
-            raise InputError(f"--set names {name} twice")
+            raise InputError(f"`set` names {name} twice")
         ends[name] = [numbers[0], numbers[-1]]
     missing = [name for name in names if name not in ends]
     if missing:
-        raise InputError(f"--set lacks {listing(missing)}")
+        raise InputError(f"`set` lacks {listing(missing)}")
     return Lines(np.array([ends[name] for name in names]).T, length)
 
 
 def check_range(name: str, ends: Sequence[float], trained: Range, known: bool) -> None:
-    """Warn of values, from `ends[0]` to `ends[1]`, outside the range that a model was trained on.
-
-    Of a model of the original nobody knows it (`known` is False).
+    """Warn of values, from `ends[0]` to `ends[1]`, outside the range that a model was trained on, if it is `known`.
 
     Raises:
         InputError: values so far outside that the net cannot take them.
     """
     low, high = ends
-    goes = f"{name} goes from {low:g} to {high:g}, but the model was trained on {trained.low:g} to {trained.high:g}"
+    warning = exceeds(name, low, high, trained)
     with np.errstate(over="ignore"):
         if not np.isfinite(trained.normalise(np.array(ends))).all():
-            raise InputError(goes)
-    if known and (low < trained.low or high > trained.high):
-        log.warning("%s", goes)
+            raise InputError(warning or f"{name} goes from {low:g} to {high:g}")
+    if known and warning:
+        log.warning("%s", warning)
 
 
 def whole_steps(steps: float, what: str) -> int:

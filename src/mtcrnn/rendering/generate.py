@@ -40,7 +40,7 @@ def generate(
     playing, conditioning, output = options.playing, options.conditioning, options.output
     config, player = open_model(options.source, playing, typed or {}, sizes or {})
     if output.save_params and config.tier.is_audio:
-        raise InputError("--save_params is for tiers that generate parameters; this one generates audio")
+        raise InputError("`save_params` is for tiers that generate parameters; this one generates audio")
     stem = stem_of(output.out, DEFAULT_NAME)
     seed = fresh_seed() if playing.rand_seed is None else playing.rand_seed
     if conditioning.gesture:
@@ -54,7 +54,7 @@ def generate(
         session.prime(*priming)
     files = write_values(stem, sounds, session.blocks(), length, config, output)
     if playing.rand_seed is None:
-        log.warning("--rand_seed %d makes the same again", seed)
+        log.info("`rand_seed` %d makes the same again", seed)
     return files
 
 
@@ -71,7 +71,7 @@ def default_length(options: Generate, config: Interface) -> int:
 def write_gesture(stem: Path, player: Player, options: Generate, seed: int) -> list[Path]:
     """Render the gesture that `options` name, as it was played, and write it; see `write_values`."""
     if not player.config.tier.is_audio:
-        raise InputError("--gesture is of what was played live: sound, but this tier generates parameters")
+        raise InputError("`gesture` is of what was played live: sound, but this tier generates parameters")
     gesture = read_gesture(options, player.config)
     stream = Stream(player, seed)
     rows, output = gesture.shape[1], options.output

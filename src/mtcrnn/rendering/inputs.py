@@ -39,13 +39,13 @@ def read_gesture(options: Generate, config: Interface) -> NDArray[np.float64]:
     path = options.conditioning.gesture
     assert path is not None
     if options.playing.rand_seed is None:
-        raise InputError("--gesture needs --rand_seed, the seed that was played")
+        raise InputError("`gesture` needs `rand_seed`, the seed that was played")
     asked = {**vars(options.conditioning), **vars(options.playing)}
     plain = {**vars(Conditioning()), **vars(Playing())}
     others = ("set", "external_array", "seed", "data_dir", "rand_prime", "length", "seq_len", "temp", "batch_size")
     for name in others:
         if asked[name] != plain[name]:
-            raise InputError(f"--gesture goes without --{name}")
+            raise InputError(f"`gesture` goes without `{name}`")
     gesture = load_array(Path(path), 1, (*config.tier.prop, TEMPERATURE))
     if gesture.shape[1] < 2:
         raise InputError(f"{path} has one row; a gesture has one for each block of sound, and one more")
@@ -85,14 +85,14 @@ class Inputs:
             self.batch = max(self.batch, len(self._curves.values))
         if prime * self.batch > MOST_PRIME:
             raise InputError(
-                f"--seq_len: {prime} steps of priming for {self.batch} sounds are too many; {MOST_PRIME} in all at most"
+                f"`seq_len`: {prime} steps of priming for {self.batch} sounds are too many; {MOST_PRIME} in all at most"
             )
         self._excerpts = self._find_excerpts()
         if self._curves is None and self._tier.prop and not self._excerpts:
             names = self._tier.prop
             raise InputError(
-                f"this model is conditioned on {listing(names)}: give --set {names[0]}=VALUE, "
-                f"--paramvect external with --external_array, or --seed or --data_dir to take the values from data"
+                f"this model is conditioned on {listing(names)}: give `set` {names[0]}=VALUE, "
+                f"`paramvect` external with `external_array`, or `seed` or `data_dir` to take the values from data"
             )
         if self._curves is not None:
             for name, ends in zip(self._tier.prop, self._curves.ends().T.tolist(), strict=True):
@@ -144,7 +144,7 @@ class Inputs:
         if not source or (options.rand_prime and not (self._from_data and self._tier.prop)):
             return []
         if options.seed and not Path(options.seed).is_file():
-            raise InputError(f"--seed {options.seed}: no such file")
+            raise InputError(f"`seed` {options.seed}: no such file")
         data = ParamManager.at(source, options.param_dir)
         wavs = data.wavs()
         if options.seed:
@@ -165,7 +165,7 @@ class Inputs:
             start = int(rng.integers(latest + 1))
         elif start > latest:
             raise InputError(
-                f"--seed_start {self._options.seed_start:g}: {wav} lasts {len(values) / self._tier.sample_rate:.3f} s, "
+                f"`seed_start` {self._options.seed_start:g}: {wav} lasts {len(values) / self._tier.sample_rate:.3f} s, "
                 f"and {self._prime} steps of priming must fit in after it"
             )
         curves: list[Param] = []
@@ -187,19 +187,19 @@ class Inputs:
         options, names = self._options, self._tier.prop
         if options.set:
             if options.external_array:
-                raise InputError("--set and --external_array both give the conditioning; keep one")
+                raise InputError("`set` and `external_array` both give the conditioning; keep one")
             return parse_settings(options.set, names, self.length)
         if options.external_array and options.paramvect != "external":
-            raise InputError(f"--external_array needs --paramvect external, not {options.paramvect}")
+            raise InputError(f"`external_array` needs `paramvect` external, not {options.paramvect}")
         if options.paramvect == "external":
             if not names:
-                raise InputError("--paramvect external: this model has no conditioning parameters")
+                raise InputError("`paramvect` external: this model has no conditioning parameters")
             if not options.external_array:
-                raise InputError(f"--paramvect external needs --external_array, a .npy with {listing(names)}")
+                raise InputError(f"`paramvect` external needs `external_array`, a .npy with {listing(names)}")
             if options.external_sr is None:
-                raise InputError("--external_array needs --external_sr, its number of values per second")
+                raise InputError("`external_array` needs `external_sr`, its number of values per second")
             batch = None if self.batch == 1 else self.batch
             return External(load_array(Path(options.external_array), batch, names), options.external_sr)
         if names and options.paramvect == "none":
-            raise InputError(f"--paramvect none, but this model is conditioned on {listing(names)}")
+            raise InputError(f"`paramvect` none, but this model is conditioned on {listing(names)}")
         return None

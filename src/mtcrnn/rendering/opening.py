@@ -92,7 +92,7 @@ def open_player(
         weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
     engine = Engine(config, weights, playing.temp, playing.precision, threads, share)
     if playing.precision == "auto" and engine.precision == "int8":
-        log.warning("the net is large: its weights are taken as int8 (--precision float32 is exact, and slower)")
+        log.info("the net is large: its weights are taken as int8 (`precision` float32 is exact, and slower)")
     return engine
 
 
@@ -119,7 +119,7 @@ def open_cascade(
     for name in (*temperatures, *replaced):
         recipe.get(name)
     if last.name in replaced:
-        raise InputError(f"--from {last.name}: the tier that generates audio cannot be replaced")
+        raise InputError(f"`from` {last.name}: the tier that generates audio cannot be replaced")
     players: dict[str, Player] = {}
     for name, plan in recipe.tiers.items():
         if not folders.steps(plan.folder / "model"):

@@ -92,10 +92,10 @@ def save(panels: Sequence[Draw], x_label: str, path: Path, share: bool = True) -
 def kind_of(path: Path) -> str:
     """The kind of picture that a file's ending says. Raises InputError where there is none such, and for a folder."""
     if path.is_dir():
-        raise InputError(f"--out {path} is a folder; give the name of a picture")
+        raise InputError(f"`out` {path} is a folder; give the name of a picture")
     kind, known = path.suffix.removeprefix(".").lower() or "png", FigureCanvasBase.get_supported_filetypes()
     if kind not in known:
-        raise InputError(f"--out {path}: a picture ends in {listing(f'.{ending}' for ending in known)}")
+        raise InputError(f"`out` {path}: a picture ends in {listing(f'.{ending}' for ending in known)}")
     return kind
 
 
@@ -240,7 +240,7 @@ def plot_control(control: Sequence[Mapping[str, Any]], path: Path) -> None:
 
 def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:
     if external_sr is None:
-        raise InputError(f"{path}: --external_sr (values per second) is needed to draw an array over time")
+        raise InputError(f"{path}: `external_sr` (values per second) is needed to draw an array over time")
     check_external_rate(external_sr)
     array = read_array(path)
     if not array.size or not np.isfinite(array).all():

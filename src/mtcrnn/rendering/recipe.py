@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mtcrnn.config.generate import Conditioning, Generate
 from mtcrnn.core.errors import InputError, listing
-from mtcrnn.core.files import keep_previous
+from mtcrnn.core.files import keep_previous, write_together
 from mtcrnn.core.rng import fresh_seed
 from mtcrnn.rendering.cascade import Cascade, CascadeState
 from mtcrnn.rendering.conditioning import whole_steps
@@ -22,7 +22,7 @@ from mtcrnn.rendering.inputs import Inputs
 from mtcrnn.rendering.opening import open_cascade
 from mtcrnn.rendering.player import Interface
 from mtcrnn.rendering.session import Parameters, Session
-from mtcrnn.rendering.write import Values, stem_of, stems, taking
+from mtcrnn.rendering.write import Values, stem_of, stems
 from mtcrnn.runs.recipe import Recipe
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ def render_recipe(
     seed = fresh_seed() if playing.rand_seed is None else playing.rand_seed
     if conditioning.gesture:
         if seconds is not None:
-            raise InputError("--gesture goes without --seconds")
+            raise InputError("`gesture` goes without `seconds`")
         return write_gesture(stem, cascade, options, seed)
     rate = cascade.config.tier.sample_rate
     if seconds is None:
         length = default_length(options, cascade.config)
     else:
-        length = whole_steps(seconds * rate, f"--seconds is {seconds:g}")
+        length = whole_steps(seconds * rate, f"`seconds` is {seconds:g}")
     prime_s = DEFAULT_PRIME_SECONDS if conditioning.seed else 0.0
     inputs = Inputs(cascade.config, conditioning, playing.batch_size, length, round(prime_s * rate), seed)
     wavs = [Path(f"{one}.wav") for one in stems(stem, options.output, inputs.batch)]
@@ -79,7 +79,7 @@ def render_recipe(
         session.prime(_priming(cascade, conditioning, inputs.batch, seed, prime_s))
     files = _write(stem, wavs, recorder, session)
     if playing.rand_seed is None:
-        log.warning("--rand_seed %d makes the same again", seed)
+        log.info("`rand_seed` %d makes the same again", seed)
     return files
 
 
@@ -122,7 +122,7 @@ def _write(stem: Path, wavs: Sequence[Path], recorder: Recorder, session: Sessio
     """
     cascade, inputs = recorder.cascade, session.parameters
     arrays = [stem.with_name(f"{stem.name}_{name}.npy") for name in recorder.made]
-    with taking([*wavs, *arrays]) as new, Values(new / "values", (inputs.batch, inputs.length, 1)) as sounds:
+    with write_together([*wavs, *arrays]) as new, Values(new / "values", (inputs.batch, inputs.length, 1)) as sounds:
         for block in session.blocks():
             sounds.append(block)
         curves = {name: np.concatenate(parts, axis=1) for name, parts in recorder.made.items()}
@@ -182,7 +182,7 @@ def parse_files(words: Sequence[str]) -> dict[str, Path]:
     for word in words:
         name, equals, file = word.partition("=")
         if not (name and equals and file):
-            raise InputError(f"--from {word}: write TIER=FILE")
+            raise InputError(f"`from` {word}: write TIER=FILE")
         files[name] = Path(file)
     return files
 
@@ -205,7 +205,7 @@ def parse_temperatures(words: Sequence[str], names: Sequence[str]) -> tuple[floa
             value = -1.0
         if not 0 <= value < float("inf") or (name and name not in names):
             raise InputError(
-                f"--temp {word}: write a number from 0 on, or TIER=NUMBER with a tier out of {listing(names)}"
+                f"`temp` {word}: write a number from 0 on, or TIER=NUMBER with a tier out of {listing(names)}"
             )
         if name:
             own[name] = value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
-import tempfile
 import unicodedata
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mtcrnn.config.generate import Output
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.files import keep_previous
+from mtcrnn.core.files import write_together
 from mtcrnn.core.validation import read_text
 from mtcrnn.data.dataset import make_param
 from mtcrnn.data.params import SUFFIX, ParamFile
@@ -46,44 +46,6 @@ def stem_of(out: str, default: str | None = None) -> Path:
     if not name or "\0" in out:
         raise InputError(f"{out!r} is no name of a file")
     return path.with_name(name)
-
-
-@contextmanager
-def taking(files: Sequence[Path]) -> Iterator[Path]:
-    """A new folder for these files to be written in, under their names: at the block's end they all take their places.
-
-    They are for one folder, in which nothing is left of them after an error or Ctrl-C; what stands in their way is
-    kept, see `files.keep_previous`.
-
-    Raises:
-        InputError: the disk is full, the folder cannot be written, or a name is too long, at the beginning; nothing
-            that was there has changed then.
-    """
-    folder = files[0].parent
-    made: list[Path] = []
-    try:
-        made += [path for path in (folder, *folder.parents) if not path.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=folder) as temporary:
-            new = Path(temporary)
-            for path in files:
-                with suppress(FileNotFoundError):  # too long a name is another error, and must not wait for the end
-                    os.lstat(new / f"{path.stem}.previous-1{path.suffix}")
-            yield new
-            for path in files:
-                with open(new / path.name, "rb+") as file:
-                    os.fsync(file.fileno())
-            for path in files:
-                keep_previous(path)
-                os.replace(new / path.name, path)
-    except BaseException as error:
-        for path in made:
-            with suppress(OSError):
-                path.rmdir()
-        if isinstance(error, OSError | soundfile.LibsndfileError):
-            reason = getattr(error, "strerror", None) or "the disk is full, or broken"  # libsndfile does not say
-            raise InputError(f"cannot write {files[0]}: {reason}; nothing there was changed") from error
-        raise
 
 
 class Values:
@@ -122,9 +84,12 @@ class Values:
 
     def write_wav(self, b: int, path: Path, sample_rate: int) -> None:
         """Sound b as a 24-bit wav: the bytes of `audio.wav_bytes`."""
-        with soundfile.SoundFile(os.fsencode(path), "w", sample_rate, 1, **WAV) as wav:
-            for block in self.sound(b):
-                wav.write(np.clip(block[:, 0], -1.0, 1.0))
+        try:
+            with soundfile.SoundFile(os.fsencode(path), "w", sample_rate, 1, **WAV) as wav:
+                for block in self.sound(b):
+                    wav.write(np.clip(block[:, 0], -1.0, 1.0))
+        except soundfile.LibsndfileError as error:  # it does not say what is wrong
+            raise OSError(errno.EIO, "the disk is full, or broken") from error
 
     def _seek(self, b: int, step: int) -> None:
         _, T, G = self.shape
@@ -145,19 +110,19 @@ def write_values(
     to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ... All of them appear at the end, or none;
     what stands in the way is kept under another name.
     """
-    tier = config.tier
+    tier, sounding = config.tier, config.tier.is_audio
     shape = (len(sounds), length, len(tier.generate))
     if output.save_params and length * shape[2] > MOST_SAVED:
-        raise InputError(f"--save_params: {length} steps are too long for a param file; {MOST_SAVED} values at most")
-    ending = ".wav" if tier.is_audio else SUFFIX if output.save_params else None
+        raise InputError(f"`save_params`: {length} steps are too long for a param file; {MOST_SAVED} values at most")
+    ending = ".wav" if sounding else SUFFIX if output.save_params else None
     files = [Path(f"{one}{ending}") for one in sounds if ending]
     array = Path(f"{stem}.npy")
-    kept = [array] if output.save or not tier.is_audio else []
-    with taking([*files, *kept]) as new, Values(new / array.name, shape) as values, closing(blocks):
+    kept = [array] if output.save or not sounding else []
+    with write_together([*files, *kept]) as new, Values(new / array.name, shape) as values, closing(blocks):
         for block in blocks:
             values.append(block)
         for b, path in enumerate(files):
-            if tier.is_audio:
+            if sounding:
                 values.write_wav(b, new / path.name, tier.sample_rate)
             else:
                 _param_file(np.concatenate([*values.sound(b)]), config).write(new / path.name)
@@ -174,10 +139,10 @@ def stems(stem: Path, output: Output, batch: int) -> list[Path]:
         return [stem.with_name(f"{stem.name}_{b}" if batch > 1 else stem.name) for b in range(batch)]
     names = [name.strip() for name in read_text(Path(output.names)).split("\n") if name.strip()]
     if len(names) != batch:
-        raise InputError(f"--names {output.names} has {len(names)} names for {batch} sounds")
+        raise InputError(f"`names` {output.names} has {len(names)} names for {batch} sounds")
     spelt = {unicodedata.normalize("NFC", name) for name in names}  # what some disks take for the same is the same
     if len(spelt) < batch or any("/" in name or "\\" in name or not name.isprintable() for name in names):
-        raise InputError(f"--names {output.names}: each name must be there once, and fit into a file's name")
+        raise InputError(f"`names` {output.names}: each name must be there once, and fit into a file's name")
     return [stem.with_name(f"{stem.name}_{name}") for name in names]
 
 

@@ -71,7 +71,7 @@ def find(model_dir: str, step: int = 0) -> Path:
         raise InputError(f"{model_dir}: no such model folder")
     if (given / CONFIG).is_file():
         if step and step_of(given) != step:
-            raise InputError(f"{given} is one model; --step {step} does not go with it")
+            raise InputError(f"{given} is one model; `step` {step} does not go with it")
         return given
     folder = given / "model" if (given / "model").is_dir() else given
     found = steps(folder)

@@ -31,6 +31,8 @@ from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import MOST_WEIGHTS, Model, misfits, weight_shapes
 from mtcrnn.runs import checkpoint, folders
 
+HEADS = {"categorical": ("h2o",), "normal": ("h2n", "h2v"), "mixture": ("mu", "sigma", "pi")}
+
 Renaming = dict[str, tuple[str, ...]]  # our tensor's name -> the original's; several are stacked by rows
 
 MOST_FLAGS = 1 << 16  # bytes of an args.txt
@@ -109,7 +111,7 @@ def import_model(model_dir: str, step: int, flags: dict[str, Any], output_dir: s
     model = load(find(model_dir, step), flags)
     folder = folders.model_folder(output_dir)
     if model.config.step in folders.steps(folder):
-        raise InputError(f"{folder} already holds a model of step {model.config.step}; choose another --output_dir")
+        raise InputError(f"{folder} already holds a model of step {model.config.step}; choose another `output_dir`")
     return checkpoint.save(folder, model)
 
 
@@ -185,8 +187,7 @@ def _renaming(config: ModelConfig, names: Iterable[str]) -> Renaming:
             their = {"inward.weight": "linear_ih.weight", "inward.bias": "bias", "recurrent.weight": "linear_hh.weight"}
             result[ours] = (f"plstm_layer.cells.{number}.{their.get(tensor, tensor)}",)
         elif layer == "head":
-            audio = ("h2o",) if config.tier.is_audio else ("h2n", "h2v")
-            result[ours] = tuple(f"{part}.{rest}" for part in (("mu", "sigma", "pi") if net == "mixture" else audio))
+            result[ours] = tuple(f"{part}.{rest}" for part in HEADS[config.distribution.kind])
         else:
             result[ours] = _split_names(layer, rest, net)
     return result

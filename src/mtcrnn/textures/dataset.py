@@ -73,7 +73,7 @@ def write_texture(
     _check(texture, vary, counts, random, glide, settings or {}, held_out or {})
     length = _length(seconds, sample_rate)
     if out.name in ("", ".."):
-        raise InputError(f"--out {out} is no name of a new folder")
+        raise InputError(f"`out` {out} is no name of a new folder")
     usual = {k: knob.usual for k, knob in texture.knobs.items()} | dict(settings or {})
     held = {k: list(values) for k, values in (held_out or {}).items()}
     rng = generator(seed, Purpose.TEXTURE)
@@ -175,16 +175,16 @@ def _check_new(folder: Path) -> None:
 def _length(seconds: float, sample_rate: int) -> int:
     """Samples of a file. Raises InputError for none, and for too many."""
     if not seconds > 0:
-        raise InputError(f"--seconds is {seconds}; it must be above 0")
+        raise InputError(f"`seconds` is {seconds}; it must be above 0")
     if not LEAST_RATE <= sample_rate <= MOST_RATE:
-        raise InputError(f"--sample_rate is {sample_rate}; it must be {LEAST_RATE} to {MOST_RATE} Hz")
+        raise InputError(f"`sample_rate` is {sample_rate}; it must be {LEAST_RATE} to {MOST_RATE} Hz")
     length = round(min(seconds * sample_rate, 2 * MOST_SAMPLES))
     if not length:
-        raise InputError(f"--seconds {seconds} is less than one sample at {sample_rate} Hz")
+        raise InputError(f"`seconds` {seconds} is less than one sample at {sample_rate} Hz")
     if length > MOST_SAMPLES:
         most = MOST_SAMPLES // sample_rate
         raise InputError(
-            f"--seconds {seconds:g} is too long for one file at {sample_rate} Hz: {most} at most; more --files"
+            f"`seconds` {seconds:g} is too long for one file at {sample_rate} Hz: {most} at most; more `files`"
         )
     return length
 
@@ -203,30 +203,30 @@ def _check(
         if p not in texture.knobs:
             raise unknown("parameter", p, texture.knobs)
     if len(set(vary)) < len(vary):
-        raise InputError(f"--vary {' '.join(vary)}: each once")
+        raise InputError(f"`vary` {' '.join(vary)}: each once")
     for count in counts:
         if count < 1:
-            raise InputError(f"--files is {count}; it must be above 0")
+            raise InputError(f"`files` is {count}; it must be above 0")
     if len(counts) not in (1, len(vary)) or (random and len(counts) > 1):
         allowed = "one number" if random else f"one number, or one for each of {listing(vary)}"
-        raise InputError(f"--files {' '.join(map(str, counts))}: give {allowed}")
+        raise InputError(f"`files` {' '.join(map(str, counts))}: give {allowed}")
     total = (counts[0] if random else math.prod(_sizes(vary, counts))) + sum(map(len, held_out.values()))
     if total > MOST_FILES:
-        raise InputError(f"--files {' '.join(map(str, counts))} makes {total:,} files; {MOST_FILES:,} at most")
+        raise InputError(f"`files` {' '.join(map(str, counts))} makes {total:,} files; {MOST_FILES:,} at most")
     if both := [p for p in settings if p in vary]:
-        raise InputError(f"--set {both[0]}: that parameter varies (--vary)")
+        raise InputError(f"`set` {both[0]}: that parameter varies (`vary`)")
     if glide and held_out:
-        raise InputError("--held_out goes without --glide, which passes through all values")
+        raise InputError("`held_out` goes without `glide`, which passes through all values")
     for p, value in settings.items():
         _check_values(texture, "set", p, [value])
     for p, values in held_out.items():
         _check_values(texture, "held_out", p, values)
         if random and p in vary and 2 * APART * len(set(values)) >= 0.9:
-            raise InputError(f"--held_out {p}: {len(values)} values leave no room for others")
+            raise InputError(f"`held_out` {p}: {len(values)} values leave no room for others")
 
 
 def _check_values(texture: Texture, option: str, p: str, values: Sequence[float]) -> None:
     knob = texture.knobs[p]
     for value in values:
         if not knob.low <= value <= knob.high:
-            raise InputError(f"--{option} {p}={value:g}: it must be {knob.low:g} to {knob.high:g} ({knob.units})")
+            raise InputError(f"`{option}` {p}={value:g}: it must be {knob.low:g} to {knob.high:g} ({knob.units})")

@@ -51,13 +51,13 @@ def _train(plan: TierPlan) -> Path:
     """Train one tier to its `num_steps`, from its newest model on if there is one."""
     models = folders.steps(plan.folder / "model")
     if not models:
-        log.warning("tier %s: %s", plan.name, plan.folder)
+        log.info("tier %s: %s", plan.name, plan.folder)
         return train(plan.tier, plan.net, plan.train)
     newest = folders.model_path(plan.folder / "model", models[-1])
     if models[-1] >= plan.num_steps:
-        log.warning("tier %s is trained: %s", plan.name, newest)
+        log.info("tier %s is trained: %s", plan.name, newest)
         return newest
-    log.warning("tier %s goes on from step %d", plan.name, models[-1])
+    log.info("tier %s goes on from step %d", plan.name, models[-1])
     changes = {name: getattr(plan.train, name) for name in FREE - {"num_steps", "output_dir"}}
     if checkpoint.load_train_state(newest).end != plan.num_steps:
         changes["num_steps"] = plan.num_steps - models[-1]
@@ -67,9 +67,8 @@ def _train(plan: TierPlan) -> Path:
 def _check_data(plan: TierPlan) -> None:
     """Raise InputError where a param file of the tier's data lacks one of its parameters."""
     data = ParamManager.at(plan.train.data_dir, plan.train.param_dir)
-    names = plan.tier.prop if plan.tier.is_audio else plan.tier.prop + plan.tier.generate
-    for wav, file in data.files() if names else ():
-        for name in names:
+    for wav, file in data.files() if plan.tier.parameters else ():
+        for name in plan.tier.parameters:
             file.get(name, data.path_of(wav))
 
 

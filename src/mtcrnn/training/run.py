@@ -66,7 +66,7 @@ def _check_free(folder: Path) -> None:
     """Raise InputError where a folder holds models."""
     models = folder / "model"
     if folders.steps(models) or folders.original_steps(models):
-        raise InputError(f"{folder} already holds a run; choose another --output_dir")
+        raise InputError(f"{folder} already holds a run; choose another `output_dir`")
 
 
 def _anew(folder: Path, typed_model: Mapping[str, Any], typed_options: Mapping[str, Any], sizes: Sizes) -> Path:
@@ -83,7 +83,7 @@ def _anew(folder: Path, typed_model: Mapping[str, Any], typed_options: Mapping[s
     tier, net, options = part(Tier), part(Net), part(Train)
     check_agreement(tier, net, typed_model)
     check_sizes(tier, sizes)
-    log.warning("%s ended before its first save: it begins anew", folder)
+    log.info("%s ended before its first save: it begins anew", folder)
     return train(tier, net, dataclasses.replace(options, **typed_options), folder)
 
 

@@ -66,9 +66,9 @@ class Trainer:
         net = model.config.net
         self.frame_size = net.step_size
         if options.seq_len % self.frame_size:
-            raise InputError(f"--seq_len {options.seq_len} is no multiple of --frame_size {self.frame_size}")
+            raise InputError(f"`seq_len` {options.seq_len} is no multiple of `frame_size` {self.frame_size}")
         if options.scored_frames and not net.spec.framed:
-            raise InputError(f"--scored_frames {options.scored_frames} is for the net frame, not for {net.net}")
+            raise InputError(f"`scored_frames` {options.scored_frames} is for the net frame, not for {net.net}")
         all_frames = options.seq_len // self.frame_size
         self.scored_frames = options.scored_frames if options.scored_frames < all_frames else 0
         self.batch_size = options.batch_size * self.world.size  # of all processes
@@ -124,16 +124,16 @@ class Trainer:
                         bar.total = schedule.last_step(step)
                         bar.set_postfix_str(runlog.summary(self.best[0]))
                     if self.options.loss_cutoff is not None and row["loss"] < self.options.loss_cutoff:
-                        log.warning("step %d: the loss, %.4g, is below --loss_cutoff", step, row["loss"])
+                        log.info("step %d: the loss, %.4g, is below `loss_cutoff`", step, row["loss"])
                         saving = ending = True
                 if saving:
                     self._save(step)
                 if ending:
                     break
         if stop.wanted:
-            log.warning("stopped by hand after step %d of %s", step, schedule.last_step(step))
+            log.info("stopped by hand after step %d of %s", step, schedule.last_step(step))
         elif schedule.end and step < schedule.end and schedule.time_is_up:
-            log.warning("stopped at step %d of %d: %g minutes are over", step, schedule.end, schedule.minutes)
+            log.info("stopped at step %d of %d: %g minutes are over", step, schedule.end, schedule.minutes)
         assert self.saved is not None
         self._tell_overfitting()
         return self.saved
@@ -143,7 +143,7 @@ class Trainer:
         if self.newest_held_out > lowest + OVERFIT_NATS:
             log.warning(
                 "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net begins to know its data by "
-                "heart; fewer steps, a smaller net, more data or --input_noise help (saved: steps %s)",
+                "heart; fewer steps, a smaller net, more data or `input_noise` help (saved: steps %s)",
                 at,
                 lowest,
                 self.newest_held_out,
@@ -259,7 +259,7 @@ class Trainer:
                 kept = f"the last good model is {self.saved}" if self.saved else "no model was saved yet"
                 raise InputError(
                     f"step {step - len(both) + 1 + k}: the loss is {loss} and its gradient's norm {norm}; stopped; "
-                    f"{kept}; a lower --lr (now {self.options.lr:g}) usually helps"
+                    f"{kept}; a lower `lr` (now {self.options.lr:g}) usually helps"
                 )
         return [loss for loss, _ in both]
 
