@@ -129,7 +129,7 @@ def test_data_that_changed_are_told(tmp_path, data, caplog):
     (data / "tone2.wav").rename(data / "other.wav")
     (data / "tone2.params").rename(data / "other.params")
     training.resume(str(run), 0, {}, {"num_steps": 1}, {})
-    assert "pitch goes from 70 to 700 in the data, but the model knows it from 50 to 100" in caplog.text
+    assert "pitch goes from 70 to 700, but the model was trained on 50 to 100" in caplog.text
     wanted = "new: other.wav; gone: tone2.wav; another sound: tone1.wav; other labels: tone0.wav"
     assert f"the data are not those that it was trained on: {wanted}" in caplog.text
 
