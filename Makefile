@@ -1,9 +1,9 @@
-# make quickstart: data, training, a glide and a picture in minutes.  make test: linter, type checker, all tests.
-# make docs: the manual, docs/_build/index.html.
+# make quickstart: data, training, a glide and a picture in minutes.  make docs: the manual, docs/_build/index.html.
+# make check: linters, type checker, fast tests.  make test: the same with all tests, and the floor of their coverage.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart test docs install clean
+.PHONY: quickstart check test lint docs install clean
 
 # The programs in .venv run the code of the folder that it was installed for, which `installed` names. In a copied or moved
 # project it is made anew if make made it; one that was there before (README.md, With a GPU) is its user's matter.
@@ -15,12 +15,17 @@ endif
 quickstart: install
 	$(BIN)/mtcrnn quickstart
 
-test: install
+check: lint
+	$(BIN)/pytest -n 2 -m 'not slow'
+
+test: lint
+	$(BIN)/pytest -n 2 --cov --cov-report=
+
+lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/pytest
 
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

@@ -1,11 +1,11 @@
-"""Playing live while the machine does other work: starts and underruns. Also of other versions of the code.
+"""Live playing while the machine does other work: start times and underruns, also of other versions of the code.
 
     git archive OLD src | tar -x -C /tmp/old
     python benchmarks/busy_play.py output/quickstart --busy 2 --source /tmp/old/src
     python benchmarks/busy_play.py output/quickstart --training output/quickstart/pops
 
 `mtcrnn play` is started many times. Then a listener plays its sound as `live/page/worklet.js` does, with its own clock:
-it takes 128 samples at a time, reports what it has played every 4 ms, and begins when the margin is buffered.
+it takes 128 samples at a time, reports every 4 ms what it has played, and starts once the margin is buffered.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PATIENCE_S = 120.0
 
 
 class RefusalError(Exception):
-    """It does not play, for this reason."""
+    """The program refuses to play, for this reason."""
 
 
 def main() -> None:
@@ -65,7 +65,7 @@ def main() -> None:
 
 @contextmanager
 def busy(count: int) -> Iterator[None]:
-    """So many processes that do nothing but compute."""
+    """Run `count` processes that do nothing but compute."""
     processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
     try:
         yield
@@ -77,7 +77,7 @@ def busy(count: int) -> Iterator[None]:
 
 @contextmanager
 def training(model: Path, data: Path | None) -> Iterator[None]:
-    """A training run on a data set, once its log has a row."""
+    """Train on a data set in the background; returns once its log has a row."""
     if data is None:
         yield
         return
@@ -100,7 +100,7 @@ def training(model: Path, data: Path | None) -> Iterator[None]:
 
 @contextmanager
 def playing(args: argparse.Namespace, source: Path) -> Iterator[ClientConnection]:
-    """`mtcrnn play` of a version as a process, and a page's connection to it."""
+    """Run a version's `mtcrnn play` as a process, and connect to it as a page does."""
     words = [args.python, "-m", "mtcrnn", "play", str(args.model), "--port", "0", "--no-browser"]
     with tempfile.TemporaryDirectory() as state, open(Path(state, "stderr"), "w+") as stderr:
         environment = {**os.environ, "PYTHONPATH": str(source), "XDG_STATE_HOME": state}
@@ -175,7 +175,7 @@ def measure_underruns(args: argparse.Namespace, source: Path) -> None:
 
 
 class Worklet:
-    """Plays blocks as `worklet.js` does: a block that has not arrived by the time of its quantum is late."""
+    """Plays blocks as `worklet.js` does: a block is late if it has not arrived by the time of its quantum."""
 
     def __init__(self, rate: int, margin_ms: float) -> None:
         self.rate, self.margin = rate, max(round(margin_ms / 1000 * rate), QUANTUM)
@@ -185,7 +185,7 @@ class Worklet:
         self.next = time.monotonic()  # the next quantum's time
 
     def receive(self, page: ClientConnection) -> None:
-        """Receive blocks, in a thread of its own."""
+        """Receive blocks; runs in its own thread."""
         try:
             for data in page:
                 if isinstance(data, bytes):
@@ -195,7 +195,7 @@ class Worklet:
             pass
 
     def play(self, now: float) -> None:
-        """Play all quanta until now."""
+        """Play all quanta that are due by now."""
         while self.next <= now:
             while self.arrived and self.arrived[0][0] <= self.next:
                 self.buffered += self.arrived.popleft()[1]

@@ -1,4 +1,4 @@
-"""How fast does a cascade of the original's manual play on one core? Real-time factor, random weights.
+"""How fast does a cascade like the one in the original's manual play on one core? Real-time factor, random weights.
 
     python benchmarks/cascade.py [--audio 4x256] [--threads 1]
 
@@ -20,7 +20,7 @@ from mtcrnn.engine import Engine
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.cascade import Cascade
-from mtcrnn.rendering.recipe import SLOW_SHARE
+from mtcrnn.rendering.opening import SLOW_SHARE
 
 SECONDS, BLOCK = 2.0, 320  # blocks of 20 ms, as in live playing
 

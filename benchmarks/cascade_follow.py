@@ -1,11 +1,11 @@
-"""Does the sound of a recipe follow the tiers above it? Correlation of asked and measured curves.
+"""Does the sound of a recipe follow its slower tiers? Correlation of asked and measured curves.
 
     python benchmarks/cascade_follow.py RECIPE [--takes 2] [--rate 125]
 
-Plays every file's controls through the trained tiers; measures loudness, centroid and pitch of the sound and compares
-them with what the tiers above asked for, or with the real curves where these were played in a tier's place. Prints the
-median over files of the correlation, and of the relative error; pitch and centroid only where the asked loudness is
-above a tenth of its maximum.
+Plays every file's controls through the trained tiers, measures loudness, centroid and pitch of the sound, and compares
+them with what the slower tiers asked for, or with the real curves where these took a tier's place. Prints the medians
+over files of the correlation and of the relative error; for pitch and centroid only where the asked loudness is above
+a tenth of its maximum.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def follow(
 def asked_for(
     cascade: Cascade, name: str, made: dict[str, NDArray[np.float32]], take: int, times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """The curve of a parameter that a tier made, at these times."""
+    """The curve of a parameter that a tier generated, at these times (in seconds)."""
     for tier_name, tier in cascade.tiers.items():
         if name in tier.generate:
             curve = made[tier_name][take, :, tier.generate.index(name)]

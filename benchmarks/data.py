@@ -1,4 +1,4 @@
-"""How long a data set takes to load, and a batch to assemble.
+"""How long it takes to load a data set and to assemble a batch.
 
 python benchmarks/data.py DATA --prop rate [--batch_size 128 --seq_len 256]
 """

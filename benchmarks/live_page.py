@@ -1,8 +1,9 @@
-"""Latency of the live page over 100 moves in a headless Chromium, then minutes of playing; and pictures of it.
+"""Latency of the live page over 100 moves in a headless Chromium, then minutes of playing; also screenshots.
 
     python benchmarks/live_page.py output/quickstart --minutes 10 --pictures docs/images
 
-Latency is the page's own: from a move to the first sample that follows it leaving the worklet. Linux only (/proc).
+The page measures the latency itself: from a move until the first sample that follows it leaves the worklet. Linux only
+(/proc).
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Is a parameter tier as lively as its data? Held-out likelihood against a constant Gaussian, and sampled variance.
+"""Does a parameter tier vary as much as its data? Held-out likelihood against a constant Gaussian; sampled variance.
 
     python benchmarks/parameter_tier.py DATA PARAMS OUT --generate rmse centroid --prop note gate --holdout NAME
 
-Trains on whole files of curves but one; prints the held-out file's nats per value beside those of the best constant
-Gaussian (fitted on that very file), and the variance of curves sampled under each file's own conditions, primed with
+Trains on all files of curves but one. Prints the held-out file's nats per value next to those of the best constant
+Gaussian (fitted to that file itself), and the variance of curves sampled under each file's own parameters, primed with
 its first --prime steps, over the real variance: within files (mean over files) and over all files together.
 """
 
@@ -69,11 +69,11 @@ def main() -> None:
             constant = float(values[1:].std(dim=0, correction=0).log().mean() + 0.5 * np.log(2 * np.pi * np.e))
             print(f"{wav.stem}, held out: {nats:.3f} nats a value; the best constant Gaussian: {constant:.3f}")
         users = np.repeat(restore(conditions.numpy(), corpus.ranges, tier.prop)[None], TAKES, axis=0)
-        primed = np.repeat(model.decode(values.numpy())[None, : args.prime], TAKES, axis=0)
+        primed = np.repeat(model.encoding.decode(values.numpy())[None, : args.prime], TAKES, axis=0)
         state = player.prime(player.init(i, TAKES), primed, users[:, : args.prime])
         made, _ = player.render(state, users[:, args.prime :])
         real.append(values[args.prime :].numpy())
-        sampled.append(model.encode(made))
+        sampled.append(model.encoding.encode(made))
     within = np.mean([s.var(axis=1).mean(axis=0) for s in sampled], axis=0) / np.mean([r.var(axis=0) for r in real], 0)
     over_all = np.concatenate(sampled, 1).reshape(-1, len(args.generate)).var(0) / np.concatenate(real).var(0)
     for name, one, other in zip(args.generate, within, over_all, strict=True):

@@ -1,9 +1,9 @@
-"""Seconds a training step takes: the step loop of the original, torch's fused GRU, ours; in one run.
+"""Seconds per training step, in one run: the original's step loop, torch's fused GRU, and our GRU.
 
     python benchmarks/training_step.py [--hidden_size 256 --n_layers 4 --batch_size 128 --seq_len 256 --tfr 0.9]
 
-Random codes stand for sound: the time does not depend on them. Every figure is the median of --repeats steps, the
-variants taken in turn, so that their ratios hold where the machine's speed drifts.
+Random codes stand in for sound, as the time does not depend on them. Every figure is the median of --repeats steps.
+The variants take turns, so that their ratios hold even if the machine's speed drifts.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import Model, new_model
-from mtcrnn.training.teacher_forcing import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.training.teacher_forcing import draw_forced, draw_uniforms, self_sampled_inputs
 
 
-def step_loop(model: Model, values: Tensor, conditions: Tensor, coins: np.ndarray, u: Tensor) -> Tensor:
+def step_loop(model: Model, values: Tensor, conditions: Tensor, forced: np.ndarray, u: Tensor) -> Tensor:
     """The loss as the original computes it: one Python step for each time step."""
     state, own, loss = model.net.init_state(len(values)), values[:, :1], torch.zeros(())
     for t in range(conditions.shape[1]):
-        value = values[:, t : t + 1] if coins[t] else own
+        value = values[:, t : t + 1] if forced[t] else own
         raw, state = model(value, conditions[:, t : t + 1], state)
         loss = loss + model.distribution.loss(raw, values[:, t + 1 : t + 2])
         own = model.distribution.sample(raw.detach(), 1.0, u[:, t : t + 1])
     return loss / conditions.shape[1]
 
 
-def two_passes(model: Model, values: Tensor, conditions: Tensor, coins: np.ndarray, u: Tensor) -> Tensor:
+def two_passes(model: Model, values: Tensor, conditions: Tensor, forced: np.ndarray, u: Tensor) -> Tensor:
     """The loss as `mtcrnn.training` computes it."""
     past, state = values[:, :-1], model.net.init_state(len(values))
-    if not coins.all():
-        past = self_sampled_inputs(model, past, conditions, state, coins, u, 1.0)
+    if not forced.all():
+        past = self_sampled_inputs(model, past, conditions, state, forced, u, 1.0)
     return model.distribution.loss(model(past, conditions, state)[0], values[:, 1:])
 
 
@@ -69,7 +69,7 @@ def main() -> None:
     values = torch.from_numpy(rng.integers(256, size=(B, T + 1, 1)))
     conditions = torch.from_numpy(rng.random((B, T, 1), dtype=np.float32))
     u = torch.from_numpy(draw_uniforms(0, 1, B, T, 1))
-    forced, mixed = np.ones(T, dtype=bool), draw_coins(0, 1, T, args.tfr)
+    forced, mixed = np.ones(T, dtype=bool), draw_forced(0, 1, T, args.tfr)
     variants: dict[str, Callable[[], Tensor]] = {
         "step loop, torch GRU, teacher forced": lambda: step_loop(plain, values, conditions, forced, u),
         "fused, torch GRU, teacher forced": lambda: two_passes(plain, values, conditions, forced, u),

@@ -51,14 +51,14 @@ def textures() -> str:
     parts = [
         "# Textures\n\nBuilt-in sounds to learn on: small synthesisers whose parameters are known. `mtcrnn texture "
         "NAME --out FOLDER` writes a data set. Each picture glides through the range of the first parameter. The last "
-        "column tells which [meter](../evaluating.md) reads the parameter back from the sound.\n"
+        "column says which [meter](../evaluating.md) reads the parameter back from the sound.\n"
     ]
     for name, texture in TEXTURES.items():
         rows = [
-            f"| `{p}` | {k.low:g} to {k.high:g} | {k.usual:g} | {k.units} | {k.meter or ''} |"
-            for p, k in texture.knobs.items()
+            f"| `{key}` | {p.low:g} to {p.high:g} | {p.default:g} | {p.units} | {p.meter or ''} |"
+            for key, p in texture.parameters.items()
         ]
-        table = "| parameter | range | usual | unit | meter |\n|---|---|---|---|---|\n" + "\n".join(rows)
+        table = "| parameter | range | default | unit | meter |\n|---|---|---|---|---|\n" + "\n".join(rows)
         what = "\n".join(line.strip() for line in (texture.make.__doc__ or "").strip().splitlines())
         image = f"![Waveform and spectrogram of {name}](../images/texture-{name}.png)"
         parts.append(f"## {name}\n\n{texture.summary.capitalize()}. {what}\n\n{table}\n\n{image}\n")

@@ -35,6 +35,7 @@ def test_a_gesture_is_heard_as_long_as_it_is(model):
     assert not np.array_equal(both[0], both[1])
 
 
+@pytest.mark.slow
 def test_training_takes_every_option(tmp_path):
     data = tone_set(tmp_path / "data")
     run = mtcrnn.train(data, ["pitch"], tmp_path / "run", num_steps=2, sample_rate=1000, hidden_size=8, seq_len=64)

@@ -58,7 +58,7 @@ def broken(tmp_path, content: bytes):
 def test_bad_wavs_are_one_clear_line(tmp_path):
     whole = write_wav(tmp_path / "a.wav", np.zeros(1000)).read_bytes()
     cases = {
-        whole[:500]: r"bad\.wav is truncated: its header promises 2000 bytes of sound, it holds 456",
+        whole[:500]: r"bad\.wav is truncated: its header promises 2000 bytes of sound, but it holds 456",
         whole[:44]: r"bad\.wav is (truncated|empty)",
         whole[:20]: r"bad\.wav cannot be read as sound",
         b"": r"bad\.wav cannot be read as sound: .*not recognised",
@@ -69,7 +69,7 @@ def test_bad_wavs_are_one_clear_line(tmp_path):
             sound_files.read(broken(tmp_path, content))
     with pytest.raises(InputError, match="is empty: it holds no samples"):
         sound_files.read(write_wav(tmp_path / "e.wav", np.zeros(0)))
-    with pytest.raises(InputError, match="no finite numbers"):
+    with pytest.raises(InputError, match="not finite numbers"):
         sound_files.read(write_wav(tmp_path / "n.wav", [0.0, np.nan], subtype="FLOAT"))
 
 

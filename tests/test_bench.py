@@ -6,10 +6,12 @@ from helpers import run_cli, tiny_model
 from mtcrnn.evaluation import bench
 from mtcrnn.runs import checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def quick(monkeypatch):
-    monkeypatch.setattr(bench, "TAKE_SECONDS", 0.001)
-    monkeypatch.setattr(bench, "TAKES", 1)
+    monkeypatch.setattr(bench, "REPEAT_SECONDS", 0.001)
+    monkeypatch.setattr(bench, "REPEATS", 1)
 
 
 def test_engine_and_reference_stand_side_by_side(tmp_path, capsys, monkeypatch):
@@ -46,6 +48,6 @@ def test_without_a_model_there_are_standard_sizes(capsys, monkeypatch):
 
 def test_bad_input(capsys):
     code, _, err = run_cli(capsys, "bench", "--batch_size", 0)
-    assert (code, err) == (2, "mtcrnn: error: --batch_size is 0; it must be above 0, 4096 at most")
+    assert (code, err) == (2, "mtcrnn: error: --batch_size is 0; it must be above 0 and at most 4096")
     code, _, err = run_cli(capsys, "bench", "nowhere")
     assert (code, err) == (2, "mtcrnn: error: nowhere: no such model folder")

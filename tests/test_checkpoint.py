@@ -70,7 +70,7 @@ def edit(tmp_path, change):
         (lambda c: c["net"].update(n_layers=3), r"gru\.weight_ih_l2 is missing"),
         (lambda c: c["net"].update(n_layers=1), r"gru\.weight_ih_l1 is not known"),
         (lambda c: c["net"].update(net="x"), "unknown net 'x'"),
-        (lambda c: c["net"].update(lpc_order=16), "lpc_order is 16, but linear prediction is no longer there"),
+        (lambda c: c["net"].update(lpc_order=16), "lpc_order is 16, but linear prediction is no longer supported"),
     ],
 )
 def test_configs_are_read_strictly(tmp_path, change, message):

@@ -118,6 +118,7 @@ def test_help_is_quick_because_nothing_heavy_is_imported():
     assert "generate" in done.stdout
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command_and_debug_shows_the_traceback():
     words = [sys.executable, "-m", "mtcrnn", "params", "check", "nowhere"]
     plain = subprocess.run(words, capture_output=True, text=True)
@@ -268,6 +269,7 @@ def test_the_scripts_at_the_root_run(here):
         assert "--hidden_size" in done.stdout
 
 
+@pytest.mark.slow
 def test_quickstart_leaves_a_wav_and_a_picture_and_can_be_run_again(here, capsys, monkeypatch):
     from mtcrnn.cli import quickstart
 
@@ -285,7 +287,7 @@ def test_quickstart_leaves_a_wav_and_a_picture_and_can_be_run_again(here, capsys
     torch.save({**state, "end": 3}, made / "model" / "train_state_2.pt")  # as if it had been ended before
     code, out, _ = run_cli(capsys, "quickstart", "--num_steps", 3)
     assert code == 0
-    assert "going on with the training that was ended" in out
+    assert "continuing the unfinished training" in out
     assert (made / "model" / "model_3").is_dir()
 
 
@@ -298,7 +300,7 @@ def test_overlong_windows_end_at_once(here, capsys):
 
 
 def test_options_in_messages_have_dashes_here_and_none_in_the_library(here, capsys):
-    with pytest.raises(InputError, match=r"^`hidden_size` is 0; it must be above 0, 16384 at most$"):
+    with pytest.raises(InputError, match=r"^`hidden_size` is 0; it must be above 0 and at most 16384$"):
         Net(hidden_size=0)
     assert cli.main(["train", "--prop", "a", "--hidden_size", "0"]) == 2
     assert "mtcrnn: error: --hidden_size is 0; it must be above 0" in capsys.readouterr().err

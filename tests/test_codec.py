@@ -41,5 +41,5 @@ def test_out_of_range_is_clipped_and_networks_read_0_to_1():
 
 
 def test_too_few_codes():
-    with pytest.raises(InputError, match="mulaw_channels is 1; it must be between 2 and 65536"):
+    with pytest.raises(InputError, match="`mulaw_channels` is 1; it must be 2 to 65536"):
         MuLaw(1)

@@ -14,7 +14,7 @@ import pytest
 
 import mtcrnn
 from mtcrnn.core import numba_math
-from mtcrnn.core.numba_math import kept
+from mtcrnn.core.numba_math import cached_njit
 from mtcrnn.engine import kernels
 from mtcrnn.models.nets import gru_kernels
 from mtcrnn.textures import primitives
@@ -57,6 +57,7 @@ def copy_package(tmp_path):
     return shutil.copytree(PACKAGE, tmp_path / "src" / "mtcrnn", ignore=shutil.ignore_patterns("__pycache__", "page"))
 
 
+@pytest.mark.slow
 def test_a_second_process_compiles_nothing_and_a_changed_constant_is_seen(tmp_path):
     package = copy_package(tmp_path)
     found, files = [], []
@@ -99,9 +100,9 @@ def doubled(x):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """Where Numba keeps what is compiled."""
+    """Where Numba caches what it compiles."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path / "kept"))
-    numba_math._tell_unkept.cache_clear()
+    numba_math._warn_uncached.cache_clear()
     return tmp_path / "kept"
 
 
@@ -114,12 +115,13 @@ def test_it_says_that_it_compiles_when_it_does_and_only_where_that_takes_long(fo
     monkeypatch.setattr(numba_math, "LONG_S", long)
     for first in (True, False):
         caplog.clear()
-        function = kept("the double")(doubled)
+        function = cached_njit("the double")(doubled)
         assert [function(3), function(4)] == [6, 8]
         assert hits(function) == (not first)
         assert caplog.messages == (told if first else [])
 
 
+@pytest.mark.slow
 def test_without_a_folder_for_it_all_works_and_one_line_says_what_to_do(tmp_path):
     package = copy_package(tmp_path)
     for place in (package, *(path for path in package.rglob("*") if path.is_dir())):
@@ -131,32 +133,32 @@ def test_without_a_folder_for_it_all_works_and_one_line_says_what_to_do(tmp_path
     nowhere = {"HOME": str(home), "XDG_CACHE_HOME": str(home), "NUMBA_CACHE_DIR": ""}
     done = in_a_new_process(tmp_path, code, PYTHONDONTWRITEBYTECODE="1", **nowhere)
     (said,) = (line for line in done.stderr.splitlines() if "compiled" in line)  # beside the progress bar's
-    assert "what is compiled cannot be kept (no folder for it can be written): NUMBA_CACHE_DIR=FOLDER says" in said
+    assert "compiled code cannot be cached (no writable folder for it): set NUMBA_CACHE_DIR to" in said
     assert len(list((tmp_path / "made").glob("*.wav"))) == 2
 
 
 def test_a_folder_that_cannot_be_written_any_more_is_one_line(folder, caplog):
-    one, other = (kept("the double")(doubled) for _ in range(2))
+    one, other = (cached_njit("the double")(doubled) for _ in range(2))
     shutil.rmtree(folder)
     folder.touch()  # what is full or read-only fails alike, with an OSError
     assert [one(3), one(3.5), other(3)] == [6, 7.0, 6]
     (said,) = caplog.messages
-    assert said.startswith(f"what is compiled cannot be kept ({folder}")
-    assert said.endswith("NUMBA_CACHE_DIR=FOLDER says where else")
+    assert said.startswith(f"compiled code cannot be cached ({folder}")
+    assert said.endswith("set NUMBA_CACHE_DIR to a writable folder")
 
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"\x80\x04N."])
 def test_damaged_files_are_written_anew(folder, suffix, content):
-    kept("the double")(doubled)(3)
+    cached_njit("the double")(doubled)(3)
     (file,) = folder.rglob(f"*.{suffix}")
     file.write_bytes(content)
-    again = [kept("the double")(doubled) for _ in range(2)]
+    again = [cached_njit("the double")(doubled) for _ in range(2)]
     assert [(function(3), hits(function)) for function in again] == [(6, 0), (6, 1)]
 
 
 def test_other_packages_get_a_folder_where_there_is_none(tmp_path, monkeypatch, caplog, folder):
-    numba_math.make_room("pytest")
+    numba_math.ensure_cache_folder("pytest")
     assert Path(numba.config.CACHE_DIR) == folder  # that will do
     (tmp_path / "locked").mkdir()
     for file in ("locked/__init__.py", "locked/__pycache__", "home"):
@@ -165,9 +167,9 @@ def test_other_packages_get_a_folder_where_there_is_none(tmp_path, monkeypatch, 
     monkeypatch.setattr(numba.config, "CACHE_DIR", "")
     for name in ("HOME", "XDG_CACHE_HOME"):
         monkeypatch.setenv(name, str(tmp_path / "home"))
-    numba_math.make_room("locked")
+    numba_math.ensure_cache_folder("locked")
     given = Path(numba.config.CACHE_DIR)
     assert given.stat().st_mode & 0o777 == 0o700
-    numba_math.make_room("locked")
+    numba_math.ensure_cache_folder("locked")
     assert Path(numba.config.CACHE_DIR) == given
     assert len(caplog.messages) == 1

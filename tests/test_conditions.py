@@ -7,7 +7,7 @@ from mtcrnn.config.ranges import Range
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import array_bytes
 from mtcrnn.data.curves import sample_array
-from mtcrnn.rendering.conditioning import External, Lines, check_range, load_array, parse_settings
+from mtcrnn.rendering.parameters import External, Lines, check_range, load_array, parse_settings
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 BREACHES = [  # an import that a contract forbids in a file
     ("rooms", "data/params.py", "import mtcrnn.training.run"),

@@ -21,9 +21,9 @@ def problems(folder):
 @pytest.mark.parametrize(
     ("times", "values", "found"),
     [
-        ([0, 2000], [0, 1], "p: its times go to 2000, but the sound lasts 2 s: times are in seconds"),
-        ([0, 2000], [1, 1], "p: its times go to 2000, but the sound lasts 2 s: times are in seconds"),
-        ([0, 3], [0, 1], "p: its times go to 3 s, but the sound lasts 2 s"),
+        ([0, 2000], [0, 1], "p: its times run to 2000, but the sound lasts 2 s: times are in seconds"),
+        ([0, 2000], [1, 1], "p: its times run to 2000, but the sound lasts 2 s: times are in seconds"),
+        ([0, 3], [0, 1], "p: its times run to 3 s, but the sound lasts 2 s"),
         ([-1, 2], [0, 1], "p: its times begin at -1, before the sound"),
     ],
 )
@@ -46,7 +46,7 @@ def test_units_that_differ_and_names_that_cannot_be(tmp_path):
         own = {"times": [0, 1], "values": [1, 2], **({"units": units} if units else {})}
         write_params(tmp_path / f"{name}.params", p=own, **{"@x": own})
     assert problems(tmp_path) == [
-        "'@x' cannot be a parameter's name: no spaces, '=' or ',', no '@' at its beginning, and not 'meta' or 'audio'",
+        "'@x' cannot be a parameter's name: no spaces, '=' or ',', no '@' at the beginning, and not 'meta' or 'audio'",
         "parameter '@x' has different units: Hz, kHz",
         "parameter 'p' has different units: Hz, kHz",
     ]
@@ -56,7 +56,7 @@ def test_a_key_that_stands_twice_and_a_byte_order_mark(tmp_path):
     write_wav(tmp_path / "a.wav", TONE)
     curve = '{"times": [0, 1], "values": [1, 2]}'
     (tmp_path / "a.params").write_text(f'{{"p": {curve}, "p": {curve}}}')
-    assert problems(tmp_path) == [f"{tmp_path / 'a.params'}: broken JSON: the key 'p' stands twice"]
+    assert problems(tmp_path) == [f"{tmp_path / 'a.params'}: broken JSON: the key 'p' occurs twice"]
     (tmp_path / "a.params").write_text(f'\ufeff{{"p": {curve}}}', encoding="utf-8")
     assert problems(tmp_path) == []
 
@@ -65,7 +65,8 @@ def test_two_sounds_of_one_name(tmp_path):
     write_wav(tmp_path / "a.wav", TONE)
     write_wav(tmp_path / "a.aiff", TONE)
     write_params(tmp_path / "a.params", p=([0, 1], [1, 1]))
-    assert inspect(ParamManager(tmp_path)).remarks == [f"{tmp_path / 'a.wav'} shares a.params with another of its name"]
+    shared = f"{tmp_path / 'a.wav'} shares a.params with another sound of the same name"
+    assert inspect(ParamManager(tmp_path)).remarks == [shared]
 
 
 def test_param_files_that_are_read_only_or_links(tmp_path, capsys):
@@ -90,13 +91,13 @@ def test_labels_of_all_spellings():
     assert labels_of("a--cf--0.5--v-2e2") == {"cf": -0.5, "v": 200}
     assert labels_of("brass_acoustic_018_take2b") == {}
     for stem, message in {
-        "a_p1_p2": "the label 'p' stands twice, with 1 and 2",
+        "a_p1_p2": "the label 'p' occurs twice, with 1 and 2",
         "a_p1,5": "'p1,5' looks like a label",
         "a_p1e-": "'p1e-' looks like a label",
         "a_p1.2.3": "'p1.2.3' looks like a label",
         "a_meta3": "'meta' cannot be a parameter's name",
         "a--audio-3": "'audio' cannot be a parameter's name",
-        "a_p1e999": "'1e999' is no number for 'p'",
+        "a_p1e999": "'1e999' is not a number, for 'p'",
     }.items():
         with pytest.raises(InputError, match=message):
             labels_of(stem)
@@ -105,5 +106,5 @@ def test_labels_of_all_spellings():
 def test_a_dash_before_all_numbers_is_no_minus(tmp_path, caplog):
     dashed = [tmp_path / "tone_freq-440_x-1.wav", tmp_path / "tone_freq-880_x2.wav"]
     assert list(read_labels(dashed).values()) == [{"freq": 440, "x": -1}, {"freq": 880, "x": 2}]
-    assert "freq: the dash before each number is not taken for a minus" in caplog.text
+    assert "freq: the dash before each number is not read as a minus sign" in caplog.text
     assert "x:" not in caplog.text

@@ -13,7 +13,7 @@ from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.processes import Place, place
+from mtcrnn.core.processes import ProcessRank, process_rank
 from mtcrnn.models.devices import choose_device
 from mtcrnn.runs import checkpoint
 from mtcrnn.runs.log import read_log
@@ -69,6 +69,7 @@ def losses(folder):
     return dict(read_log(folder / "log" / "traininglog.txt")["loss"])
 
 
+@pytest.mark.slow
 def test_two_processes_are_one_with_twice_the_batch_and_resume_each_others_models(tmp_path):
     data = tone_set(tmp_path / "data")
     whole, split = tmp_path / "whole", tmp_path / "split"
@@ -95,19 +96,19 @@ def test_another_batch_size_begins_with_fresh_states(tmp_path, caplog):
     data = tone_set(tmp_path / "data")
     alone(data, tmp_path / "run", 3)
     training.resume(str(tmp_path / "run"), 0, {}, {"batch_size": 4, "num_steps": 1}, {})
-    assert "the batch had 6 windows and has 4 now: carried states begin anew" in caplog.text
+    assert "the batch had 6 windows and has 4 now: carried states start over" in caplog.text
 
 
 def test_the_place_of_a_process(monkeypatch):
     for name in ("WORLD_SIZE", "SLURM_STEP_NUM_TASKS"):
         monkeypatch.delenv(name, raising=False)
-    assert place() == Place(0, 1, 0)
+    assert process_rank() == ProcessRank(0, 1, 0)
     for name, value in {"SLURM_STEP_NUM_TASKS": "8", "SLURM_PROCID": "5", "SLURM_LOCALID": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert place() == Place(5, 8, 1)
+    assert process_rank() == ProcessRank(5, 8, 1)
     for name, value in {"WORLD_SIZE": "4", "RANK": "2", "LOCAL_RANK": "0"}.items():
         monkeypatch.setenv(name, value)
-    assert place() == Place(2, 4, 0)
+    assert process_rank() == ProcessRank(2, 4, 0)
 
 
 def test_a_lost_process_ends_the_others_with_one_line(monkeypatch):

@@ -45,6 +45,7 @@ def shortened(line: str) -> list[str]:
     return words
 
 
+@pytest.mark.slow
 def test_readme_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shorten_evaluation(monkeypatch)

@@ -178,6 +178,7 @@ def bits(engine, corpus, held_out):
     return float(loss) / np.log(2)
 
 
+@pytest.mark.slow
 @needs_real_data
 def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
     import zipfile
@@ -224,7 +225,7 @@ def test_bad_weights_and_unknown_nets(monkeypatch):
     lacking = {name: tensor for name, tensor in good.items() if name != "head.bias"}
     for weights, message in (
         (broken, "the model's weights are broken: gru.weight_hh_l1 holds NaN or infinite numbers"),
-        (lacking, "the model's weights lack head.bias; there are "),
+        (lacking, "the model's weights lack head.bias; they hold "),
         ({**good, "head.bias": np.zeros(3, np.float32)}, r"head.bias is \[3\], not \[16\]"),
         ({**good, "gru.bias_hh_l2": np.zeros(24, np.float32)}, r"do not fit it: it has no gru\.bias_hh_l2"),
     ):
@@ -306,6 +307,7 @@ def test_generate_uses_it_and_the_reference_agrees(tmp_path, capsys):
     assert len(wavs["int8"]) == len(wavs["numba"])
 
 
+@pytest.mark.slow
 def test_generating_needs_no_torch(tmp_path):
     checkpoint.save(tmp_path / "model", tiny_model())
     code = (
@@ -319,11 +321,11 @@ def test_generating_needs_no_torch(tmp_path):
     assert (tmp_path / "x.wav").is_file()
 
 
-@pytest.mark.skipif(not player.CAN_MEET, reason="this system has no sched_yield")
+@pytest.mark.skipif(not player.CAN_YIELD, reason="this system has no sched_yield")
 @pytest.mark.parametrize("precision", ["float32", "int8"])
 def test_a_team_makes_the_same_sound_as_one_thread(monkeypatch, precision):
     monkeypatch.setattr(player, "TEAM_BYTES", 0)
-    monkeypatch.setattr(Engine, "_shares", lambda self, batch: self.cores(batch))
+    monkeypatch.setattr(Engine, "_choose_cores", lambda self, batch: self.cores(batch))
     for net, tier in (("gru", "onehot"), ("phased-lstm", "scaled"), ("split-variables-shared", "parameters")):
         model = make(net, tier, hidden=40)
         _, conditions = inputs_of(model, 1, 300)
@@ -344,10 +346,10 @@ def test_the_number_of_cores_follows_what_is_faster(monkeypatch):
     monkeypatch.setattr(player, "TEAM_BYTES", 0)
     model = make("gru", "scaled")
     engine = Engine(model.config, weights_of(model), precision="float32", threads=2)
-    assert [engine._shares(3), engine._shares(1)] == [2, 2]
+    assert [engine._choose_cores(3), engine._choose_cores(1)] == [2, 2]
     for pace, wanted in (({1: 2.0, 2: 1.0}, 2), ({1: 1.0, 2: 2.0}, 1)):
-        engine._pace, engine._blocks = pace, player.RETRY_BLOCKS
-        taken = [engine._shares(1) for _ in range(player.RETRY_BLOCKS)]
+        engine._step_seconds, engine._blocks = pace, player.RETRY_BLOCKS
+        taken = [engine._choose_cores(1) for _ in range(player.RETRY_BLOCKS)]
         assert taken.count(wanted) == player.RETRY_BLOCKS - 1
-    engine._pace = {2: 1.0}
-    assert engine._shares(1) == 1
+    engine._step_seconds = {2: 1.0}
+    assert engine._choose_cores(1) == 1

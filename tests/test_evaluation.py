@@ -55,6 +55,7 @@ def whistles(tmp_path, monkeypatch):
     return ModelConfig(tier, Net(), corpus.ranges), corpus
 
 
+@pytest.mark.slow
 def test_a_model_that_follows(whistles):
     config, corpus = whistles
     found = following.follow(Whistle(config), corpus, 0, "pitch")
@@ -69,6 +70,7 @@ def test_a_model_that_follows(whistles):
     assert found.glide["median_relative_error"] < 0.1
 
 
+@pytest.mark.slow
 def test_a_model_that_is_out_of_tune_or_silent(whistles):
     config, corpus = whistles
     flat = following.follow(Whistle(config, wrong=0.9), corpus, 0, "pitch")
@@ -79,15 +81,16 @@ def test_a_model_that_is_out_of_tune_or_silent(whistles):
     assert json.loads(json.dumps(deaf.strength))[0] is None
 
 
+@pytest.mark.slow
 def test_meters_find_their_parameters(whistles, caplog):
     config, corpus = whistles
-    name, readings = following._matching(*following._real(corpus, 0), RATE, tuple(METERS))
+    name, readings = following._matching(*following._constant_files(corpus, 0), RATE, tuple(METERS))
     assert name in ("pitch", "centroid")
     assert len(readings) == 4
     assert following.follow(Whistle(config), corpus, 1, None) is None
-    assert "no meter follows gain in the data: not measured (`meter` NAME=METER says which)" in caplog.text
+    assert "no meter follows gain in the data: not measured (choose one with `meter` NAME=METER)" in caplog.text
     assert following.follow(Whistle(config), corpus, 0, "beat") is None
-    assert "beat cannot be read from the data at two values of hz: not measured" in caplog.text
+    assert "beat can be read at fewer than two values of hz in the data: not measured" in caplog.text
 
 
 def test_stability(whistles, monkeypatch):
@@ -158,7 +161,8 @@ def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
 def test_the_command(trained, monkeypatch, capsys, tmp_path):
     run, data = trained
     shorten_evaluation(monkeypatch)
-    monkeypatch.setattr(following, "_real", lambda corpus, k: ([50.0, 90.0], [corpus_tone(50), corpus_tone(90)]))
+    constant = [50.0, 90.0], [corpus_tone(50), corpus_tone(90)]
+    monkeypatch.setattr(following, "_constant_files", lambda corpus, k: constant)
     words = ["evaluate", run, "--data_dir", data, "--meter", "pitch=loudness"]
     code, out, _ = run_cli(capsys, *words, "--json", "--out", tmp_path / "asked.png")
     found = json.loads(out)

@@ -94,6 +94,7 @@ def test_only_what_changed_is_measured_again(tones, monkeypatch):
     assert write_features(data, Settings(("rmse",), rate=50.0), 1) == (2, 0)
 
 
+@pytest.mark.slow
 def test_two_processes_measure_the_same(tones):
     data = tones
     small = Settings(("rmse", "centroid"), rate=100.0)
@@ -107,17 +108,17 @@ def test_two_processes_measure_the_same(tones):
 
 def test_the_command(capsys, tones):
     code, out, _ = run_cli(capsys, "features", tones.data, tones.params, "--features", "rmse", "--processes", "1")
-    assert (code, out) == (0, "measured rmse in 2 wavs; 0 had them already\n")
+    assert (code, out) == (0, "measured rmse in 2 sounds; 0 already had them\n")
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"features": ("loud",)}, "unknown feature 'loud'.*rmse, centroid, pitch, mfcc"),
-        ({"features": ()}, "no features are named; there are rmse, centroid, pitch, mfcc"),
-        ({"features": ("rmse",), "rate": 0.0}, "`rate` is 0; it must be above 0, in frames a second, and 1000 at most"),
+        ({"features": ()}, "no features are named; known: rmse, centroid, pitch, mfcc"),
+        ({"features": ("rmse",), "rate": 0.0}, "`rate` is 0; it must be above 0 and at most 1000 frames per second"),
         ({"features": ("mfcc",), "n_mfcc": 41}, "`n_mfcc` is 41; it must be 1 to 40"),
-        ({"features": ("pitch",), "fmin": 500.0, "fmax": 100.0}, "the pitch range 500 to 100 Hz must rise"),
+        ({"features": ("pitch",), "fmin": 500.0, "fmax": 100.0}, "500 to 100 Hz must start above 0 and rise"),
     ],
 )
 def test_bad_settings(settings, message):

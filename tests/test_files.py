@@ -41,7 +41,7 @@ def test_a_real_limit_on_file_size_is_met_the_same_way(tmp_path):
 
 def test_an_existing_folder_is_not_touched(tmp_path):
     write_folder(tmp_path / "m", {"a": b"1"})
-    with pytest.raises(InputError, match="m exists already"):
+    with pytest.raises(InputError, match="m already exists"):
         write_folder(tmp_path / "m", {"a": b"2"})
     assert (tmp_path / "m" / "a").read_bytes() == b"1"
 

@@ -54,11 +54,11 @@ def test_a_spiral_of_two_is_one_on_paper():
 def test_joining_and_stacking():
     both = gestures.stack(gestures.join([1, 2], gestures.constant(3, 0.01)), [4, 5, 6])
     np.testing.assert_array_equal(both, [[1, 4], [2, 5], [3, 6]])
-    with pytest.raises(InputError, match="gesture 2 has 2 features, but the first has 1: not joined"):
+    with pytest.raises(InputError, match="gesture 2 has 2 parameters, but the first has 1: not joined"):
         gestures.join([1], [[1, 2]])
-    with pytest.raises(InputError, match="wind has 2 values, but rate has 3; make both as long"):
+    with pytest.raises(InputError, match="wind has 2 values, but rate has 3; make both equally long"):
         gestures.stack([1, 2, 3], [1, 2], names=["rate", "wind"])
-    with pytest.raises(InputError, match="gesture 1 is no array"):
+    with pytest.raises(InputError, match="gesture 1 is not an array"):
         gestures.join([float("nan")])
 
 
@@ -99,33 +99,33 @@ def test_notes_of_a_midi_file(tmp_path):
         (["a"], "a: it must be NAME=SHAPE:NUMBERS"),
         (["a=lin:0,1,1"], "unknown shape 'lin' (did you mean 'line'?); known: constant, line"),
         (["a=line:0,1"], "a=line:0,1: line takes FROM,TO,SECONDS"),
-        (["a=line:0,x,1"], "a=line:0,x,1: '0,x,1' are no numbers with commas between"),
+        (["a=line:0,x,1"], "a=line:0,x,1: '0,x,1' is not a list of numbers with commas between them"),
         (["a=line:0,inf,1"], "all numbers must be finite"),
-        (["a=line:0,1,0"], "a gesture of 0 s has no values at 100 a second; it must be longer"),
-        (["a=line:0,1,1", "b=constant:0,2"], "b has 200 values, but a has 100; make both as long"),
-        (["a,b=line:0,1,1"], "a,b=line:0,1,1: that makes 1 curves for 2 names"),
-        (["a,b=spiral:0,1,0,1,2,1", "b=line:0,1,1"], "b stands in two groups of names"),
+        (["a=line:0,1,0"], "a gesture of 0 s has no values at 100 values per second; it must be longer"),
+        (["a=line:0,1,1", "b=constant:0,2"], "b has 200 values, but a has 100; make both equally long"),
+        (["a,b=line:0,1,1"], "a,b=line:0,1,1: this makes 1 curves for 2 names"),
+        (["a,b=spiral:0,1,0,1,2,1", "b=line:0,1,1"], "b occurs in two groups of names"),
         (["a=envelope:1,1,0.5,1,2"], "attack, decay and release of 1, 1 and 1 s do not fit into 2 s"),
         (["a=gaussian:0,1,1,0"], "the width of a gaussian is 0 s; it must be above 0"),
         (["a=steps:0.001,1"], "a step lasts 0.001 s: less than one value"),
-        (["a=line:0,1,1", "--rate", "0"], "the rate is 0; it must be 0.001 to 1,000,000 values a second"),
+        (["a=line:0,1,1", "--rate", "0"], "the rate is 0; it must be 0.001 to 1,000,000 values per second"),
         (["a=midi:none.mid"], "none.mid: no such file"),
         (["--grid", "a"], "--grid a: it must be NAME=FROM:TO:COUNT or NAME=VALUE,VALUE,..."),
         (["--grid", "a=0:1:0"], "with a count above 0"),
-        (["--grid", "a=1,1"], "values of a come twice"),
-        (["--grid", "a=1,2", "a=3"], "--grid a=1,2 a=3: a name stands there twice"),
-        (["--grid", "a=0:1:1000000000"], "with a count above 0, 4096 at most"),
-        (["--grid", "a=0:1:100", "b=0:1:100"], "a grid of 10,000 sounds is too large; 4096 at most"),
-        (["--grid", "a=0:1:4096", "--seconds", "100"], "100 s at 100 values a second are too long; 10,000,000 values"),
-        (["a=constant:0,1e7"], "1e+07 s at 100 values a second are too long; 10,000,000 values at most"),
-        (["a=line:0,1,1", "--rate", "1e9"], "the rate is 1e+09; it must be 0.001 to 1,000,000 values a second"),
+        (["--grid", "a=1,1"], "some values of a occur twice"),
+        (["--grid", "a=1,2", "a=3"], "--grid a=1,2 a=3: a name occurs twice"),
+        (["--grid", "a=0:1:1000000000"], "with a count above 0 and at most 4096"),
+        (["--grid", "a=0:1:100", "b=0:1:100"], "a grid of 10,000 sounds is too large; at most 4096"),
+        (["--grid", "a=0:1:4096", "--seconds", "100"], "100 s at 100 values per second is too long"),
+        (["a=constant:0,1e7"], "1e+07 s at 100 values per second is too long; at most 10,000,000 values"),
+        (["a=line:0,1,1", "--rate", "1e9"], "the rate is 1e+09; it must be 0.001 to 1,000,000 values per second"),
         (["a=constant:0,1e30"], "too long"),
-        (["a=steps:1e9,1,2"], "2e+09 s at 100 values a second are too long"),
-        (["a=steps:-1e30,1"], "1e+30 s at 100 values a second are too long"),
+        (["a=steps:1e9,1,2"], "2e+09 s at 100 values per second is too long"),
+        (["a=steps:-1e30,1"], "1e+30 s at 100 values per second is too long"),
         (["a=steps:-1,1"], "a step lasts -1 s: less than one value"),
-        ([f"a{k}=constant:0,50000" for k in range(9)], "a2=constant:0,50000: these are too many values; 10,000,000 in"),
-        (["a=notes:1,1e9"], "1e+09 is no MIDI number; these are 0 to 127"),
-        (["a=constant:1e300,1"], "all numbers must be finite, 1e+30 at most"),
+        ([f"a{k}=constant:0,50000" for k in range(9)], "a2=constant:0,50000: too many values; at most 10,000,000 in"),
+        (["a=notes:1,1e9"], "1e+09 is not a MIDI number; they are 0 to 127"),
+        (["a=constant:1e300,1"], "all numbers must be finite, at most 1e+30"),
         ([f"a{k}=constant:0,1" for k in range(200)], "200 panels are too many for one picture; 100 at most"),
         (["a\nb=constant:0,1"], "cannot be a parameter's name"),
     ],
@@ -202,7 +202,7 @@ def test_a_grid_is_generated_in_one_go_under_its_names(tmp_path, capsys):
     (tmp_path / "same.txt").write_text("a\nb\na\n")
     for name, problem in {
         "two": "has 2 names for 3 sounds",
-        "same": "each name must be there once",
+        "same": "each name must occur once",
         "none": "none.txt: no such file",
     }.items():
         code, _, err = run_cli(

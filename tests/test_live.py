@@ -165,6 +165,7 @@ def drain(ws):
             ws.recv(timeout=0)
 
 
+@pytest.mark.slow
 def test_ten_thousand_messages_of_all_kinds(served):
     """The server does not crash, and another page plays on without a gap."""
     seed = random.randrange(2**32)
@@ -227,6 +228,7 @@ def test_one_page_too_many_is_refused(served, monkeypatch):
     assert "this CPU plays 1 at once" in refused["text"]
 
 
+@pytest.mark.slow
 def test_playing_needs_no_torch(tmp_path):
     folder = save_model(tmp_path / "tones")
     code = (
@@ -255,6 +257,7 @@ def test_a_generator_for_other_hosts(tmp_path):
         synth.set_params([0.5])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("seconds", "waiting"), [(0.5, 10**9), (60.0, 50)])
 def test_a_page_that_reads_nothing_is_disconnected(served, monkeypatch, caplog, seconds, waiting):
     """It sends and reads no answer: after a while, or when too much waits, it is disconnected, and no other page is."""
@@ -275,6 +278,7 @@ def test_a_page_that_reads_nothing_is_disconnected(served, monkeypatch, caplog, 
     assert not any(record.exc_info for record in caplog.records)
 
 
+@pytest.mark.slow
 def test_a_gesture_is_saved_while_it_plays(served):
     """Many times; each one is the beginning of the last one."""
     saved, stop = [], threading.Event()

@@ -24,6 +24,7 @@ stability.STABLE_SECONDS = likeness.MOST_SECONDS = 1.0
 """
 
 
+@pytest.mark.slow
 def test_the_manual_builds_without_a_warning(tmp_path):
     places = ["-d", tmp_path / "trees", ROOT / "docs", tmp_path / "made"]
     words = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", *places]
@@ -45,6 +46,7 @@ def played(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_notebooks_run_and_are_in_step_with_their_texts(path, played):
     notebook = jupytext.read(path)
@@ -59,6 +61,7 @@ def test_notebooks_run_and_are_in_step_with_their_texts(path, played):
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(played / "notebooks")}}).execute()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["results", "comparing"])
 def test_a_notebook_without_data_says_what_makes_it(name, tmp_path):
     notebook = jupytext.read(ROOT / "notebooks" / f"{name}.py")
@@ -85,6 +88,7 @@ def test_commands_in_the_manual_exist():
     assert seen > 20
 
 
+@pytest.mark.slow
 def test_the_one_script_trains_generates_and_keeps_a_copy(tmp_path):
     """runscripts/run_tg.sh as it stands, on a data set of our own."""
     write_texture("pops", tmp_path / "data", files=3, seconds=2)

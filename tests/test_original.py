@@ -227,7 +227,7 @@ def test_bad_pickles_are_refused_in_one_line(tmp_path):
     path.write_bytes(b"hello")
     refused(r"model_3\.pkl is (refused|damaged)")
     torch.save({"x": 3}, path)
-    refused("holds something else than a state dict of tensors")
+    refused("does not hold a state dict of tensors")
     whole = written_by_the_original("0")
     torch.save(whole, path)
     path.write_bytes(path.read_bytes()[:2000])

@@ -81,12 +81,14 @@ def test_every_kind_of_number_is_read():
     assert messages(nested.dgram) == [("/one", 1.0), ("/two", 2.0), ("/three", 3.0)]
 
 
+@pytest.mark.slow
 def test_a_bundle_for_tomorrow_takes_effect_at_once(remote):
     tomorrow = time.time() + 86400
     remote.send(bundle(message("/rate", 0.5), at=tomorrow).dgram, message("/rate", 0.25).dgram)
     assert remote.until(2) == [({"rate": 0.5}, None), ({"rate": 0.25}, None)]
 
 
+@pytest.mark.slow
 def test_the_instruments_own_names_and_the_parameters(remote):
     sent = ("/temperature", 50.0), ("/@temperature", 0.5), ("/start", 1.0), ("/@start", 7), ("/stop", 0.0)
     remote.send(*(message(*each).dgram for each in sent), message("/@start").dgram, message("/@stop").dgram)
@@ -130,6 +132,7 @@ def test_bundles_nested_too_deep():
         messages(packet)
 
 
+@pytest.mark.slow
 def test_noise_is_logged_once_a_second_and_ends_nothing(remote, caplog):
     seed = random.randrange(2**32)
     rng = random.Random(seed)
@@ -156,6 +159,7 @@ def names(tmp_path_factory):
         yield served
 
 
+@pytest.mark.slow
 def test_osc_moves_parameters_of_any_name(names, monkeypatch, caplog):
     monkeypatch.setattr(osc, "WARN_S", 0.0)
     remote = OscServer("127.0.0.1", 0, names.instrument.move, lambda seed: None, lambda: None)
@@ -200,6 +204,7 @@ def test_the_page_moves_parameters_of_any_name(names):
         assert "unknown parameter '@temperature'" in ws.recv(timeout=20)
 
 
+@pytest.mark.slow
 def test_the_old_addresses_are_explained(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(osc, "WARN_S", 0.0)
     with serve(save_model(tmp_path / "tones")) as served:

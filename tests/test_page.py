@@ -16,7 +16,10 @@ from mtcrnn.evaluation.beat import onset_strength
 from mtcrnn.textures import write_texture
 
 driver = pytest.importorskip("page_driver", reason="playwright is not installed", exc_type=ImportError)
-pytestmark = pytest.mark.skipif(driver.CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(driver.CHROMIUM is None, reason="no Chromium here (Debian: apt install chromium)"),
+]
 
 RATE = 16000
 

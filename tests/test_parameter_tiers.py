@@ -105,7 +105,7 @@ def test_schedules_are_linear_over_the_planned_run(here):
     [
         (["--generate", "audio", "pitch"], "--generate audio pitch: audio and parameters cannot be mixed in one tier"),
         (["--generate", "pitch", "--prop", "pitch"], "pitch cannot be both generated (--generate) and conditioning"),
-        (["--plstm", "--net", "5"], "--plstm goes with net 0 (gru) only, not with mixture"),
+        (["--plstm", "--net", "5"], "--plstm needs net 0 (gru), not mixture"),
         (["--net", "nix"], "unknown net 'nix'"),
         (["--net", "mixture"], "--net mixture generates parameters, not audio"),
         (["--tfr", "-0.1"], "--tfr is -0.1; it must be 0 to 1"),

@@ -97,10 +97,10 @@ def test_from_names_with_a_pattern_of_ones_own(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        ("(", "--pattern '(' is no regular expression: "),
+        ("(", "--pattern '(' is not a regular expression: "),
         ("x(?P<note>.)", "a-1.wav has no labels in its name (--pattern 'x(?P<note>.)' does not match)"),
-        ("-.", "--pattern '-.' names no parameter; write (?P<NAME>...) around its number"),
-        ("(?P<note>.)-", "'a-1': 'a' is no number for 'note'"),
+        ("-.", "--pattern '-.' names no parameter; put (?P<NAME>...) around its number"),
+        ("(?P<note>.)-", "'a-1': 'a' is not a number, for 'note'"),
     ],
 )
 def test_patterns_that_do_not_work(tmp_path, capsys, pattern, message):

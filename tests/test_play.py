@@ -107,6 +107,7 @@ def ends(process):
     return time.monotonic() - begun
 
 
+@pytest.mark.slow
 def test_a_bookmark_works_the_next_time_also_over_ipv6(model, tmp_path):
     tokens = []
     for host in ("127.0.0.1", "::1"):
@@ -118,6 +119,7 @@ def test_a_bookmark_works_the_next_time_also_over_ipv6(model, tmp_path):
     assert (tmp_path / "state" / "mtcrnn" / "token").read_text() == tokens[0].removeprefix("token=")
 
 
+@pytest.mark.slow
 def test_a_browser_that_blocks_does_not_block_the_server(model, tmp_path):
     """Such as w3m or lynx. It opens the address that is printed."""
     browser, seen = tmp_path / "browser.py", tmp_path / "seen"
@@ -134,6 +136,7 @@ def test_a_browser_that_blocks_does_not_block_the_server(model, tmp_path):
         os.kill(int(pid), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_page_that_reads_nothing_does_not_keep_it_from_ending(model, tmp_path):
     with playing(model, tmp_path, "--no-browser") as (process, address):
         parts = urllib.parse.urlsplit(address)
@@ -150,6 +153,7 @@ def test_a_page_that_reads_nothing_does_not_keep_it_from_ending(model, tmp_path)
         deaf.close()
 
 
+@pytest.mark.slow
 def test_aloud_until_the_output_ends(model, monkeypatch, capsys, caplog):
     """A sound card that is unplugged after a while; the addresses that OSC takes are printed."""
     heard = []

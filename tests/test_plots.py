@@ -11,7 +11,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import array_bytes
 from mtcrnn.rendering import plots
 from mtcrnn.rendering.plots import plot_files
-from mtcrnn.runs.log import HEAD, RunLog
+from mtcrnn.runs.log import HEADER, RunLog
 
 
 def test_sound_and_curves_share_a_picture(tmp_path):
@@ -26,6 +26,7 @@ def test_sound_and_curves_share_a_picture(tmp_path):
     assert four[..., :3].std() > 0.05  # something is drawn
 
 
+@pytest.mark.slow
 def test_names_are_shown_as_they_are(tmp_path):
     """Dollars are no mathematics; what cannot be shown is escaped; what the font lacks is no trouble."""
     for name in ["a$x^2_1$b", "a$\\frac$", "tab\t", os.fsdecode(b"caf\xe9"), "水", "x" * 240]:
@@ -71,6 +72,7 @@ def test_a_spectrogram_of_a_short_sound_is_that_of_all_its_frames():
     np.testing.assert_allclose(plots._spectrogram(noise, 16000)[1], 10 * np.log10(power), atol=0.01)
 
 
+@pytest.mark.slow
 def test_memory_of_a_long_sound_is_little_beside_the_sound(tmp_path):
     sound = np.zeros(44100 * 600, np.float32)  # 106 MB
     tracemalloc.start()
@@ -91,7 +93,7 @@ def test_losses_of_a_run(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.txt", b"x", r"a\.txt: cannot draw this"),
+        ("a.txt", b"x", r"a\.txt: this cannot be drawn"),
         ("a.npy", array_bytes(np.zeros((2, 0))), r"a\.npy has shape \[2, 0\]; it must hold values, all of them finite"),
         ("a.npy", array_bytes(np.array([np.nan])), "all of them finite"),
         ("a.npy", array_bytes(np.zeros(3, bool)), "holds bool; it must be one array of real numbers"),
@@ -99,11 +101,11 @@ def test_losses_of_a_run(tmp_path):
         ("a.npy", array_bytes(np.array([-1.7e308, 1.7e308])), "this cannot be drawn: "),
         ("a.params", b'{"a": {"times": [0, 1], "values": [0, 1]}, "b": 3}', r"a\.params: b: input should be"),
         ("a.params", b"{}", "nothing to draw"),
-        ("traininglog.txt", b"", r"traininglog\.txt is no training log"),
-        ("traininglog.txt", HEAD.encode() + b"1\tx\n", r"traininglog\.txt, line 2: not a row of a training log"),
+        ("traininglog.txt", b"", r"traininglog\.txt is not a training log"),
+        ("traininglog.txt", HEADER.encode() + b"1\tx\n", r"traininglog\.txt, line 2: not a row of a training log"),
         ("a.npy", b"", r"a\.npy cannot be read as a plain \.npy array"),
         ("a.npy", b"x", r"a\.npy cannot be read as a plain \.npy array"),
-        ("traininglog.txt", b"x", r"traininglog\.txt is no training log"),
+        ("traininglog.txt", b"x", r"traininglog\.txt is not a training log"),
         ("gone.wav", None, r"gone\.wav: no such file"),
         ("a.wav", b"x", r"a\.wav cannot be read as sound"),
     ],
@@ -128,7 +130,7 @@ def test_a_log_whose_last_line_is_half_written(tmp_path):
     ("out", "message"),
     [
         ("folder", r"`out` .*folder is a folder; give the name of a picture"),
-        ("a.wav", r"`out` .*a\.wav: a picture ends in \.eps, "),
+        ("a.wav", r"`out` .*a\.wav: the name of a picture must end in \.eps, "),
     ],
 )
 def test_where_no_picture_goes(tmp_path, out, message):
@@ -156,5 +158,5 @@ def test_arrays_need_their_rate_and_losses_stand_alone(tmp_path):
     with pytest.raises(InputError, match="do not share an axis"):
         plot_files([tmp_path, tmp_path / "c.npy"], external_sr=1)
     for rate in (0, 1e-300, float("inf"), float("nan")):
-        with pytest.raises(InputError, match=f"`external_sr` is {rate}; it must be 0.001 to 1000000 values a second"):
+        with pytest.raises(InputError, match=f"`external_sr` is {rate}; it must be 0.001 to 1000000 values per second"):
             plot_files([tmp_path / "c.npy"], external_sr=rate)

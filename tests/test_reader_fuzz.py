@@ -11,7 +11,7 @@ from mtcrnn.cli import gestures as gestures_cli
 from mtcrnn.config.generate import Output
 from mtcrnn.core.errors import InputError
 from mtcrnn.rendering import plots
-from mtcrnn.rendering.conditioning import load_array
+from mtcrnn.rendering.parameters import load_array
 from mtcrnn.rendering.write import stems
 from mtcrnn.runs.recipe import read_recipe
 
@@ -72,7 +72,7 @@ def test_words_of_gestures(tmp_path, monkeypatch):
             numbers = [f"{n:.3g}" for n in rng.uniform(0.01, 2, rng.integers(1, 7))] if easy else numbers
             return f"{rng.choice(['a', 'b', 'a,b', '', ',', 'ä', '$x$'])}={shape}:{','.join(numbers)}"
 
-        gestures_cli.put_together([word() for _ in range(rng.integers(1, 3))], 100.0)
+        gestures_cli.parse_curves([word() for _ in range(rng.integers(1, 3))], 100.0)
 
     fuzz(read, tmp_path, 1)
 
@@ -162,6 +162,7 @@ VALUES = [
 ]
 
 
+@pytest.mark.slow
 def test_recipes(tmp_path):
     path = tmp_path / "r.toml"
     path.touch()
@@ -199,6 +200,7 @@ def test_names_files(tmp_path):
     fuzz(read, tmp_path, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(30))
 def test_pictures(tmp_path, seed):
     """Any curve under any name is drawn, or refused."""

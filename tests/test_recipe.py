@@ -70,7 +70,7 @@ def test_without_an_output_dir_the_recipe_gives_the_name(recipe):
             "tiers.a/b: a tier's name is also a folder's: 1 to 100 letters, digits, _ and -",
         ),
         ('controls = ["note"]', "", "the tier sound is conditioned on note, which no tier generates and controls "),
-        ('controls = ["note"]', 'controls = ["note", "x"]', "controls give x, but no tier is conditioned on it"),
+        ('controls = ["note"]', 'controls = ["note", "x"]', "x is in controls, but no tier is conditioned on it"),
         ('controls = ["note"]', 'controls = ["note", "loud"]', "loud is in controls, but the tier curves generates it"),
         ('generate = ["loud"]', 'generate = ["audio"]', "the tiers sound and curves both generate audio"),
         ("sample_rate = 50", "sample_rate = 2000", "the tier sound .1000 Hz. is conditioned on curves, which is fast"),
@@ -135,7 +135,7 @@ def test_options_of_the_wrong_type(tmp_path, line, message):
         ("controls = 1979-05-27\n[tiers.x]", "controls must be a list of names"),
         ("controls = [3]\n[tiers.x]", r"controls must be a list of names, got \[3\]"),
         ("controls = {a = 1}\n[tiers.x]", "controls must be a list of names"),
-        ("controls = ['a', 'a']\n[tiers.x]", "controls a, a: a name stands there twice"),
+        ("controls = ['a', 'a']\n[tiers.x]", "controls a, a: a name occurs twice"),
         ("[tiers.'']", "a tier's name is also a folder's"),
         (f"[tiers.{'x' * 101}]", "1 to 100 letters"),
         (f"controls = {'[' * 5000}{']' * 5000}", "TOML nested too deeply"),
@@ -164,7 +164,7 @@ def test_circles_missing_tiers_and_files(recipe, tmp_path):
         read_recipe(tmp_path / "none.toml")
     circle = '[tiers.round]\ngenerate = ["note"]\nprop = ["loud"]\nsample_rate = 50\n'
     recipe.write_text(recipe.read_text().replace('controls = ["note"]', "") + circle)
-    with pytest.raises(InputError, match=r"tiers go in a circle: (curves -> round|round -> curves)"):
+    with pytest.raises(InputError, match=r"the tiers form a cycle: (curves -> round|round -> curves)"):
         read_recipe(recipe)
     recipe.write_text("controls = []")
     with pytest.raises(InputError, match=r"names no tiers; each is a table \[tiers.NAME\]"):
@@ -252,7 +252,7 @@ def test_priming_from_a_file(recipe, capsys, tmp_path):
     assert (np.load(tmp_path / "a_curves.npy") != np.load(tmp_path / "b_curves.npy")).any()
     code, _, error = run_cli(capsys, *words, "--seed_start", 0.9, "--out", tmp_path / "c")
     assert code == 2
-    assert "250 steps of priming must fit in after it" in error
+    assert "250 steps of priming must fit after that" in error
 
 
 def test_an_interrupted_recipe_goes_on_to_the_same_weights(recipe, tmp_path, monkeypatch, capsys):
@@ -294,8 +294,8 @@ def test_a_recipe_that_changed_after_training(recipe, capsys):
     ("words", "message"),
     [
         (["--tier", "x"], "unknown tier 'x'; known: curves, sound"),
-        (["--hidden_size", "4"], "--hidden_size does not go with a recipe, which says that for each tier"),
-        (["--model_dir", "m"], "--model_dir does not go with a recipe, which says that for each tier"),
+        (["--hidden_size", "4"], "--hidden_size cannot be used with a recipe, which sets it for each tier"),
+        (["--model_dir", "m"], "--model_dir cannot be used with a recipe, which sets it for each tier"),
     ],
 )
 def test_training_options_that_do_not_fit(recipe, capsys, words, message):
@@ -304,7 +304,7 @@ def test_training_options_that_do_not_fit(recipe, capsys, words, message):
 
 def test_a_tier_without_a_recipe(capsys):
     error = run_cli(capsys, "train", "--tier", "x")[2]
-    assert error == "mtcrnn: error: --tier x goes with a recipe: mtcrnn train RECIPE --tier x"
+    assert error == "mtcrnn: error: --tier x needs a recipe: mtcrnn train RECIPE --tier x"
 
 
 def test_data_that_lacks_a_parameter_stops_it_before_any_training(recipe, capsys, tmp_path):
@@ -320,7 +320,7 @@ def test_data_that_lacks_a_parameter_stops_it_before_any_training(recipe, capsys
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--temp", "x=1"], "--temp x=1: write a number from 0 on, or TIER=NUMBER with a tier out of curves, sound"),
+        (["--temp", "x=1"], "--temp x=1: write a number of at least 0, or TIER=NUMBER; the tiers are curves, sound"),
         (["--temp", "hot"], "--temp hot: write a number"),
         (["--from", "curves"], "--from curves: write TIER=FILE"),
         (["--from", "x=a.npy"], "unknown tier 'x'; known: curves, sound"),
@@ -330,7 +330,7 @@ def test_data_that_lacks_a_parameter_stops_it_before_any_training(recipe, capsys
         (["--seconds", "-1"], "--seconds is -1; it must be above 0"),
         (["--seconds", "1e300"], "--seconds is 1e+300; it must be above 0, and 1400000000 steps at most"),
         (["--names", "none.txt"], "none.txt: no such file"),
-        (["--out", ""], "'' is no name of a file"),
+        (["--out", ""], "'' is not a file name"),
     ],
 )
 def test_playing_options_that_do_not_fit(recipe, capsys, words, message):

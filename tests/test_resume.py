@@ -65,6 +65,7 @@ def test_an_unfinished_run_goes_on_to_its_planned_end(tmp_path, data):
     assert [row.split("\t")[0] for row in log[1:]] == ["2", "4", "6", "8"]
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_weights(tmp_path, data):
     """SIGKILL at a random moment; docs/log.md tells of more of them."""
     seed = random.randrange(2**32)
@@ -105,7 +106,7 @@ def test_the_command_needs_no_flag_repeated_and_checks_those_that_are(tmp_path, 
         assert code == 2, words
         assert message in err
     code, _, err = run_cli(capsys, "train", "--data_dir", data, "--step", 3)
-    assert "--step 3 goes with --model_dir" in err
+    assert "--step 3 needs --model_dir" in err
 
 
 def test_data_that_lacks_a_parameter(tmp_path, data):
@@ -120,19 +121,19 @@ def test_damaged_and_foreign_training_states(tmp_path, data):
     state = saved.parent / "train_state_4.pt"
     whole = state.read_bytes()
     for content, message in (
-        (whole[: len(whole) // 2], "train_state_4.pt is damaged, or no training state"),
-        (b"hello", "train_state_4.pt is damaged, or no training state"),
+        (whole[: len(whole) // 2], "train_state_4.pt is damaged, or not a training state"),
+        (b"hello", "train_state_4.pt is damaged, or not a training state"),
     ):
         state.write_bytes(content)
         with pytest.raises(InputError, match=message):
             training.resume(str(saved), 0, {}, {}, {})
     torch.save({"x": 1}, state)
     with pytest.raises(
-        InputError, match="is no training state: it must hold best, carried, data, elapsed, end, optimiser, train"
+        InputError, match="is not a training state: it must hold best, carried, data, elapsed, end, optimiser, train"
     ):
         training.resume(str(saved), 0, {}, {}, {})
     state.unlink()
-    with pytest.raises(InputError, match=r"can be played but not resumed: train_state_4\.pt is not beside it"):
+    with pytest.raises(InputError, match=r"can be played but not resumed: train_state_4\.pt is not next to it"):
         training.resume(str(saved), 0, {}, {}, {})
 
 
@@ -143,6 +144,6 @@ def test_a_training_state_that_wants_to_run_code_is_refused(tmp_path, data):
 
     saved = training.train(TIER, NET, tiny_train(data, tmp_path / "run"))
     torch.save({"x": Evil()}, saved.parent / "train_state_4.pt")
-    with pytest.raises(InputError, match="is damaged, or no training state"):
+    with pytest.raises(InputError, match="is damaged, or not a training state"):
         training.resume(str(saved), 0, {}, {}, {})
     assert not (tmp_path / "hacked").exists()

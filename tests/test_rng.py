@@ -20,7 +20,7 @@ def test_streams_differ_by_seed_row_and_purpose():
         generator(0, Purpose.BATCH, 0).random(),
         generator(0, Purpose.BATCH, 1).random(),
         generator(1, Purpose.BATCH, 0).random(),
-        generator(0, Purpose.COINS, 0).random(),
+        generator(0, Purpose.TEACHER_FORCING, 0).random(),
     ]
     assert len(set(numbers)) == 4
     u = play_uniforms(0, 2, 0, 500, 1)[..., 0]
@@ -28,5 +28,5 @@ def test_streams_differ_by_seed_row_and_purpose():
 
 
 def test_negative_seed():
-    with pytest.raises(InputError, match="a random seed is a whole number from 0 on, not -1"):
+    with pytest.raises(InputError, match="a random seed is a whole number, 0 or above, not -1"):
         generator(-1, Purpose.PLAY)

@@ -74,11 +74,11 @@ def test_one_process_at_a_time(tmp_path, data):
     run = tmp_path / "run"
     with (
         locked(run),
-        pytest.raises(InputError, match=rf"another process trains there already \(process {os.getpid()} on"),
+        pytest.raises(InputError, match=rf"another process is already training there \(process {os.getpid()} on"),
     ):
         training.train(TIER, NET, tiny_train(data, run))
     training.train(TIER, NET, tiny_train(data, run))
-    with locked(run), pytest.raises(InputError, match="another process trains there already"):
+    with locked(run), pytest.raises(InputError, match="another process is already training there"):
         training.resume(str(run), 0, {}, {}, {})
     assert folders.steps(run / "model") == [2, 4]
     assert not (run / ".holder.json").exists()
@@ -97,7 +97,7 @@ def test_a_run_that_was_killed_in_its_first_save_begins_anew(tmp_path, data, aga
     (killed / "model" / ".tmp-123-0" / folders.WEIGHTS).write_bytes(b"half")
     (killed / "model" / ".model_2.tmp-99").mkdir()  # an older version's
     (killed / "model" / "train_state_2.pt").write_bytes(b"whole")
-    with pytest.raises(InputError, match=r"has no model yet: mtcrnn train --model_dir .*killed begins the run anew"):
+    with pytest.raises(InputError, match=r"has no model yet: mtcrnn train --model_dir .*killed starts the run again"):
         folders.find(str(killed))
     if again == "train":
         training.train(TIER, NET, options)
@@ -130,8 +130,8 @@ def test_data_that_changed_are_told(tmp_path, data, caplog):
     (data / "tone2.params").rename(data / "other.params")
     training.resume(str(run), 0, {}, {"num_steps": 1}, {})
     assert "pitch goes from 70 to 700, but the model was trained on 50 to 100" in caplog.text
-    wanted = "new: other.wav; gone: tone2.wav; another sound: tone1.wav; other labels: tone0.wav"
-    assert f"the data are not those that it was trained on: {wanted}" in caplog.text
+    wanted = "new: other.wav; removed: tone2.wav; sound changed: tone1.wav; labels changed: tone0.wav"
+    assert f"the data differ from those that the run was trained on: {wanted}" in caplog.text
 
 
 def test_a_log_that_cannot_be_written_is_said_once_and_costs_nothing(tmp_path, caplog, monkeypatch):
@@ -162,7 +162,7 @@ def test_a_row_on_a_full_disk(tmp_path):
 def test_a_log_whose_last_row_is_half_written(tmp_path):
     (tmp_path / "log").mkdir()
     path = tmp_path / "log" / "traininglog.txt"
-    path.write_text(runlog.HEAD + "10\t1\t1\t\t\t5\nrubbish\n20\t2\t2\t\t\t5\n30\t")
+    path.write_text(runlog.HEADER + "10\t1\t1\t\t\t5\nrubbish\n20\t2\t2\t\t\t5\n30\t")
     with RunLog(tmp_path, "{}", first=15) as log:
         log.add(20, {"loss": 3.0, "samples_per_s": 1.0})
     assert read_log(path)["loss"] == [(10, 1.0), (20, 3.0)]

@@ -10,7 +10,7 @@ from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
-from mtcrnn.training.teacher_forcing import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.training.teacher_forcing import draw_forced, draw_uniforms, self_sampled_inputs
 
 B, T = 3, 30
 AUDIO = tiny_config().tier
@@ -36,11 +36,11 @@ def a_batch(model):
     return values, torch.from_numpy(rng.random((B, T, 1)))
 
 
-def step_loop(model, values, conditions, coins, u):
-    """The original's way: one step at a time, the net's own sample where the coin says so. Inputs read, and loss."""
+def step_loop(model, values, conditions, forced, u):
+    """The original's way: one step at a time, the net's own sample where it is not forced. Inputs read, and loss."""
     state, seen, own, losses = model.net.init_state(B), [], None, []
     for t in range(T):
-        value = values[:, t : t + 1] if coins[t] else own
+        value = values[:, t : t + 1] if forced[t] else own
         seen.append(value)
         raw, state = model(value, conditions[:, t : t + 1], state)
         losses.append(model.distribution.loss(raw, values[:, t + 1 : t + 2]))
@@ -58,26 +58,26 @@ CASES += [(PARAMETERS, net) for net in (name for name, spec in NETS.items() if s
 def test_inputs_loss_and_gradients_equal_the_step_loop(tier, net, rate):
     model = make_model(tier, net)
     values, conditions = a_batch(model)
-    coins = draw_coins(0, 1, T, rate)
+    forced = draw_forced(0, 1, T, rate)
     u = torch.from_numpy(draw_uniforms(0, 1, B, T, model.distribution.draws))
     weights = list(model.module.parameters())
 
-    seen, loss = step_loop(model, values, conditions, coins, u)
+    seen, loss = step_loop(model, values, conditions, forced, u)
     expected = torch.autograd.grad(loss, weights)
 
-    past = self_sampled_inputs(model, values[:, :-1], conditions, model.net.init_state(B), coins, u, 1.0)
+    past = self_sampled_inputs(model, values[:, :-1], conditions, model.net.init_state(B), forced, u, 1.0)
     raw, _ = model(past, conditions, model.net.init_state(B))
     ours = model.distribution.loss(raw, values[:, 1:])
     torch.testing.assert_close(past, seen, rtol=0, atol=1e-9)
     torch.testing.assert_close(ours, loss, rtol=0, atol=1e-9)
     for mine, theirs in zip(torch.autograd.grad(ours, weights), expected, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=1e-9)
-    assert coins[0]
-    assert (past[:, coins] == values[:, :-1][:, coins]).all()
+    assert forced[0]
+    assert (past[:, forced] == values[:, :-1][:, forced]).all()
     if rate < 1:
         assert (past != values[:, :-1]).any()
 
 
-def test_coins_fall_at_their_rate():
-    flips = np.concatenate([draw_coins(0, step, 101, 0.3)[1:] for step in range(50)])
-    assert abs(flips.mean() - 0.3) < 0.035  # seed 0; 5000 flips: five standard deviations
+def test_steps_are_teacher_forced_at_the_given_rate():
+    forced = np.concatenate([draw_forced(0, step, 101, 0.3)[1:] for step in range(50)])
+    assert abs(forced.mean() - 0.3) < 0.035  # seed 0; 5000 draws: five standard deviations

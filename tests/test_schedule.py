@@ -41,12 +41,12 @@ def test_by_the_clock(clock):
     by_clock = Schedule(None, 2.0, elapsed=30.0)
     by_clock.start()
     clock[0] += 30.0
-    by_clock.look(lambda seconds: seconds)
+    by_clock.read_clock(lambda seconds: seconds)
     assert (by_clock.elapsed, by_clock.progress(1), by_clock.progress(1000)) == (60.0, 0.5, 0.5)
     assert by_clock.last_step(50) == 100
     assert Schedule(None, 2.0).last_step(1) is None
     clock[0] += 61.0
-    by_clock.look(lambda seconds: seconds)
+    by_clock.read_clock(lambda seconds: seconds)
     assert by_clock.time_is_up
     assert by_clock.at(7, 1.0, 0.1) == pytest.approx(0.1)
 
@@ -55,7 +55,7 @@ def test_with_both_the_one_that_is_further_counts(clock):
     both = Schedule(101, 1.0)
     both.start()
     clock[0] += 30.0
-    both.look(lambda seconds: seconds)
+    both.read_clock(lambda seconds: seconds)
     assert both.progress(11) == 0.5
     assert both.progress(76) == 0.75
     assert both.last_step(20) == 40
@@ -66,7 +66,7 @@ def test_several_processes_agree_on_the_time(clock):
     run = Schedule(None, 1.0)
     run.start()
     clock[0] += 2.0
-    run.look(lambda seconds: seconds + 40.0)
+    run.read_clock(lambda seconds: seconds + 40.0)
     assert run.elapsed == 42.0
 
 

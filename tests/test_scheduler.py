@@ -161,6 +161,7 @@ def test_merged_changes_do_what_each_of_them_would(player):
         np.testing.assert_array_equal(merged.gesture(), plain.gesture())
 
 
+@pytest.mark.slow
 def test_a_million_moves_of_a_stream_that_does_not_play_take_no_memory(player, scheduler):
     playback = scheduler.add(Stream(player, 1), 0.1, Listener(), margin=0)
 

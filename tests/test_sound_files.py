@@ -72,7 +72,7 @@ def test_sizes_that_pipes_and_dying_recorders_write(tmp_path, size):
 def test_what_is_truncated_or_empty_is_refused(tmp_path):
     path = tmp_path / "a.wav"
     path.write_bytes(wav(100_000))
-    with pytest.raises(InputError, match="is truncated: its header promises 100000 bytes of sound, it holds 4000"):
+    with pytest.raises(InputError, match="is truncated: its header promises 100000 bytes of sound, but it holds 4000"):
         sound_files.read(path)
     path.write_bytes(wav(0, data=b"", after=b"LIST" + struct.pack("<I", 4) + b"INFO"))
     with pytest.raises(InputError, match="is empty"):
@@ -87,10 +87,10 @@ def test_what_is_truncated_or_empty_is_refused(tmp_path):
     content[21] |= 0x0F
     content[22:26] = b"\xff\xff\xff\xff"
     flac.write_bytes(content)
-    with pytest.raises(InputError, match="is truncated: its header promises 68719476735 samples, it holds 8000"):
+    with pytest.raises(InputError, match="is truncated: its header promises 68719476735 samples, but it holds 8000"):
         sound_files.read(flac)
     path.write_bytes(wav(4000).replace(struct.pack("<I", RATE), struct.pack("<I", 1), 1))
-    with pytest.raises(InputError, match="has 1 samples a second; it must be 1000 to 768000"):
+    with pytest.raises(InputError, match="has a sample rate of 1 Hz; it must be 1000 to 768000"):
         sound_files.read(path)
 
 
@@ -133,7 +133,7 @@ def test_sounds_that_cannot_be_meant_are_refused(tmp_path):
     cases = {
         "samples up to 16383.5, where 1 is full scale: divide them .by 32768.": SINE * 32767,
         "its channels cancel each other": np.stack([SINE, -SINE], axis=1),
-        "no finite numbers": np.where(SINE > 0.4, np.inf, SINE),
+        "not finite numbers": np.where(SINE > 0.4, np.inf, SINE),
     }
     for message, samples in cases.items():
         with pytest.raises(InputError, match=message):
@@ -152,9 +152,9 @@ def test_what_lies_beside_sounds(tmp_path):
     found, left = sound_files.find(tmp_path / "set")
     assert [os.path.relpath(path, tmp_path / "set") for path in found] == ["b/a.wav", "b/c.FLAC", "link/linked.wav"]
     assert sorted(left) == [
-        "left out, a broken link, or no right to open it: gone.wav",
+        "left out, a broken link, or no permission to open it: gone.wav",
         "left out, a format that is not read: b/d.m4a",
-        "left out, a second way to the same folder: b/round",
+        "left out, a second path to the same folder: b/round",
     ]
 
 

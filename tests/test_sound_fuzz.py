@@ -84,7 +84,7 @@ def test_param_files(tmp_path):
         ('{"p": {"times": [0, 1], "values": [0, ' + "9" * 400 + "]}}", "finite number|valid number"),
         ("[" * 100_000, "nested too deeply"),
         ('{"p": ' * 100_000, "nested too deeply"),
-        ('{"a\\n\\u001bb": {"times": [0, 1], "values": [0, 1]}}', "has characters that cannot be shown"),
+        ('{"a\\n\\u001bb": {"times": [0, 1], "values": [0, 1]}}', "has unprintable characters"),
         ("[]", "must be a JSON object"),
         ("", "broken JSON"),
         ("\x00", "broken JSON"),

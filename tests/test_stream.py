@@ -67,9 +67,9 @@ def test_a_gesture_renders_to_the_samples_that_were_played(player, tmp_path, cap
     soundfile.write(tmp_path / "live.wav", played, RATE, subtype="PCM_24")
     np.testing.assert_array_equal(again, soundfile.read(tmp_path / "live.wav", dtype="int32")[0])
     for more, message in (
-        ([], "--gesture needs --rand_seed, the seed that was played"),
-        (["--rand_seed", "5", "--temp", "0.5"], "--gesture goes without --temp"),
-        (["--rand_seed", "5", "--set", "hz=20"], "--gesture goes without --set"),
+        ([], "--gesture needs --rand_seed, the seed that it was played with"),
+        (["--rand_seed", "5", "--temp", "0.5"], "--gesture cannot be combined with --temp"),
+        (["--rand_seed", "5", "--set", "hz=20"], "--gesture cannot be combined with --set"),
     ):
         assert run_cli(capsys, *words, *more)[::2] == (2, f"mtcrnn: error: {message}")
     np.save(tmp_path / "take.npy", gesture[..., :2])

@@ -41,9 +41,9 @@ def test_the_stem_of_a_name(tmp_path, monkeypatch, out, stem):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("", "'' is no name of a file"),
-        (".wav", "'.wav' is no name of a file"),
-        ("a\0b", "is no name of a file"),
+        ("", "'' is not a file name"),
+        (".wav", "'.wav' is not a file name"),
+        ("a\0b", "is not a file name"),
         (".", r"\. is a folder; give the name of a file"),
         ("new/", "new/ is a folder; give the name of a file"),
     ],

@@ -9,10 +9,10 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.textures import TEXTURES, write_texture
-from mtcrnn.textures.primitives import band, irregular, rings
+from mtcrnn.textures.primitives import band, poisson_onsets, rings
 
 RATE, SECONDS, SEED = 16000, 20.0, 5
-KNOBS = [(name, p) for name, texture in TEXTURES.items() for p, knob in texture.knobs.items() if knob.meter]
+MEASURED = [(name, p) for name, texture in TEXTURES.items() for p, about in texture.parameters.items() if about.meter]
 CENTS = 2 ** (10 / 1200) - 1
 # How near a meter must come: a share of what it should read, and an amount. Where events come at random, three standard
 # deviations of their number in 20 s are added.
@@ -23,17 +23,17 @@ NEAR = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "p"), KNOBS)
+@pytest.mark.parametrize(("name", "p"), MEASURED)
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
-def test_meters_read_what_the_knobs_say(name, p, share):
+def test_meters_read_what_the_parameters_say(name, p, share):
     texture = TEXTURES[name]
-    values = {q: knob.usual for q, knob in texture.knobs.items()}
-    knob = texture.knobs[p]
-    values[p] = knob.low + share * (knob.high - knob.low)
+    values = {q: about.default for q, about in texture.parameters.items()}
+    parameter = texture.parameters[p]
+    values[p] = parameter.low + share * (parameter.high - parameter.low)
     curves = {q: np.full(round(SECONDS * RATE), value) for q, value in values.items()}
     sound = texture.sound(np.random.default_rng(SEED), curves, RATE)
-    read, wanted = METERS[knob.meter](sound, RATE), knob.reads(values)
-    relative, absolute = NEAR[knob.meter]
+    read, wanted = METERS[parameter.meter](sound, RATE), parameter.expected(values)
+    relative, absolute = NEAR[parameter.meter]
     if "density" in values:
         relative += 3 / math.sqrt(SECONDS * values["density"])
     assert read is not None
@@ -43,8 +43,8 @@ def test_meters_read_what_the_knobs_say(name, p, share):
 @pytest.mark.parametrize("name", TEXTURES)
 @pytest.mark.parametrize("rate", [8000, 44100])
 def test_loudest_settings_hardly_clip_at_any_sample_rate(name, rate):
-    knobs = TEXTURES[name].knobs
-    curves = {q: np.linspace(knob.low, knob.high, 5 * rate) for q, knob in knobs.items()}
+    parameters = TEXTURES[name].parameters
+    curves = {q: np.linspace(about.low, about.high, 5 * rate) for q, about in parameters.items()}
     sound = TEXTURES[name].sound(np.random.default_rng(SEED), curves, rate)
     assert np.isfinite(sound).all()
     assert np.mean(np.abs(sound) > 1) < 1e-4
@@ -68,7 +68,7 @@ def test_rings_are_their_formula():
 
 def test_a_poisson_process_of_changing_rate():
     rates = np.repeat([2.0, 50.0], 100 * RATE)
-    onsets = irregular(rates, RATE, np.random.default_rng(SEED))
+    onsets = poisson_onsets(rates, RATE, np.random.default_rng(SEED))
     early = (onsets < 100 * RATE).sum()
     assert abs(early - 200) < 4 * math.sqrt(200)
     assert abs(len(onsets) - early - 5000) < 4 * math.sqrt(5000)
@@ -134,21 +134,21 @@ def test_the_same_seed_makes_the_same_files(tmp_path):
         (["pops", "--set", "centre"], "--set centre: it must be NAME=VALUE, with a number"),
         (["pops", "--set", "rate=0.5"], "--set rate: that parameter varies (--vary)"),
         (["pops", "--held_out", "rate=2"], "--held_out rate=2: it must be 0 to 1"),
-        (["pops", "--held_out", "rate=0", "--glide"], "--held_out goes without --glide"),
+        (["pops", "--held_out", "rate=0", "--glide"], "--held_out cannot be used with --glide"),
         (["pops", "--files", "1", "--held_out", "rate=0"], "all values are held out"),
         (["pops", "--files", "0"], "--files is 0; it must be above 0"),
         (["pops", "--files", "2", "3"], "--files 2 3: give one number, or one for each of rate"),
         (["pops", "--seconds", "0"], "--seconds is 0.0; it must be above 0"),
         (["pops", "--seconds", "nan"], "argument --seconds: invalid number value: 'nan'"),
         (["pops", "--seconds", "1e-6"], "--seconds 1e-06 is less than one sample at 16000 Hz"),
-        (["pops", "--seconds", "1e300"], "--seconds 1e+300 is too long for one file at 16000 Hz: 625 at most"),
+        (["pops", "--seconds", "1e300"], "--seconds 1e+300 is too long for one file at 16000 Hz: at most 625"),
         (["pops", "--sample_rate", "0"], "--sample_rate is 0; it must be 1000 to 768000 Hz"),
         (["pops", "--sample_rate", "9" * 400], "it must be 1000 to 768000 Hz"),
-        (["pops", "--files", "100001"], "--files 100001 makes 100,001 files; 100,000 at most"),
-        (["pops", "--files", "100000", "--held_out", "rate=0"], "--files 100000 makes 100,001 files; 100,000 at most"),
+        (["pops", "--files", "100001"], "--files 100001 makes 100,001 files; at most 100,000"),
+        (["pops", "--files", "100000", "--held_out", "rate=0"], "--files 100000 makes 100,001 files; at most 100,000"),
         (["fm", "--vary", "index", "carrier", "--files", "1000"], "--files 1000 makes 1,000,000 files"),
-        (["fm", "--vary", "index", "carrier", "--files", "9" * 30, "1"], "files; 100,000 at most"),
-        (["pops", "--files", "9" * 30, "--random"], "files; 100,000 at most"),
+        (["fm", "--vary", "index", "carrier", "--files", "9" * 30, "1"], "files; at most 100,000"),
+        (["pops", "--files", "9" * 30, "--random"], "files; at most 100,000"),
         ([], "a texture needs a name and --out FOLDER"),
     ],
 )
@@ -169,8 +169,8 @@ def test_lengths_are_finite(tmp_path, seconds):
 @pytest.mark.parametrize(
     ("out", "problem"),
     [
-        (".", "is no name of a new folder"),
-        ("x/..", "is no name of a new folder"),
+        (".", "is not a name for a new folder"),
+        ("x/..", "is not a name for a new folder"),
         ("x" * 256, "File name too long"),
         ("x" * 250, "_held_out: File name too long"),
         (("x" * 199 + "/") * 20, "File name too long"),  # a folder, but no file in it, can have such a path
@@ -197,7 +197,7 @@ def test_folders_that_exist_are_left_alone(tmp_path, capsys):
     (tmp_path / "there_held_out").mkdir()
     code, _, err = run_cli(capsys, "texture", "pops", "--out", tmp_path / "there", "--held_out", "rate=0")
     assert code == 2
-    assert "there_held_out exists already" in err
+    assert "there_held_out already exists" in err
     assert [p.name for p in tmp_path.iterdir()] == ["there_held_out"]
 
 

@@ -170,7 +170,7 @@ def test_a_held_out_loss_that_rises_again_is_told(tmp_path, monkeypatch, caplog)
 @pytest.mark.parametrize(
     ("tier", "net", "options", "message"),
     [
-        ({}, {}, {"seq_len": 40}, "`seq_len` 40 is no multiple of `frame_size` 16"),
+        ({}, {}, {"seq_len": 40}, "`seq_len` 40 is not a multiple of `frame_size` 16"),
         ({"generate": ("pitch",), "prop": ()}, {}, {}, "`net` frame generates audio, not parameters"),
         ({"onehot": True}, {}, {}, "`onehot` is for other nets: frame reads its newest code as one-hot in any case"),
     ],

@@ -4,19 +4,19 @@ import os
 from importlib import import_module
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 __all__ = ["ParamManager", "evaluate", "gestures", "load", "render", "textures", "train"]
 
-# OpenMP's threads wait some microseconds for their next work, then sleep; read when torch is first imported. With no
-# wait a net of many small products trains at half its speed; with a long one two programs on the same cores starve each
-# other (forty times slower), and the GRU's own threads too. Figures in docs/log.md.
+# OpenMP's threads wait a few microseconds for more work, then sleep; the setting is read when torch is first imported.
+# Without any wait, a net of many small matrix products trains at half the speed. With a long wait, two programs on the
+# same cores block each other (forty times slower), and the GRU's own threads too. Figures are in docs/log.md.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 _HOMES = dict.fromkeys(("ParamManager", "evaluate", "load", "render", "train"), "mtcrnn.api")
 
 
 def __getattr__(name: str) -> Any:
-    """The names above, imported when first used: torch takes seconds, and `mtcrnn --help` needs none of it."""
+    """Import the names above when first used: importing torch takes seconds, and `mtcrnn --help` does not need it."""
     if name in _HOMES:
         return getattr(import_module(_HOMES[name]), name)
     if name in __all__:

@@ -1,6 +1,6 @@
-"""The few functions that people use in a notebook; `import mtcrnn` offers them all.
+"""The Python API for notebooks (load, train, render, evaluate); `import mtcrnn` provides all of it.
 
-A whole session, as small as it can be:
+A minimal session:
 
     >>> import tempfile
     >>> from pathlib import Path
@@ -41,8 +41,8 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.curves import sample_array
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.gestures import RATE
-from mtcrnn.rendering.conditioning import whole_steps
 from mtcrnn.rendering.opening import open_path
+from mtcrnn.rendering.parameters import whole_steps
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
@@ -51,16 +51,16 @@ if TYPE_CHECKING:
 
 
 def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision: str = "auto") -> Player:
-    """A model that was trained, ready to play.
+    """Load a trained model, ready to play.
 
     Args:
-        path: a run, a model folder, or a recipe (.toml) whose tiers are trained.
-        step: which saved step; 0 the newest.
-        temperature: 1 as trained, below 1 tamer, above 1 wilder.
+        path: a run folder, a model folder, or a recipe (.toml) whose tiers are trained.
+        step: which saved step; 0 is the newest.
+        temperature: sampling temperature: 1 as trained, below 1 less random, above 1 more random.
         precision: of the weights: float32, int8, or auto.
 
     Raises:
-        InputError: no such model, or numbers out of range.
+        InputError: no such model, or options out of range.
     """
     return open_path(Path(path), Playing(temp=temperature, precision=precision), step)  # type: ignore[arg-type]
 
@@ -68,13 +68,13 @@ def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision
 def train(
     data_dir: str | Path, prop: Sequence[str], output_dir: str | Path, *, minutes: float | None = None, **options: Any
 ) -> Path:
-    """Train a model of sound on labelled wavs, and return its folder.
+    """Train a model of audio on labelled sounds, and return its folder.
 
     Args:
-        data_dir: folder of wavs with param files.
-        prop: names of the parameters to play it by.
-        output_dir: folder of the run; a relative one lies under output/.
-        minutes: how long (left out: `num_steps`).
+        data_dir: folder of sounds with param files.
+        prop: names of the conditioning parameters.
+        output_dir: folder of the run; a relative path goes under output/.
+        minutes: how long to train, in minutes (default: for `num_steps` steps).
         options: any option of `mtcrnn train`, such as num_steps, sample_rate, hidden_size, net, lr, batch_size.
 
     Raises:
@@ -96,20 +96,20 @@ def train(
 
 
 def render(model: Player, gesture: ArrayLike, *, rate: float = RATE, seed: int = 0) -> NDArray[np.float32]:
-    """Sound under a gesture, as long as the gesture is.
+    """Generate sound from a gesture, of the same duration.
 
     Args:
-        model: what `load` gives.
-        gesture: parameters in their own units, in the order of the model's: [length, C], or a batch [B, length, C].
-        rate: their values a second; between them it is linear.
-        seed: the same number gives the same sound.
+        model: from `load`.
+        gesture: parameters in the user's units, in the order of the model: [length, C], or a batch [B, length, C].
+        rate: values of the gesture per second; between them, it is interpolated linearly.
+        seed: random seed: the same seed gives the same sound.
 
     Returns:
-        Samples [T] in [-1, 1] (of a batch [B, T]) at the model's sample rate, `model.config.tier.sample_rate`.
+        Samples [T] in [-1, 1] (for a batch [B, T]) at the model's sample rate, `model.config.tier.sample_rate`.
 
     Raises:
-        InputError: another shape, values that are no finite numbers, a rate that is not above 0, or a sound
-            that is too long.
+        InputError: another shape, values that are not finite numbers, a rate that is not above 0, or a sound that is
+            too long.
     """
     array = np.asarray(gesture, np.float64)
     batch = array[None] if array.ndim == 2 else array
@@ -125,19 +125,19 @@ def render(model: Player, gesture: ArrayLike, *, rate: float = RATE, seed: int =
 def evaluate(
     path: str | Path, data_dir: str | Path, *, holdout: str = "tail", meters: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Measure a model against labelled sounds: what `mtcrnn evaluate --json` prints.
+    """Measure a model against labelled sounds; the result is what `mtcrnn evaluate --json` prints.
 
     Args:
         path: a run or model folder.
-        data_dir: folder of labelled wavs.
-        holdout: what of them the model has not seen: as in training, or 'all'.
-        meters: which meter reads which parameter, where it is not found by itself.
+        data_dir: folder of labelled sounds.
+        holdout: which of the data the model has not seen: as in training, or 'all'.
+        meters: the meter for each parameter (default: the one that follows it best).
 
     Returns:
-        What was measured, by name (bits_per_sample, control, texture, stability, speed), as plain numbers and lists.
+        The measurements, by name (bits_per_sample, control, texture, stability, speed), as plain numbers and lists.
 
     Raises:
-        InputError: no such model, a model that makes no sound, data that lack one of its parameters.
+        InputError: no such model, a model that does not generate audio, or data without one of its parameters.
     """
     return evaluation.evaluate(str(path), ParamManager(Path(data_dir)), holdout, meters)
 

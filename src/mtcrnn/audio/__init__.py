@@ -1,1 +1,1 @@
-"""Sounds as arrays: files, mu-law codes, features."""
+"""Audio as arrays: reading and writing sound files, checks, mu-law codes, features, sub-bands."""

@@ -1,4 +1,4 @@
-"""What can be wrong with a recorded sound, found while it is read: refused, or remarked upon."""
+"""Checks of a recorded sound while it is read: clipping, silence, DC, phase. Found faults are errors or remarks."""
 
 from __future__ import annotations
 
@@ -10,45 +10,45 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError
 
-LOUDEST = 8.0  # times full scale: whoever is louder counts in other units (integers, volts)
-CLIPPED, CLIPPED_RUN, CLIPPED_RUNS = 0.999, 3, 3  # of full scale; so many samples in a row; so many times
-ZEROS_S = 1.0  # seconds of exact zeros in a row
-DC, DC_SHARE = 0.005, 0.1  # of full scale, and of the rest's rms
-CANCELLED_DB, WEAKENED_DB = -40.0, -10.0  # of the mix, against its channels
+LOUDEST = 8.0  # times full scale; louder files use other units (integers, volts)
+CLIPPED, CLIPPED_RUN, CLIPPED_RUNS = 0.999, 3, 3  # share of full scale; samples in a row; number of such runs
+ZEROS_S = 1.0  # seconds of exact zeros in a row: digital silence
+DC, DC_SHARE = 0.005, 0.1  # share of full scale, and of the rms of the sound without it
+CANCELLED_DB, WEAKENED_DB = -40.0, -10.0  # level of the mono mix relative to its channels
 
 
 class SoundCheck:
-    """Looks at a sound block by block.
+    """Checks a sound block by block.
 
     Args:
-        path: its file, for messages.
-        rate: in Hz.
+        path: the file, for messages.
+        rate: sample rate in Hz.
 
     Attributes:
-        count: frames so far.
+        count: frames checked so far.
     """
 
     def __init__(self, path: Path, rate: int) -> None:
         self._path, self._rate = path, rate
         self.count = 0
         self._peak = 0.0
-        self._sum = self._mono_power = self._power = 0.0  # summed over frames, and over channels' mean
+        self._sum = self._mono_power = self._power = 0.0  # sums over frames; `_power` of the channels' mean
         self._zeros = self._longest_zeros = 0
         self._clipped = 0
 
     def add(self, frames: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
-        """Look at frames [n, channels], and at their mix [n].
+        """Check frames [n, channels] and their mono mix [n].
 
         Raises:
-            InputError: samples that are no finite numbers, or far beyond full scale.
+            InputError: samples that are not finite numbers, or far beyond full scale.
         """
         peak = max(float(frames.max()), -float(frames.min()))
         if not np.isfinite(frames.sum(dtype=np.float64)):
-            raise InputError(f"{self._path} holds samples that are no finite numbers")
+            raise InputError(f"{self._path} holds samples that are not finite numbers")
         if peak > LOUDEST:
             raise InputError(
                 f"{self._path} holds samples up to {peak:g}, where 1 is full scale: divide them "
-                f"({'by 32768' if peak <= 32768 else 'by their maximum'}) and write the file anew"
+                f"({'by 32768' if peak <= 32768 else 'by their maximum'}) and write the file again"
             )
         self._peak = max(self._peak, peak)
         self._power += float((frames.astype(np.float64) ** 2).mean(axis=1).sum())
@@ -69,10 +69,10 @@ class SoundCheck:
         self._longest_zeros = max(self._longest_zeros, self._zeros)
 
     def remarks(self) -> dict[str, str]:
-        """What is odd about the sound, once all of it was seen: a word for the kind, and what was found.
+        """What is unusual about the sound, once all of it has been checked: the kind, and what was found.
 
         Raises:
-            InputError: channels that cancel each other.
+            InputError: channels that cancel each other out.
         """
         found: dict[str, Any] = {}
         if self._peak > 1:
@@ -85,8 +85,8 @@ class SoundCheck:
         mix_db = 10 * np.log10(max(self._mono_power / self._power, 1e-12))
         if mix_db < CANCELLED_DB:
             raise InputError(
-                f"{self._path}: its channels cancel each other when mixed to mono (one is the other upside down): "
-                f"turn one of them round, or keep one"
+                f"{self._path}: its channels cancel each other out when mixed to mono (one is the other inverted): "
+                f"invert one of them, or keep only one"
             )
         if mix_db < WEAKENED_DB:
             found["channels out of phase"] = f"{-mix_db:.0f} dB are lost in mono"
@@ -100,7 +100,7 @@ class SoundCheck:
 
 
 def _runs(there: NDArray[np.bool_], least: int) -> int:
-    """How many runs of at least so many True."""
+    """The number of runs of at least `least` True values."""
     if not there.any():
         return 0
     edges = np.flatnonzero(np.diff(there.astype(np.int8), prepend=0, append=0))

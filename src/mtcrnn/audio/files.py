@@ -1,7 +1,7 @@
-"""Sound files. Samples are float32 in [-1, 1], mono, shape [T].
+"""Reading sound files (wav, flac, ogg, mp3, aiff, ...: all that libsndfile reads), writing wavs, searching folders.
 
-Whatever libsndfile reads is a sound. Files are read from front to back, block by block, so that a long one takes no
-more memory than what is made of it.
+Samples are float32 in [-1, 1], mono, shape [T]. Files are read from start to end, block by block, so that a long one
+takes no more memory than what is made from it.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ import soxr
 from numpy.typing import NDArray
 
 from mtcrnn.audio.checks import SoundCheck
-from mtcrnn.audio.headers import mended, shortfall
+from mtcrnn.audio.headers import repaired, shortfall
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import write_bytes
 from mtcrnn.core.limits import MOST_RATE
 
-# What libsndfile reads, but for what has no header (.raw) and for Matlab's files, which hold anything
+# What libsndfile reads, except files without a header (.raw) and Matlab's, which can hold anything
 _READ = """wav wave bwf rf64 w64 flac ogg oga opus mp3 aif aiff aifc au snd caf voc svx 8svx iff paf pvf avr sd2 xi wve
     sf ircam nist sph sds htk mpc"""
-# Sounds of formats that it does not read: not left out without a word
+# Sound formats that it does not read: such files are reported, not silently skipped
 _OTHERS = "m4a m4b mp4 aac wma ape wv tta webm mka amr ac3 dsf dff ra mpeg 3gp"
 SUFFIXES, OTHER_SUFFIXES = (frozenset(f".{ending}" for ending in words.split()) for words in (_READ, _OTHERS))
-LEAST_RATE = 1000  # Hz of a file
+LEAST_RATE = 1000  # sample rate of a file, in Hz
 BLOCK = 1 << 16  # frames read at once
-UNKNOWN = 2**63 - 1  # frames of a FLAC that was written into a pipe
-DELAY = 4608  # frames that a codec may add at a file's ends: four of MP3's
+UNKNOWN = 2**63 - 1  # number of frames in the header of a FLAC that was written to a pipe
+DELAY = 4608  # frames (samples) that a codec may add at the ends of a file: four MP3 frames
 
 
 @dataclass(frozen=True)
 class Sound:
-    """A sound as read: mono samples [T] at `sample_rate`, what the file itself had, and what is odd about it."""
+    """A sound that was read: mono samples [T] at `sample_rate`, the file's own rate and channels, remarks by kind."""
 
     samples: NDArray[np.float32]
     sample_rate: int
@@ -54,13 +54,13 @@ class Sound:
 
 
 class Source:
-    """A sound file that is read once: iterate for its blocks of mono samples [n].
+    """A sound file that is read once: iterate over its blocks of mono samples [n].
 
     Attributes:
         path: the file.
         sample_rate: of the blocks, in Hz.
         file_sample_rate, file_channels: the file's own.
-        remarks: what is odd about the sound, by kind, once all is read.
+        remarks: what is unusual about the sound, by kind, once all of it has been read.
     """
 
     def __init__(self, path: Path, file: soundfile.SoundFile, sample_rate: int | None) -> None:
@@ -70,17 +70,17 @@ class Source:
         self.remarks: dict[str, str] = {}
         if not LEAST_RATE <= self.file_sample_rate <= MOST_RATE:
             raise InputError(
-                f"{path} has {self.file_sample_rate} samples a second; it must be {LEAST_RATE} to {MOST_RATE}"
+                f"{path} has a sample rate of {self.file_sample_rate} Hz; it must be {LEAST_RATE} to {MOST_RATE}"
             )
         if short := shortfall(file.extra_info):
-            raise InputError(f"{path} is truncated: its header promises {short[0]} bytes of sound, it holds {short[1]}")
+            promised, held = short
+            raise InputError(f"{path} is truncated: its header promises {promised} bytes of sound, but it holds {held}")
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """The blocks, to the end of the file.
 
         Raises:
-            InputError: the file is truncated or broken, holds no samples, or such that cannot be meant: see
-                `sound_checks`.
+            InputError: the file is truncated or broken, holds no samples, or samples that `SoundCheck` refuses.
         """
         change = self.sample_rate != self.file_sample_rate
         resampler = soxr.ResampleStream(self.file_sample_rate, self.sample_rate, 1, dtype="float32") if change else None
@@ -94,7 +94,7 @@ class Source:
             raise InputError(f"{self.path} is empty: it holds no samples")
         if check.count + DELAY < promised < UNKNOWN or not check.count:
             raise InputError(
-                f"{self.path} is truncated: its header promises {promised} samples, it holds {check.count}"
+                f"{self.path} is truncated: its header promises {promised} samples, but it holds {check.count}"
             )
         self.remarks = check.remarks()
         if resampler:
@@ -107,8 +107,8 @@ class Source:
             raise InputError(f"{self.path} is broken: {error.error_string.rstrip('.')}") from error
 
 
-class _Forward(soundfile.SoundFile):  # type: ignore[misc]
-    """A file that is only read on and on: some codings cannot seek, and some headers promise too much."""
+class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
+    """A sound file that is only read forwards: some encodings cannot seek, and some headers promise too much."""
 
     def seekable(self) -> bool:
         return False
@@ -116,13 +116,13 @@ class _Forward(soundfile.SoundFile):  # type: ignore[misc]
 
 @contextmanager
 def source(path: Path, sample_rate: int | None = None) -> Iterator[Source]:
-    """Open a sound file to be read at `sample_rate` Hz (left out: at its own).
+    """Open a sound file for reading at `sample_rate` Hz (default: its own).
 
     Raises:
-        InputError: the file is no sound, is truncated, or has an impossible sample rate.
+        InputError: the file is not a sound, is truncated, or has an impossible sample rate.
     """
     try:
-        with mended(path) as readable, _Forward(readable) as file:
+        with repaired(path) as readable, _ForwardOnly(readable) as file:
             yield Source(path, file, sample_rate)
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} cannot be read as sound: {error.error_string.rstrip('.')}") from error
@@ -131,7 +131,7 @@ def source(path: Path, sample_rate: int | None = None) -> Iterator[Source]:
 
 
 def read(path: Path, sample_rate: int | None = None) -> Sound:
-    """Read a sound file of any format and width; mix it to mono, resample it to `sample_rate` Hz when that is given.
+    """Read a sound file of any format and bit depth; mix it to mono; resample it to `sample_rate` Hz if that is given.
 
     Raises:
         InputError: as `source` and `Source`.
@@ -142,7 +142,7 @@ def read(path: Path, sample_rate: int | None = None) -> Sound:
 
 
 def survey(path: Path) -> tuple[float, dict[str, str]]:
-    """How long a sound lasts, in seconds, and what is odd about it, by kind.
+    """The duration of a sound in seconds, and what is unusual about it, by kind.
 
     Raises:
         InputError: as `source` and `Source`.
@@ -165,20 +165,20 @@ def write(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
 
 
 def is_sound(path: Path) -> bool:
-    """Whether a file's name says that it is a sound that can be read."""
+    """Whether a file has the extension of a sound format that can be read."""
     return path.suffix.lower() in SUFFIXES
 
 
 def find(path: Path) -> tuple[list[Path], list[str]]:
-    """The sounds of a folder at any depth, sorted; or the one that `path` is. Links to folders are followed.
+    """Find the sounds in a folder at any depth, sorted; or the one sound that `path` is. Links to folders are followed.
 
-    Hidden files and folders, and what Macs leave beside (`._NAME`, `__MACOSX`), are passed over.
+    Hidden files and folders, and those that macOS adds (`._NAME`, `__MACOSX`), are ignored.
 
     Returns:
-        The sounds; and what was left out although somebody may have meant it, a line for each kind.
+        The sounds; and one line for each kind of file that was left out but may have been wanted.
 
     Raises:
-        InputError: there is no such folder, or no sound in it.
+        InputError: no such folder, or it holds no sounds.
     """
     if path.is_file():
         return [path], []
@@ -194,7 +194,7 @@ def find(path: Path) -> tuple[list[Path], list[str]]:
 
 
 def _walk(root: Path, left: dict[str, list[str]]) -> Iterator[Path]:
-    """The sounds below a folder; what is left out, by reason."""
+    """Yield the sounds in a folder; collect in `left` what is left out, by reason."""
 
     def leave(why: str, path: str | Path) -> None:
         left.setdefault(why, []).append(os.path.relpath(path, root))
@@ -205,8 +205,8 @@ def _walk(root: Path, left: dict[str, list[str]]) -> Iterator[Path]:
     seen: set[Any] = set()
     for here, folders, names in os.walk(root, onerror=unreadable, followlinks=True):
         place = os.stat(here)
-        if (place.st_dev, place.st_ino) in seen:  # a link back, or a second one to the same
-            leave("a second way to the same folder", here)
+        if (place.st_dev, place.st_ino) in seen:  # a link to a parent folder, or a second link to the same folder
+            leave("a second path to the same folder", here)
             folders.clear()
             continue
         seen.add((place.st_dev, place.st_ino))
@@ -221,6 +221,6 @@ def _walk(root: Path, left: dict[str, list[str]]) -> Iterator[Path]:
                 try:
                     path.stat()
                 except OSError:
-                    leave("a broken link, or no right to open it", path)
+                    leave("a broken link, or no permission to open it", path)
                 else:
                     yield path

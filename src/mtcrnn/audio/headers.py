@@ -1,4 +1,4 @@
-"""Wavs whose header is wrong about their length, as programs leave it that stream into a pipe or die."""
+"""Wav headers with a wrong length, as left by programs that write to a pipe or crash: repairing and detecting them."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-PLACEHOLDER = 0x7F000000  # a data size from here on was written before the sound was there
-SLACK, SLACK_SHARE = 128, 1e-3  # bytes by which a size may be too large, or that share: a program that counts padding
+PLACEHOLDER = 0x7F000000  # a data size from here on was written before the length was known
+SLACK, SLACK_SHARE = 128, 1e-3  # bytes, or share, by which a size may be too large: some programs count padding
 
 
 @contextmanager
-def mended(path: Path) -> Iterator[Any]:
-    """What to open a sound file by: its name, or a copy in memory whose wav header says how much sound there is.
+def repaired(path: Path) -> Iterator[Any]:
+    """Yield what to open a sound file with: its path, or a copy in memory whose wav header has the right data size.
 
-    libsndfile copes with a size that is too large, but takes one of 0 for an empty file.
+    libsndfile can handle a size that is too large, but takes a size of 0 to mean an empty file.
     """
     with open(path, "rb") as file:
         place = _unsized_data(file)
         if place is None:
-            yield os.fsencode(path) if os.name == "posix" else str(path)  # names need not be text
+            yield os.fsencode(path) if os.name == "posix" else str(path)  # file names need not be valid text
             return
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as memory:  # pages that are not changed are shared
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY) as memory:  # unchanged pages are shared
             held = min(len(memory) - place - 4, 0xFFFFFFFF)
             memory[place : place + 4] = struct.pack("<I", held)
             yield memory
 
 
 def _unsized_data(file: Any) -> int | None:
-    """Where a wav says that its data have no bytes, although sound follows; None where all is well."""
+    """The position of a wav's data size if that is 0 although sound follows; None otherwise."""
     head = file.read(12)
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
@@ -48,7 +48,7 @@ def _unsized_data(file: Any) -> int | None:
 
 
 def shortfall(header_log: str) -> tuple[int, int] | None:
-    """(promised, held) bytes where libsndfile noted that the sound is shorter than its header says, else None."""
+    """(promised, held) bytes if libsndfile noted that the sound is shorter than its header says, else None."""
     match = re.search(r"^\s*(?:data|SSND)\s*: (\d+) \(should be (\d+)\)", header_log, re.MULTILINE)
     if not match:
         return None

@@ -1,4 +1,4 @@
-"""Mu-law codes (ITU-T G.711's companding law, with any number of codes).
+"""Mu-law codec: samples to codes and back (the companding law of ITU-T G.711, with any number of codes).
 
 The code of a sample is an integer 0 .. Q-1. Encoding rounds, so that `encode(decode(k)) == k` for every code.
 """
@@ -17,7 +17,7 @@ from mtcrnn.core.errors import InputError
 
 @dataclass(frozen=True)
 class MuLaw:
-    """mu-law companding with `channels` codes (Q), mu = Q - 1.
+    """Mu-law companding with `channels` codes (Q), mu = Q - 1.
 
     >>> codec = MuLaw(256)
     >>> codec.encode([-1.0, 0.0, 1.0]).tolist()
@@ -30,7 +30,7 @@ class MuLaw:
 
     def __post_init__(self) -> None:
         if not 2 <= self.channels <= 65536:
-            raise InputError(f"mulaw_channels is {self.channels}; it must be between 2 and 65536")
+            raise InputError(f"`mulaw_channels` is {self.channels}; it must be 2 to 65536")
 
     def encode(self, samples: ArrayLike) -> NDArray[np.int64]:
         """Codes of samples in [-1, 1] (clipped): round((f(x) + 1) / 2 * mu), f(x) = sign(x) ln(1+mu|x|) / ln(1+mu)."""
@@ -42,7 +42,7 @@ class MuLaw:
 
     @property
     def divisor(self) -> int:
-        """A network reads code / divisor, in [0, 1]."""
+        """The input of a network is code / divisor, in [0, 1]."""
         return self.channels - 1
 
     @property
@@ -55,7 +55,7 @@ class MuLaw:
         return self._expand(np.arange(self.channels))
 
     def _position(self, samples: ArrayLike) -> NDArray[np.float64]:
-        """Where samples lie on the scale of codes, 0 .. mu, before rounding."""
+        """The positions of samples on the scale of codes, 0 .. mu, before rounding."""
         mu = self.channels - 1
         x = np.clip(np.asarray(samples, dtype=np.float64), -1.0, 1.0)
         companded = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
@@ -69,9 +69,9 @@ class MuLaw:
 
 
 class FloorMuLaw(MuLaw):
-    """The original's codec, kept for its models: floor instead of round, and the network reads code / Q.
+    """The original's codec, kept for its models: floor instead of round, and the network's input is code / Q.
 
-    Decoding takes the centre of the bin that floor makes, so that `encode(decode(k)) == k` here too.
+    Decoding gives the centre of the bin that floor makes, so that `encode(decode(k)) == k` here too.
     """
 
     def encode(self, samples: ArrayLike) -> NDArray[np.int64]:
@@ -80,7 +80,7 @@ class FloorMuLaw(MuLaw):
 
     @property
     def divisor(self) -> int:
-        """A network reads code / divisor, in [0, 1)."""
+        """The input of a network is code / divisor, in [0, 1)."""
         return self.channels
 
     @cached_property

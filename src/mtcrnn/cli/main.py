@@ -1,4 +1,4 @@
-"""The command line. Thin: parse, call one function, print one result. Heavy modules load when used."""
+"""The `mtcrnn` command: all commands in one parser; error messages, logging, signals. Heavy modules load when used."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from importlib.metadata import version
 from mtcrnn.cli import evaluate, features, generate, gestures, original, params, play, plot, quickstart, textures, train
 from mtcrnn.cli.common import Parser
 from mtcrnn.core.errors import InputError, one_line
-from mtcrnn.core.interrupt import ended_like_ctrl_c
-from mtcrnn.core.processes import leads
+from mtcrnn.core.interrupt import interrupt_on_sigterm
+from mtcrnn.core.processes import is_main_process
 
-LONGEST_NEWS = 1000  # characters of a warning, which may hold an address
+LONGEST_LOG = 1000  # characters in a log message, which may contain a web address
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,20 +25,20 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
-    """Parse, run what the options chose, and turn bad input into one line on standard error."""
+    """Parse the arguments and run the command; bad input is one line on standard error. Returns the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    debug, shown = "--debug" in arguments, _Shown(parser)
+    debug, formatter = "--debug" in arguments, _Formatter(parser)
     try:
-        _prepare_output(shown)
+        _prepare_output(formatter)
         args = parser.parse_args([a for a in arguments if a != "--debug"])
-        with ended_like_ctrl_c():
+        with interrupt_on_sigterm():
             args.run(args)
     except BrokenPipeError:
         return 0
     except (InputError, OSError, MemoryError, RecursionError) as error:
         if debug:
             raise
-        print(f"mtcrnn: error: {one_line(shown.options(_explained(error)))}", file=sys.stderr)
+        print(f"mtcrnn: error: {one_line(formatter.with_dashes(_message_of(error)))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("mtcrnn: interrupted", file=sys.stderr)
@@ -46,21 +46,21 @@ def run(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> int:
     return 0
 
 
-class _Shown(logging.Formatter):
-    """Messages as the command line shows them: on one line, and `seq_len`, an option's name, as --seq_len."""
+class _Formatter(logging.Formatter):
+    """Messages as the command line shows them: on one line, and the name of an option, `seq_len`, as --seq_len."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
         super().__init__()
         self._names = set(_options(parser))
 
-    def options(self, text: str) -> str:
-        """A message whose options have their dashes."""
+    def with_dashes(self, text: str) -> str:
+        """The message with the dashes of its options."""
         return re.sub(r"`(\w+)`", lambda m: f"--{m[1]}" if m[1] in self._names else m[0], text)
 
     def format(self, record: logging.LogRecord) -> str:
-        """The message, and whatever traceback belongs to it."""
+        """The message, with its traceback if it has one."""
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
-        return one_line(self.options(record.getMessage()), LONGEST_NEWS) + trace
+        return one_line(self.with_dashes(record.getMessage()), LONGEST_LOG) + trace
 
 
 def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
@@ -72,29 +72,29 @@ def _options(parser: argparse.ArgumentParser) -> Iterator[str]:
                 yield from _options(command)
 
 
-class _BesideBars(logging.Handler):
-    """Writes to standard error, above a progress bar that stands there."""
+class _Handler(logging.Handler):
+    """Writes log messages to standard error, above any progress bar."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One message."""
+        """Write one message."""
         from tqdm import tqdm
 
         tqdm.write(self.format(record), file=sys.stderr)
 
 
-def _prepare_output(shown: logging.Formatter) -> None:
-    """Messages go to standard error; what a terminal cannot show is escaped, there and on standard output."""
-    handler = _BesideBars()
-    handler.setFormatter(shown)
-    logging.basicConfig(handlers=[handler], force=True)  # of others, warnings
-    logging.getLogger("mtcrnn").setLevel(logging.INFO if leads() else logging.ERROR)
+def _prepare_output(formatter: logging.Formatter) -> None:
+    """Send log messages to standard error; escape what the terminal cannot show, there and on standard output."""
+    handler = _Handler()
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], force=True)  # other packages: warnings only
+    logging.getLogger("mtcrnn").setLevel(logging.INFO if is_main_process() else logging.ERROR)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
 
 
-def _explained(error: BaseException) -> str:
-    """What went wrong, of our own errors and of the system's."""
+def _message_of(error: BaseException) -> str:
+    """What went wrong, for our own errors and the system's."""
     if isinstance(error, OSError):
         return ": ".join(str(part) for part in (error.filename, error.strerror or error) if part is not None)
     return str(error) or ("out of memory" if isinstance(error, MemoryError) else type(error).__name__)

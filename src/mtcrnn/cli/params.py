@@ -1,4 +1,4 @@
-"""`mtcrnn params init | check | show | add | from-names`."""
+"""`mtcrnn params init | check | show | add | from-names`: make, check and change param files."""
 
 from __future__ import annotations
 
@@ -15,28 +15,29 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add `mtcrnn params` with its own commands."""
-    parser = commands.add_parser("params", help="make, check and change param files", description="param files")
+    summary = "make, check and change param files"
+    parser = commands.add_parser("params", help=summary, description=summary)
     own = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def command(name: str, summary: str, run: Run) -> argparse.ArgumentParser:
         made = add_command(own, name, summary, run)
         made.add_argument("data", type=file_path, help="folder of sounds, at any depth, or one sound")
-        made.add_argument("--param_dir", type=file_path, help="folder of the param files (left out: beside the sounds)")
+        made.add_argument("--param_dir", type=file_path, help="folder of the param files (default: next to the sounds)")
         return made
 
     init = command("init", "make an empty param file for every sound that has none", _init)
-    init.add_argument("--overwrite", action="store_true", help="also empty those that exist")
-    command("check", "list every problem of a data set", _check)
-    command("show", "list the parameters of every sound", _show)
-    add = command("add", "add a parameter to every sound of a folder, or to one", _add)
-    add.add_argument("name", help="the parameter's name")
-    add.add_argument("--times", type=number, nargs="+", required=True, help="knots, in seconds, rising")
+    init.add_argument("--overwrite", action="store_true", help="also replace existing ones by empty ones")
+    command("check", "list all problems of a data set", _check)
+    command("show", "list the parameters of each sound", _show)
+    add = command("add", "add a parameter to all sounds in a folder, or to one sound", _add)
+    add.add_argument("name", help="name of the parameter")
+    add.add_argument("--times", type=number, nargs="+", required=True, help="times of the knots, in seconds, rising")
     add.add_argument("--values", type=number, nargs="+", required=True, help="value at each knot")
-    add.add_argument("--units", help="what the numbers are, for people")
-    add.add_argument("--minval", type=number, help="lowest value of the knob [lowest value given]")
-    add.add_argument("--maxval", type=number, help="highest value of the knob [highest value given]")
+    add.add_argument("--units", help="unit of the values, for people")
+    add.add_argument("--minval", type=number, help="lowest value of the parameter [lowest value given]")
+    add.add_argument("--maxval", type=number, help="highest value of the parameter [highest value given]")
     names = command(
-        "from-names", "make param files from labels in the sounds' names (name_p76.00.wav, Name--p-76.wav)", _from_names
+        "from-names", "make param files from labels in file names (name_p76.00.wav, Name--p-76.wav)", _from_names
     )
     names.add_argument(
         "--range",
@@ -44,10 +45,10 @@ def add_commands(commands: Commands) -> None:
         action="append",
         default=[],
         metavar=("NAME", "LOW", "HIGH"),
-        help="range of a parameter, minval and maxval (left out: the range of the labels)",
+        help="range of a parameter, minval and maxval (default: the range of the labels)",
     )
     names.add_argument(
-        "--pattern", help="other labels: a regular expression with a group (?P<NAME>...) for each number"
+        "--pattern", help="other forms of labels: a regular expression with a group (?P<NAME>...) for each number"
     )
 
 
@@ -100,7 +101,7 @@ def _add(args: argparse.Namespace) -> None:
     manager = _manager(args)
     wavs = manager.wavs()
     for wav in wavs:
-        manager.read(wav)  # all files must be good before the first is changed
+        manager.read(wav)  # check all files before the first is changed
         check_writable(manager.path_of(wav))
     for wav in wavs:
         manager.add(wav, args.name, param)

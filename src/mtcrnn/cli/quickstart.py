@@ -1,4 +1,4 @@
-"""The quick start: own data, a small model, a glide, a picture; in minutes, on two CPU cores."""
+"""`mtcrnn quickstart`: make a data set, train a small model, play a glide, draw it; in minutes, on two CPU cores."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 
 GLIDE_SECONDS = 10.0
-CONTROL_RATE = 100  # control values a second
+CONTROL_RATE = 100  # values of the rate parameter per second
 MINUTES = 5.0
 
 
 def add_commands(commands: Commands) -> None:
     """Add `mtcrnn quickstart`."""
-    summary = "make a texture, train on it, play a glide: all in minutes"
+    summary = "make a texture, train on it and play a glide, in minutes"
     parser = add_command(commands, "quickstart", summary, _quickstart)
     parser.add_argument(
         "--out", type=file_path, default=Path("output/quickstart"), help="folder of the run [%(default)s]"
     )
-    parser.add_argument("--num_steps", type=int, default=None, help="training steps (left out: five minutes)")
+    parser.add_argument("--num_steps", type=int, default=None, help="training steps (default: train for five minutes)")
 
 
 def _quickstart(args: argparse.Namespace) -> None:
@@ -36,7 +36,11 @@ def _quickstart(args: argparse.Namespace) -> None:
 def quickstart(out: Path, num_steps: int | None = None) -> None:
     """Make the pops texture, train on it, play a glide of the rate from 0 to 1, and draw it.
 
-    What an earlier quick start left in `out` is used again: its data and its model, which is trained to its end first.
+    The data and the model of an earlier quick start in `out` are used again; unfinished training is finished first.
+
+    Args:
+        out: folder of the run.
+        num_steps: training steps (default: `MINUTES` minutes).
     """
     from mtcrnn.textures import write_texture
 
@@ -49,7 +53,7 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
 
 
 def _train(tier: Tier, data: Path, out: Path, num_steps: int | None) -> None:
-    """Train in the folder `out`, or go on, unless that is done."""
+    """Train in the folder `out`, or continue, unless training is finished."""
     from mtcrnn.runs import folders
     from mtcrnn.training.run import is_over, resume, train
 
@@ -61,12 +65,12 @@ def _train(tier: Tier, data: Path, out: Path, num_steps: int | None) -> None:
     elif is_over(folders.find(str(out.absolute()))):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
-        print(f"2/4 going on with the training that was ended in {out}")
+        print(f"2/4 continuing the unfinished training in {out}")
         resume(str(out.absolute()), 0, {}, {}, {})
 
 
 def _play_glide(tier: Tier, out: Path) -> None:
-    """Write the glide of the rate, its sound and the picture of both."""
+    """Write the glide of the rate, its sound and a picture of both."""
     import numpy as np
 
     from mtcrnn.audio import files as sound_files
@@ -95,5 +99,5 @@ def _play_glide(tier: Tier, out: Path) -> None:
         plots.curve_panel(times, glide, "rate"),
     ]
     plots.save(panels, "time (s)", picture)
-    print(f"4/4 made {wav} (the sound) and {picture} (what it looks like under the curve that was asked for)")
+    print(f"4/4 made {wav} (the sound) and {picture} (its picture, with the requested curve)")
     print(f"next: mtcrnn generate --model_dir {shlex.quote(str(out))} --set rate=0.8 --out faster")

@@ -1,4 +1,4 @@
-"""`mtcrnn train`: a model, or the tiers of a recipe."""
+"""`mtcrnn train`: train one model, or the tiers of a recipe."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from mtcrnn.cli.common import Commands, add_command, say, say_next
 from mtcrnn.config.agreement import check_sizes
-from mtcrnn.config.arguments import add_options, add_sizes, build, file_path, sizes, typed
+from mtcrnn.config.arguments import add_options, add_sizes, build, file_path, given_options, sizes
 from mtcrnn.config.nets import Net
 from mtcrnn.config.presets import for_tier
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.processes import leads
+from mtcrnn.core.processes import is_main_process
 
 
 def add_commands(commands: Commands) -> None:
@@ -22,18 +22,16 @@ def add_commands(commands: Commands) -> None:
 
 
 def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
-    """The options of training; `original` takes the 2020 defaults."""
-    resume = parser.add_argument_group("going on with a run (everything else comes from the run itself)")
+    """Add the options for training; `original` uses the 2020 defaults."""
+    resume = parser.add_argument_group("continuing a run (everything else comes from the run itself)")
     if original:
         parser.set_defaults(recipe=None, tier=None)
     else:
         several = parser.add_argument_group("several tiers")
-        several.add_argument(
-            "recipe", nargs="?", type=file_path, help="a recipe (.toml): train the tiers that it names"
-        )
-        several.add_argument("--tier", metavar="NAME", help="only this one")
+        several.add_argument("recipe", nargs="?", type=file_path, help="recipe (.toml): train the tiers that it names")
+        several.add_argument("--tier", metavar="NAME", help="train only this tier")
     resume.add_argument("--model_dir", help="the run's folder or its model/ folder")
-    resume.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (left out: the newest)")
+    resume.add_argument("--step", type=int, default=0, metavar="N", help="which saved step (default: the newest)")
     add_options(parser, Tier, "what to generate", original=original)
     add_options(parser, Net, "network", original=original)
     add_options(parser, Train, "training", original=original)
@@ -42,7 +40,7 @@ def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
 
 
 def run_train(args: argparse.Namespace) -> None:
-    """Train or go on training, and say what to do next."""
+    """Train or continue training, and print what to do next."""
     from mtcrnn.runs.folders import read_config
     from mtcrnn.training.run import resume, train
 
@@ -50,22 +48,26 @@ def run_train(args: argparse.Namespace) -> None:
         _train_recipe(args)
         return
     if args.tier:
-        raise InputError(f"--tier {args.tier} goes with a recipe: mtcrnn train RECIPE --tier {args.tier}")
+        raise InputError(f"--tier {args.tier} needs a recipe: mtcrnn train RECIPE --tier {args.tier}")
     if args.model_dir:
         saved = resume(
-            args.model_dir, args.step, {**typed(Tier, args), **typed(Net, args)}, typed(Train, args), sizes(args)
+            args.model_dir,
+            args.step,
+            {**given_options(Tier, args), **given_options(Net, args)},
+            given_options(Train, args),
+            sizes(args),
         )
     else:
         if args.step:
-            raise InputError(f"--step {args.step} goes with --model_dir, the run to go on with")
+            raise InputError(f"--step {args.step} needs --model_dir, the run to continue")
         tier = build(Tier, args, args.original)
         check_sizes(tier, sizes(args))
         if args.original:
             saved = train(tier, build(Net, args, original=True), build(Train, args, original=True))
         else:
-            net, options = for_tier(tier, typed(Net, args), typed(Train, args))
+            net, options = for_tier(tier, given_options(Net, args), given_options(Train, args))
             saved = train(tier, Net(**net), Train(**options))
-    if not leads():
+    if not is_main_process():
         return
     say(f"saved {saved}")
     say_next("generate", "--model_dir", saved.parent, *_settings(read_config(saved).tier.prop))
@@ -76,17 +78,17 @@ def _train_recipe(args: argparse.Namespace) -> None:
     from mtcrnn.runs.recipe import read_recipe
     from mtcrnn.training.recipe import train_recipe
 
-    fixed = [*typed(Tier, args), *typed(Net, args), *(["model_dir"] if args.model_dir else [])]
+    fixed = [*given_options(Tier, args), *given_options(Net, args), *(["model_dir"] if args.model_dir else [])]
     if fixed:
-        raise InputError(f"--{fixed[0]} does not go with a recipe, which says that for each tier")
-    recipe = read_recipe(args.recipe, typed(Train, args))
+        raise InputError(f"--{fixed[0]} cannot be used with a recipe, which sets it for each tier")
+    recipe = read_recipe(args.recipe, given_options(Train, args))
     saved = train_recipe(recipe, args.tier)
-    if leads():
+    if is_main_process():
         for path in saved.values():
             say(f"saved {path}")
         say_next("cascade", args.recipe, *_settings(recipe.controls))
 
 
 def _settings(names: Sequence[str]) -> list[str]:
-    """How to set parameters, for the end of a command."""
+    """The options that set parameters, for the end of a command."""
     return ["--set", *(f"{name}=VALUE" for name in names)] if names else []

@@ -1,6 +1,6 @@
-"""What users of the original know: its models (`load_original`, `import_model`) and its `paramManager`.
+"""Compatibility with the 2020 MTCRNN (the original): its models, its `paramManager`, its command lines.
 
-Its command lines are in `commands`. Names load when they are used, so that `train.py --help` needs no torch.
+Its command lines are in `commands`. The names here are imported when used, so that `train.py --help` needs no torch.
 """
 
 from importlib import import_module

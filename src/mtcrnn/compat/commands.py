@@ -11,7 +11,7 @@ from mtcrnn.cli.train import add_train, run_train
 
 
 def train_parser() -> Parser:
-    """The options of the original's `train.py`."""
+    """The parser of the original's `train.py`."""
     parser = Parser(prog="train.py", description="Train a model, with the options and defaults of the 2020 MTCRNN.")
     add_train(parser, original=True)
     parser.set_defaults(run=run_train)
@@ -19,7 +19,7 @@ def train_parser() -> Parser:
 
 
 def generate_parser() -> Parser:
-    """The options of the original's `generate.py`."""
+    """The parser of the original's `generate.py`."""
     parser = Parser(prog="generate.py", description="Generate, with the options and defaults of the 2020 MTCRNN.")
     add_generate(parser, original=True)
     parser.set_defaults(run=run_generate)

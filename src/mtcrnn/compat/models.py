@@ -1,4 +1,4 @@
-"""The original's models in Python, and as folders of ours (`import_model`)."""
+"""Loading models of the original in Python (`load_original`), or converting them to model folders (`import_model`)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtcrnn.cli.common import Parser
-from mtcrnn.config.arguments import add_options, add_sizes, sizes, typed
+from mtcrnn.config.arguments import add_options, add_sizes, given_options, sizes
 from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.runs import original
@@ -16,16 +16,16 @@ __all__ = ["import_model", "load_original"]
 
 
 def load_original(model_dir: str | Path, step: int, flags: list[str]) -> Any:
-    """The net in the original's `MODEL_DIR/model_STEP.pkl`, with the call and the raw layout of `mtcrnn.nets`.
+    """The net in the original's `MODEL_DIR/model_STEP.pkl`, with inputs and outputs like those of `mtcrnn.models.nets`.
 
     Args:
-        model_dir: the folder of the model; step 0 takes the newest.
-        step: the step.
-        flags: the original's command line flags that it was made with, like `["--hidden_size", "24"]`; those of
-            training and generating are passed over, those left out come from log/args.txt or the defaults.
+        model_dir: the folder of the model.
+        step: which step; 0 is the newest.
+        flags: the flags of the original's command line that it was made with, like `["--hidden_size", "24"]`. Flags for
+            training and generating are ignored; missing ones come from log/args.txt or the defaults.
 
     Raises:
-        InputError: no such model, a file that is no bare state dict, or tensors that do not fit the flags.
+        InputError: no such model, a file that is not a bare state dict, or tensors that do not fit the flags.
     """
     parser = Parser(prog="load_original", add_help=False)
     add_options(parser, Tier, "tier", original=True)
@@ -33,5 +33,5 @@ def load_original(model_dir: str | Path, step: int, flags: list[str]) -> Any:
     add_sizes(parser)
     args, _ = parser.parse_known_args(flags)
     return original.load(
-        original.find(str(model_dir), step), {**typed(Tier, args), **typed(Net, args), **sizes(args)}
+        original.find(str(model_dir), step), {**given_options(Tier, args), **given_options(Net, args), **sizes(args)}
     ).net

@@ -1,5 +1,5 @@
-"""The original's `paramManager`, whose names existing notebooks use, over `mtcrnn.paramset`."""
-# ruff: noqa: N801, N802 (the original's names; each is told in one line below)
+"""The original's `paramManager`, whose names existing notebooks use, as a wrapper of `mtcrnn.ParamManager`."""
+# ruff: noqa: N801, N802 (the original's names)
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ Params = dict[str, dict[str, Any]]
 
 
 class paramManager:
-    """Param files of a data set, under the original's names.
+    """The param files of a data set, with the original's method names.
 
     Args:
-        datapath: a folder of wavs, nested or not, or one wav.
-        parampath: where the param files lie.
-        fileExt: kept for old calls: sounds of all formats are found.
+        datapath: folder of sounds, at any depth, or one sound.
+        parampath: folder of the param files.
+        fileExt: only for old calls; sounds of all formats are found.
     """
 
     def __init__(self, datapath: str, parampath: str, fileExt: str = ".wav") -> None:
         if not is_sound(Path(f"x{fileExt}")):
-            raise InputError(f"fileExt is {fileExt!r}, which is no sound's ending")
+            raise InputError(f"fileExt is {fileExt!r}, which is not the extension of a sound format")
         self.manager = ParamManager(Path(datapath), Path(parampath))
 
     def initParamFiles(self, overwrite: bool = False) -> None:
-        """Make a param file for every wav that has none (or for all)."""
+        """Make a param file for every sound that has none (with `overwrite`, for all)."""
         self.manager.init(overwrite)
 
     def checkIntegrity(self) -> bool:
-        """True where all is well; raises InputError with the first of all problems otherwise."""
+        """Return True if there are no problems; otherwise raise InputError with the first one."""
         problems = self.manager.check()
         if problems:
             raise InputError(f"{problems[0]} ({len(problems)} problems in all)")
         return True
 
     def getParams(self, fname: str) -> Params:
-        """The content of a wav's param file, `meta` included, as plain dicts."""
+        """The content of the param file of a sound, including `meta`, as plain dicts."""
         file = self._read(fname)
         return {"meta": file.meta, **{name: p.model_dump(exclude_unset=True) for name, p in file.params.items()}}
 
     def getParamNames(self, fname: str) -> list[str]:
-        """The names of a wav's parameters."""
+        """The names of the parameters of a sound."""
         return list(self._read(fname).params)
 
     def getParamSize(self, fname: str, prop: str) -> int:
@@ -57,7 +57,7 @@ class paramManager:
         return len(self._read(fname).get(prop, Path(fname)).times)
 
     def getFullPathNames(self, dir: str) -> list[str]:
-        """The wavs under a folder, sorted."""
+        """The sounds in a folder, at any depth, sorted."""
         return [str(path) for path in ParamManager(Path(dir)).wavs()]
 
     def addParam(
@@ -74,7 +74,7 @@ class paramManager:
         origMinval: float | None = None,
         origMaxval: float | None = None,
     ) -> None:
-        """Add or replace a parameter of a wav."""
+        """Add or replace a parameter of a sound."""
         given = {"units": units, "origUnits": origUnits, "origMinval": origMinval, "origMaxval": origMaxval}
         known = {key: value for key, value in given.items() if value is not None}
         self.manager.add(
@@ -103,7 +103,7 @@ class paramManager:
         timeend: float | None = None,
         return_verbose: bool = False,
     ) -> Any:
-        """`nsamples` values of a parameter, evenly spread from timestart to timeend seconds (both included)."""
+        """`nsamples` values of a parameter, evenly spaced from timestart to timeend seconds (both included)."""
         if prop not in params:
             raise InputError(f"no parameter {prop!r}; there are {', '.join(n for n in params if n != 'meta')}")
         curve = make_param(params[prop]["times"], params[prop]["values"])
@@ -122,14 +122,14 @@ class paramManager:
         prop: list[str] | None = None,
         verbose: bool = False,
     ) -> NDArray[np.float64]:
-        """`resampleParam` for several parameters (all, if none are named): [nsamples, parameters]."""
+        """`resampleParam` for several parameters (default: all): [nsamples, parameters]."""
         names = prop or [name for name in params if name != "meta"]
         if verbose:
             print("parameters:", ", ".join(names))
         return np.stack([self.resampleParam(params, name, nsamples, timestart, timeend) for name in names], axis=1)
 
     def _wav(self, fname: str) -> Path:
-        """The wav that a full path, or a name inside the data folder, stands for."""
+        """The sound at a full path, or at a path inside the data folder."""
         given, root = Path(fname), self.manager.data
         inside = root if root.is_file() else root / fname
         for path in (given, inside):

@@ -1,1 +1,1 @@
-"""Every option, once: what a model generates, its net, how to train, how to generate."""
+"""All options, each defined once: what a model generates, its net, training, generation; and their defaults."""

@@ -1,4 +1,4 @@
-"""The config classes as command-line options, and back."""
+"""Config classes as command-line options (argparse): adding the options, building configs from what was parsed."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def add_options(
     inherit: bool = False,
     only: Collection[str] | None = None,
 ) -> None:
-    """Add an option for every field of a config class. One that is left out is absent from the parsed namespace.
+    """Add an option for every field of a config class. One that the user leaves out is absent from the namespace.
 
     Args:
-        parser: where to add them.
+        parser: the parser to add them to.
         cls: a class of `config`.
         title: the heading in the help text.
         original: the help shows the 2020 code's defaults where they differ.
-        inherit: what is left out comes from a saved model, so the help shows no defaults.
-        only: these fields (left out: all).
+        inherit: options left out come from a saved model, so the help shows no defaults.
+        only: names of the fields to add (default: all).
     """
     group = parser.add_argument_group(title)
     hints = typing.get_type_hints(cls)
@@ -51,29 +51,29 @@ def add_options(
 
 def add_sizes(parser: argparse.ArgumentParser) -> None:
     """Add the original's `--gen_size` and `--cond_size`, which follow from the names and are only checked."""
-    group = parser.add_argument_group("sizes (follow from the names; may be left out)")
+    group = parser.add_argument_group("sizes (they follow from the names and may be left out)")
     group.add_argument("--gen_size", type=int, help="number of generated values; with --onehot the mu-law channels")
     group.add_argument("--cond_size", type=int, help="number of conditioning parameters")
 
 
 def sizes(args: argparse.Namespace) -> dict[str, int | None]:
-    """The `--gen_size` and `--cond_size` that were typed, None where left out."""
+    """The given `--gen_size` and `--cond_size`; None where left out."""
     return {"gen_size": args.gen_size, "cond_size": args.cond_size}
 
 
 def build(cls: type[T], args: argparse.Namespace, original: bool = False) -> T:
-    """The config that the parsed options describe, with the defaults for those left out."""
-    return cls(**{**defaults(cls, original), **typed(cls, args)})
+    """Build a config from the parsed options, with the defaults for those left out."""
+    return cls(**{**defaults(cls, original), **given_options(cls, args)})
 
 
-def typed(cls: type, args: argparse.Namespace) -> dict[str, Any]:
-    """The options of a config class that were typed."""
+def given_options(cls: type, args: argparse.Namespace) -> dict[str, Any]:
+    """The options of a config class that the user gave, by name."""
     found = {spec.name: getattr(args, spec.name) for spec in fields(cls) if hasattr(args, spec.name)}
     return {name: tuple(value) if isinstance(value, list) else value for name, value in found.items()}
 
 
 def _kind(hint: Any, default: Any) -> dict[str, Any]:
-    """Argparse's keywords for an annotated type. A switch that is on by default also gets a --no- form."""
+    """Argparse keywords for a type annotation. A switch that is on by default also gets a --no- form."""
     if hint is bool:
         return {"action": argparse.BooleanOptionalAction if default is True else "store_true"}
     if typing.get_origin(hint) is Literal:
@@ -85,7 +85,7 @@ def _kind(hint: Any, default: Any) -> dict[str, Any]:
 
 
 def number(text: str) -> float:
-    """A finite number. Raises ValueError for anything else: a type for argparse."""
+    """Parse a finite number; a type for argparse. Raises ValueError for anything else."""
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(text)
@@ -93,9 +93,9 @@ def number(text: str) -> float:
 
 
 def file_path(text: str) -> Path:
-    """A path in which ~ is the home folder: a type for argparse. Raises InputError for what no path can be."""
+    """Parse a path and expand ~; a type for argparse. Raises InputError for text that cannot be a path."""
     if not text or "\0" in text:
-        raise InputError(f"{text!r} is no path")
+        raise InputError(f"{text!r} is not a path")
     return Path(text).expanduser()
 
 
@@ -108,7 +108,7 @@ def _help(text: str, default: Any, inherit: bool) -> str:
 
 
 def new_file(text: str) -> Path:
-    """A `file_path` that is not a folder's: a type for argparse."""
+    """Parse a path to a file, like `file_path`; a type for argparse. Raises ArgumentTypeError for that of a folder."""
     if text.endswith(("/", os.sep)):
         raise argparse.ArgumentTypeError(f"{text} is a folder; give the name of a file")
     return file_path(text)

@@ -1,7 +1,7 @@
-"""The nets: what every room asks of them, in one table; and the options that name one and size it.
+"""The table of nets (`NETS`): what each can generate and where its code is; the options for a net's type and size.
 
 A net is an entry here, a torch module in `models.nets` and a program for the compiled loop in `engine.nets`. The table
-imports neither, so that whoever asks it needs no torch.
+imports neither, so that using it does not load torch.
 """
 
 from __future__ import annotations
@@ -20,25 +20,26 @@ MOST_HIDDEN, MOST_LAYERS, MOST_FRAME = 16384, 64, 4096
 
 @dataclass(frozen=True)
 class NetSpec:
-    """What a net is.
+    """The properties of a net.
 
     Attributes:
-        file: where its torch module is in `models.nets`, and its program in `engine.nets` (there without the folder).
-        module: the class of the torch module.
-        form: further keywords of both, where one family has several nets.
+        file: the file of its torch module in `models.nets`, and of its program in `engine.nets` (there without the
+            subfolder).
+        module: the class name of the torch module.
+        keywords: further arguments of both, where several nets share the code.
         number: the original's `--net NUMBER`, if it has one.
-        audio: it can generate sound.
+        audio: it can generate audio.
         parameters: it can generate parameters.
-        mixture: it generates a parameter from a mixture of normals, else from one.
-        framed: its recurrent layers step once a frame of `frame_size` samples, and it reads codes as integers.
-        per_frame: the layers whose weights are read once a frame.
-        tables: the layers of whose weights a step reads single rows.
+        mixture: its distribution of a parameter is a mixture of normal distributions, not a single one.
+        framed: its recurrent layers step once per frame of `frame_size` samples, and it reads codes as integers.
+        per_frame: the layers whose weights are read once per frame.
+        tables: the layers of whose weights a step reads only single rows, as of an embedding.
         mixed: mixed precision trains it as well as float32 does, and faster.
     """
 
     file: str
     module: str
-    form: Mapping[str, Any] = field(default_factory=dict)
+    keywords: Mapping[str, Any] = field(default_factory=dict)
     number: int | None = None
     audio: bool = True
     parameters: bool = True
@@ -49,8 +50,8 @@ class NetSpec:
     mixed: bool = False
 
 
-def _split(number: int, **form: bool) -> NetSpec:
-    return NetSpec("legacy.split", "SplitNet", form, number, audio=False)
+def _split(number: int, **keywords: bool) -> NetSpec:
+    return NetSpec("legacy.split", "SplitNet", keywords, number, audio=False)
 
 
 NETS = {
@@ -80,34 +81,34 @@ _NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number
 class Net(Options):
     """The network's architecture and size."""
 
-    net: str = option("architecture, by name or by the original's number (left out, for sound: frame)", "gru")
-    hidden_size: int = option("units of each recurrent layer", 128)
-    n_layers: int = option("stacked recurrent layers", 2)
-    frame_size: int = option("samples in a frame (net frame only)", 16)
-    plstm: bool = option("a Phased LSTM in place of the GRU (net 0 only)", False)
+    net: str = option("architecture, by name or the original's number (default for audio: frame)", "gru")
+    hidden_size: int = option("units in each recurrent layer", 128)
+    n_layers: int = option("number of recurrent layers", 2)
+    frame_size: int = option("samples per frame (net frame only)", 16)
+    plstm: bool = option("use a Phased LSTM instead of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for name, most in (("hidden_size", MOST_HIDDEN), ("n_layers", MOST_LAYERS), ("frame_size", MOST_FRAME)):
-            require(0 < getattr(self, name) <= most, name, getattr(self, name), f"above 0, {most} at most")
+            require(0 < getattr(self, name) <= most, name, getattr(self, name), f"above 0 and at most {most}")
         net = canonical_net(self.net)
         if self.plstm and net not in ("gru", "phased-lstm"):
-            raise InputError(f"`plstm` goes with net 0 (gru) only, not with {net}")
+            raise InputError(f"`plstm` needs net 0 (gru), not {net}")
         object.__setattr__(self, "net", "phased-lstm" if self.plstm else net)
         object.__setattr__(self, "plstm", self.net == "phased-lstm")
 
     @property
     def spec(self) -> NetSpec:
-        """What the net is."""
+        """The net's entry in `NETS`."""
         return NETS[self.net]
 
     @property
     def step_size(self) -> int:
-        """Values between two steps of the recurrent layers: those of a frame, or 1."""
+        """Generated values per step of the recurrent layers: `frame_size` for a framed net, else 1."""
         return self.frame_size if self.spec.framed else 1
 
     def check_for(self, tier: Tier) -> None:
-        """Raise InputError where this net cannot generate what the tier generates."""
+        """Raise InputError if this net cannot generate what the tier generates."""
         if tier.is_audio and not self.spec.audio:
             raise InputError(f"`net` {self.net} generates parameters, not audio")
         if not tier.is_audio and not self.spec.parameters:
@@ -117,7 +118,7 @@ class Net(Options):
 
 
 def canonical_net(name: str) -> str:
-    """A net's name, from its name or the original's number. Raises InputError listing the known ones."""
+    """A net's name, from its name or the original's number. Raises InputError, with the known ones, for another."""
     name = _NUMBERS.get(name, name)
     if name not in NETS:
         raise unknown("net", name, [*NETS, *_NUMBERS])

@@ -1,4 +1,4 @@
-"""Sets of defaults: those of the 2020 code, and what is best for sound."""
+"""Default values of options: those of the 2020 code, and those recommended for audio."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ ORIGINAL: dict[type, dict[str, Any]] = {
     Playing: {
         "length": 16000,
         "batch_size": 16,
-    },  # its --seq_len, 4000, is shorter than its --length: no priming at all
+    },  # its --seq_len, 4000, is shorter than its --length: no priming
 }
 
 
-# What is best for sound, where it differs from the defaults, for the classes of which nothing else is said.
+# Recommended for audio, where it differs from the defaults of the classes; options that are given take precedence.
 FOR_AUDIO: dict[type, dict[str, Any]] = {
     Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
     Train: {
@@ -46,15 +46,16 @@ FOR_AUDIO: dict[type, dict[str, Any]] = {
 
 
 def defaults(cls: type, original: bool = False) -> dict[str, Any]:
-    """The default values of a config class; the 2020 code's where asked for and different."""
+    """The default values of a config class; with `original`, the 2020 code's where they differ."""
     values = {spec.name: spec.default for spec in fields(cls) if spec.default is not MISSING}
     return {**values, **(ORIGINAL.get(cls, {}) if original else {})}
 
 
 def for_tier(tier: Tier, net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The given options of Net and of Train, and what is best for sound where nothing given speaks against it.
+    """The given options of Net and of Train, completed with what is recommended for audio unless they rule it out.
 
-    Without a number of steps, `minutes` alone say how long to train.
+    They rule it out with another net or with one-hot input. If `minutes` is given but `num_steps` is not, the minutes
+    alone decide how long to train.
     """
     best = tier.is_audio and not tier.onehot and net.get("net", FOR_AUDIO[Net]["net"]) == FOR_AUDIO[Net]["net"]
     limit = {"num_steps": None} if train.get("minutes") is not None else {}

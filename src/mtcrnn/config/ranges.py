@@ -1,4 +1,4 @@
-"""The range of a parameter, and values in network units."""
+"""Ranges of parameters: converting between the user's units and network units (0 to 1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mtcrnn.core.validation import strict
 @strict
 @dataclass(frozen=True)
 class Range:
-    """The range of a parameter over a data set, in the user's units: what normalising, knobs and plots use."""
+    """The range of a parameter over a data set, in the user's units: for normalising, sliders and plots."""
 
     low: float
     high: float
@@ -27,12 +27,12 @@ class Range:
             raise InputError(f"a range from {self.low:g} to {self.high:g} does not rise")
 
     def normalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """User's units to network units: `low..high` becomes 0..1 (a range of no width becomes 0)."""
+        """From the user's units to network units: `low..high` becomes 0..1 (a range of zero width becomes 0)."""
         width = self.high - self.low
         return ((np.asarray(values, dtype=np.float64) - self.low) / (width or 1.0)).astype(np.float32)
 
     def restore(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Network units to user's units, the inverse of `normalise`."""
+        """From network units to the user's units: the inverse of `normalise`."""
         return (np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low).astype(np.float32)
 
 
@@ -43,13 +43,13 @@ def normalise(values: NDArray[Any], ranges: Mapping[str, Range], names: Iterable
 
 
 def restore(values: NDArray[Any], ranges: Mapping[str, Range], names: Iterable[str]) -> NDArray[np.float32]:
-    """The inverse of `normalise`: network units to user's units along the last axis."""
+    """`Range.restore` for the last axis of `values` [..., C]: the inverse of `normalise`."""
     columns = [ranges[name].restore(values[..., k]) for k, name in enumerate(names)]
     return np.stack(columns, axis=-1) if columns else np.zeros((*values.shape[:-1], 0), np.float32)
 
 
-def exceeds(name: str, low: float, high: float, trained: Range) -> str | None:
-    """What to say where a parameter's values, from `low` to `high`, leave the range that a model was trained on."""
+def range_warning(name: str, low: float, high: float, trained: Range) -> str | None:
+    """The warning for a parameter whose values, `low` to `high`, leave the trained range; None if they do not."""
     if trained.low <= low and high <= trained.high:
         return None
     return f"{name} goes from {low:g} to {high:g}, but the model was trained on {trained.low:g} to {trained.high:g}"

@@ -1,4 +1,4 @@
-"""What one model generates, and from what."""
+"""What one model (a tier) generates and is conditioned on: names of parameters, sample rate, mu-law codes."""
 
 from __future__ import annotations
 
@@ -9,41 +9,41 @@ from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.limits import MOST_RATE
 from mtcrnn.core.validation import strict
 
-AUDIO = "audio"  # the name in `generate` that stands for sound itself
+AUDIO = "audio"  # the name in `generate` that means audio itself
 
-LONGEST_NAME = 100  # letters of a parameter's
+LONGEST_NAME = 100  # characters in the name of a parameter
 
-RESERVED = ("meta", AUDIO)  # mean something else where a parameter could be named
+RESERVED = ("meta", AUDIO)  # names with another meaning where a parameter can be named
 
-MOST_NAMES = 256  # of parameters
+MOST_NAMES = 256  # parameters in one list
 
 
 def check_name(name: str) -> None:
-    """Raise InputError for a name that no parameter can have: what begins with @ is the instrument's own."""
+    """Raise InputError for a name that no parameter may have; the live instrument uses names that begin with @."""
     odd = name.startswith("@") or any(c.isspace() or not c.isprintable() or c in "=," for c in name)
     if not 0 < len(name) <= LONGEST_NAME or name in RESERVED or odd:
-        allowed = f"no spaces, '=' or ',', no '@' at its beginning, and not {' or '.join(map(repr, RESERVED))}"
-        raise InputError(f"{name[:LONGEST_NAME]!r} cannot be a parameter's name: {allowed}")
+        rules = f"no spaces, '=' or ',', no '@' at the beginning, and not {' or '.join(map(repr, RESERVED))}"
+        raise InputError(f"{name[:LONGEST_NAME]!r} cannot be a parameter's name: {rules}")
 
 
 @strict
 @dataclass(frozen=True)
 class Tier(Options):
-    """What one model generates, and from what."""
+    """What one model generates and what it is conditioned on."""
 
     generate: tuple[str, ...] = option("what to generate: audio, or names of parameters", (AUDIO,))
     prop: tuple[str, ...] = option("names of the conditioning parameters", ())
     sample_rate: int = option("generated values per second; for audio the sample rate in Hz", 16000)
-    mulaw_channels: int = option("number of mu-law codes for one audio sample", 256)
-    onehot: bool = option("feed audio to the net as a one-hot code instead of one number", False)
+    mulaw_channels: int = option("number of mu-law codes that an audio sample can have", 256)
+    onehot: bool = option("feed audio to the net as a one-hot code instead of as one number", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(0 < self.sample_rate <= MOST_RATE, "sample_rate", self.sample_rate, f"above 0, {MOST_RATE} at most")
+        require(0 < self.sample_rate <= MOST_RATE, "sample_rate", self.sample_rate, f"above 0 and at most {MOST_RATE}")
         require(2 <= self.mulaw_channels <= 65536, "mulaw_channels", self.mulaw_channels, "2 to 65536")
         for key in ("generate", "prop"):
             names = getattr(self, key)
-            require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"{MOST_NAMES} at most")
+            require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"at most {MOST_NAMES}")
             twice = sorted({name for name in names if names.count(name) > 1})
             if twice:
                 raise InputError(f"`{key}` names {listing(twice)} twice")
@@ -61,7 +61,7 @@ class Tier(Options):
 
     @property
     def is_audio(self) -> bool:
-        """True where this tier generates sound, False where it generates parameters."""
+        """True if this tier generates audio, False if it generates parameters."""
         return self.generate == (AUDIO,)
 
     @property
@@ -71,7 +71,7 @@ class Tier(Options):
 
     @property
     def gen_size(self) -> int:
-        """The original's `--gen_size`: input channels taken by the tier's own past."""
+        """The original's `--gen_size`: the number of input channels for the tier's own past."""
         return self.mulaw_channels if self.onehot else len(self.generate)
 
     @property

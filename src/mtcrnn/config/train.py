@@ -1,4 +1,4 @@
-"""How to train."""
+"""Options for training: data, windows, learning rate, loss, checkpoints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from mtcrnn.config.options import MOST_TEMPERATURE, Options, option, require
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.validation import strict
 
-MOST_STEP_VALUES = 1 << 24  # of all windows of a training step
+MOST_STEP_VALUES = 1 << 24  # values in all windows of a training step
 
 MOST_STEPS = 10**12
 
@@ -17,52 +17,54 @@ MOST_STEPS = 10**12
 @strict
 @dataclass(frozen=True)
 class Train(Options):
-    """How to train. A step is one batch of windows; a window is `seq_len` generated values in a row."""
+    """How to train. A step takes one batch of windows; a window is `seq_len` consecutive values."""
 
     data_dir: str = option("folder of sounds, at any depth", "./data/audio", path=True)
-    param_dir: str | None = option("folder of the param files (left out: the data folder)", None, path=True)
-    output_dir: str = option("folder of the run: a name lies under output/, a path is taken as it is", "run", path=True)
-    num_steps: int | None = option("steps of this run (left out, with --minutes: as many as fit)", 1000)
-    batch_size: int = option("windows in a step (of each process, where there are several)", 64)
+    param_dir: str | None = option("folder of the param files (default: the data folder)", None, path=True)
+    output_dir: str = option("folder of the run: a name goes under output/, a path is used as it is", "run", path=True)
+    num_steps: int | None = option("training steps of this run (default with --minutes: as many as fit)", 1000)
+    batch_size: int = option("windows per step (of each process, if there are several)", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
     scored_frames: int = option(
-        "frames of a window, drawn at random, that are scored; all others only pass through the recurrent layers (net "
-        "frame only; 0, or more than there are: all)",
+        "number of randomly chosen frames per window that the loss scores; the others only pass through the recurrent "
+        "layers (net frame only; 0, or more than there are: all)",
         0,
     )
     stride: int = option("shift between neighbouring windows, in generated values", 1)
-    carry: bool = option("a window starts with the state that the window before it in the file ended with", True)
+    carry: bool = option("start a window with the recurrent state at the end of the window before it in the file", True)
     lr: float = option("learning rate of Adam", 0.002)
-    lr_final: float | None = option("learning rate at the run's end, reached linearly (left out: constant)", None)
-    grad_clip: float = option("largest norm of the gradient; 0 turns clipping off", 1.0)
+    lr_final: float | None = option("learning rate at the end of the run, reached linearly (default: constant)", None)
+    grad_clip: float = option("maximum norm of the gradient; 0 turns clipping off", 1.0)
     precision: Literal["auto", "float32", "bf16"] = option(
-        "arithmetic: float32, mixed (bf16 products, float32 weights and losses), or auto (mixed for the net frame on "
-        "hardware that is made for it, else float32)",
+        "arithmetic: float32, bf16 (mixed precision: bf16 products, float32 weights and losses), or auto (bf16 for the "
+        "net frame on hardware that is made for it, else float32)",
         "auto",
     )
     device: Literal["auto", "cpu", "cuda"] = option(
-        "cpu, cuda (a GPU of NVIDIA or AMD), or auto (a GPU where there is one)", "auto"
+        "cpu, cuda (an NVIDIA or AMD GPU), or auto (a GPU if there is one)", "auto"
     )
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
-    ss: float | None = option("scheduled sampling: the teacher forcing rate moves linearly to this one", None)
+    ss: float | None = option("scheduled sampling: teacher forcing rate at the end of the run, reached linearly", None)
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
-    input_noise: float = option("random noise on the inputs: its std as a share of their range", 0.0)
-    loss: Literal["nll", "mse"] = option("for parameters: likelihood, or squared error of samples", "nll")
+    input_noise: float = option("random noise on the inputs: its standard deviation as a share of their range", 0.0)
+    loss: Literal["nll", "mse"] = option(
+        "for parameters: nll (negative log-likelihood) or mse (expected squared error of a sample)", "nll"
+    )
     minutes: float | None = option(
-        "train for so many minutes (with --num_steps: or so many steps, whichever are over first)", None
+        "train for this many minutes (with --num_steps: or that many steps, whichever end first)", None
     )
     loss_cutoff: float | None = option("stop once the loss is below this (nats per value)", None)
-    checkpoint: int = option("save the model every so many steps (and at the end)", 250)
+    checkpoint: int = option("number of steps between saved models (one is also saved at the end)", 250)
     holdout: str = option(
-        "held out for testing: 'tail' (the last tenth of each file, 1 s at most), 'file:NAME' (one file), or 'none'",
+        "held out for testing: 'tail' (the last tenth of each file, at most 1 s), 'file:NAME' (one file) or 'none'",
         "tail",
     )
-    rand_seed: int = option("random seed of the run: weights, batches, coins", 0)
+    rand_seed: int = option("random seed of the run: initial weights, batches, sampled inputs", 0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         allowed = self.num_steps is None or 0 < self.num_steps <= MOST_STEPS
-        require(allowed, "num_steps", self.num_steps, f"above 0, {MOST_STEPS} at most")
+        require(allowed, "num_steps", self.num_steps, f"above 0 and at most {MOST_STEPS}")
         if self.num_steps is None and self.minutes is None:
             raise InputError("a run needs `num_steps` or `minutes`")
         for name in ("batch_size", "seq_len", "stride", "checkpoint"):
@@ -70,7 +72,7 @@ class Train(Options):
         if self.batch_size * self.seq_len > MOST_STEP_VALUES:
             raise InputError(
                 f"`batch_size` {self.batch_size} with `seq_len` {self.seq_len} is too much for one step: "
-                f"{MOST_STEP_VALUES} values at most"
+                f"at most {MOST_STEP_VALUES} values"
             )
         require(self.scored_frames >= 0, "scored_frames", self.scored_frames, "0 or above")
         require(self.lr > 0, "lr", self.lr, "above 0")

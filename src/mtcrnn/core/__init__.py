@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, files, checks, random numbers, compiled arithmetic. No sound, no torch."""
+"""Shared foundations: errors, file writing, validation, random numbers, compiled arithmetic. No audio, no torch."""

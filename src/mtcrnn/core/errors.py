@@ -1,4 +1,4 @@
-"""The one exception for bad input, and the wording that its messages share."""
+"""`InputError`, the one exception for bad input, and helpers that word its messages."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Iterable
 class InputError(ValueError):
     """Bad input from outside: one line that says what is wrong, where, and what would be right.
 
-    It names options in backticks, like `seq_len`. The command line prints it without a traceback, with --seq_len for
-    such a name, and exits with code 2.
+    It names options in backticks, like `seq_len`. The command line prints it without a traceback, shows such a name as
+    --seq_len, and exits with code 2.
     """
 
 
-LONGEST = 280  # characters of a message
+LONGEST = 280  # characters in a message
 
 
 def one_line(text: str, longest: int = LONGEST) -> str:
-    r"""A message as it may be shown: on one line, without what a terminal would act on, cut in its middle.
+    r"""A message that is safe to show: on one line, control characters escaped, its middle cut out if it is too long.
 
     >>> one_line("a\nb\x1b[2J")
     'a\\nb\\x1b[2J'
@@ -33,7 +33,7 @@ def one_line(text: str, longest: int = LONGEST) -> str:
 
 
 def listing(names: Iterable[object], limit: int = 12) -> str:
-    """Names on one line, cut after `limit`, for the end of a message.
+    """Names joined on one line, for the end of a message; cut after `limit` names.
 
     >>> listing(["rate", "pitch"])
     'rate, pitch'
@@ -50,12 +50,12 @@ def listing(names: Iterable[object], limit: int = 12) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
-    """The error for a name that is not in a table: suggests the nearest one and lists the rest.
+    """The error for a name that is not in a table: it suggests the closest name and lists the known ones.
 
     >>> str(unknown("net", "gr", ["gru", "mixture"]))
     "unknown net 'gr' (did you mean 'gru'?); known: gru, mixture"
     """
     names = list(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    close = difflib.get_close_matches(name, names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
     return InputError(f"unknown {kind} {name!r}{hint}; known: {listing(names, 40)}")

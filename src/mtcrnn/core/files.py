@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and never lost without a word."""
+"""Atomic file writing (a file appears whole or not at all), backups of replaced files, reading .npy arrays."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from mtcrnn.core.errors import InputError
 
 log = logging.getLogger(__name__)
 
-MOST_VALUES = 50_000_000  # of an array that is read
-_TEMPORARY = re.compile(r"\.tmp-\d+-\d+|\..+\.tmp-\d+")  # the second is an older version's
+MOST_VALUES = 50_000_000  # in an array that is read
+_TEMPORARY = re.compile(r"\.tmp-\d+-\d+|\..+\.tmp-\d+")  # the second form is an older version's
 _count = itertools.count()
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path`: to a temporary name beside it, flushed to disk, then renamed.
+    """Write `data` to `path`: under a temporary name next to it, flushed to disk, then renamed.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written; whatever stood at `path` still does.
+        InputError: the disk is full or the folder cannot be written; a file that was at `path` is unchanged.
     """
     with writing(path) as temporary:
         temporary.write_bytes(data)
@@ -37,12 +37,12 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[Path]:
-    """A temporary name beside `path` to write a file under, which takes its place at the end of the block.
+    """Yield a temporary path next to `path` to write to; at the end of the block, that file replaces `path`.
 
-    A link stays one: what it leads to is replaced. The rights of a file stay as they are.
+    A symbolic link stays a link: its target is replaced. An existing file keeps its permissions.
 
     Raises:
-        InputError: as `write_bytes`; also where a file that is there may not be written.
+        InputError: as in `write_bytes`; also if the existing file is read-only.
     """
     path = path.resolve() if path.is_symlink() else path
     temporary = _temporary(path)
@@ -58,60 +58,66 @@ def writing(path: Path) -> Iterator[Path]:
 
 
 def check_writable(path: Path) -> None:
-    """Raise InputError for a file that is there and may not be changed."""
+    """Raise InputError if the file exists and is read-only."""
     if path.is_file() and not path.stat().st_mode & 0o222:
         raise InputError(f"{path} is read-only; nothing was changed")
 
 
 def write_text(path: Path, text: str) -> None:
-    """`write_bytes` for text, as UTF-8."""
+    """`write_bytes` for text, encoded as UTF-8."""
     write_bytes(path, text.encode())
 
 
 def array_bytes(array: np.ndarray[Any, Any]) -> bytes:
-    """The content of a .npy file."""
+    """An array as the content of a .npy file."""
     buffer = io.BytesIO()
     np.save(buffer, array, allow_pickle=False)
     return buffer.getvalue()
 
 
 def read_array(path: Path) -> np.ndarray[Any, Any]:
-    """The array in a .npy file, of any numbers.
+    """Read an array of real numbers, of any type and shape, from a .npy file.
 
     Raises:
-        InputError: no such file, not one plain array of numbers, more than `MOST_VALUES`, or fewer than it promises.
+        InputError: no such file, not one plain array of real numbers, more than `MOST_VALUES` values, or fewer values
+            than the header promises.
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False, max_header_size=4096)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
-    except Exception as error:  # a header is Python's own literals: it can fail in any way
+    except Exception as error:  # the header is a Python literal: reading it can fail in any way
         reason = getattr(error, "strerror", None) or "its header is wrong, or promises more than the file holds"
         raise InputError(f"{path} cannot be read as a plain .npy array of numbers: {reason}") from error
     if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiu":
         kind = array.dtype if isinstance(array, np.ndarray) else "several arrays"
         raise InputError(f"{path} holds {kind}; it must be one array of real numbers")
     if array.size > MOST_VALUES:
-        raise InputError(f"{path} holds {array.size:,} values; {MOST_VALUES:,} at most")
+        raise InputError(f"{path} holds {array.size:,} values; at most {MOST_VALUES:,}")
     return np.array(array)
 
 
 def existing(path: Path) -> Path:
-    """The file that is meant by a path: itself, or where only its accents are spelt otherwise (NFC, NFD), that one."""
+    """The file that a path means: the path itself, or a file whose name differs only in Unicode form (NFC, NFD)."""
     if path.name.isascii() or path.exists() or not path.parent.is_dir():
         return path
-    wanted = unicodedata.normalize("NFC", path.name)
-    return next((p for p in path.parent.iterdir() if unicodedata.normalize("NFC", p.name) == wanted), path)
+    wanted = nfc(path.name)
+    return next((p for p in path.parent.iterdir() if nfc(p.name) == wanted), path)
+
+
+def nfc(name: str) -> str:
+    """A name in Unicode normal form C, so that spellings that some disks treat as the same name become equal."""
+    return unicodedata.normalize("NFC", name)
 
 
 def write_folder(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> None:
-    """Write a new folder with these files, one after the other, so that it appears complete or not at all.
+    """Write a new folder with these files, one after another; it appears complete or not at all.
 
     Raises:
-        InputError: as `write_bytes`; also when `path` exists already.
+        InputError: as in `write_bytes`; also if `path` already exists.
     """
     if path.exists():
-        raise InputError(f"{path} exists already")
+        raise InputError(f"{path} already exists")
     temporary = _temporary(path)
     with _cleaning(temporary, path):
         shutil.rmtree(temporary, ignore_errors=True)
@@ -125,14 +131,14 @@ def write_folder(path: Path, files: Mapping[str, bytes] | Iterable[tuple[str, by
 
 @contextmanager
 def write_together(files: Sequence[Path]) -> Iterator[Path]:
-    """A new folder for these files to be written in, under their names: at the block's end they all take their places.
+    """Yield a new folder to write these files to, under their names; at the end of the block, all are moved into place.
 
-    They are for one folder, in which nothing is left of them after an error or Ctrl-C; what stands in their way is
-    kept, see `keep_previous`.
+    All belong to one folder, and an error or Ctrl-C inside the block leaves none of them there. Existing files of the
+    same names are kept: see `keep_previous`.
 
     Raises:
-        InputError: the disk is full, the folder cannot be written, or a name is too long, at the beginning; nothing
-            that was there has changed then.
+        InputError: on entry, if the disk is full, the folder cannot be written, or a name is too long; nothing has
+            been changed then.
     """
     folder = files[0].parent
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
@@ -141,7 +147,7 @@ def write_together(files: Sequence[Path]) -> Iterator[Path]:
         with _cleaning(new, files[0]):
             new.mkdir()
             for path in files:
-                with suppress(FileNotFoundError):  # too long a name is another error, and must not wait for the end
+                with suppress(FileNotFoundError):  # a name that is too long fails here, not at the end
                     os.lstat(new / f"{path.stem}.previous-1{path.suffix}")
             yield new
             for path in files:
@@ -159,7 +165,7 @@ def write_together(files: Sequence[Path]) -> Iterator[Path]:
 
 
 def keep_previous(path: Path) -> None:
-    """Move a file that is about to be replaced to `STEM.previous-N.SUFFIX`, and say so."""
+    """Rename a file that is about to be replaced to `STEM.previous-N.SUFFIX`, and log it."""
     if not path.exists():
         return
     number = 1
@@ -170,12 +176,12 @@ def keep_previous(path: Path) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file or folder is what a killed process left of one that it was writing."""
+    """Whether a killed process left this file or folder behind while writing."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a whole folder, as far as that is possible."""
+    """Remove a file or a whole folder, as far as possible."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -189,7 +195,7 @@ def _temporary(path: Path) -> Path:
 
 @contextmanager
 def _cleaning(temporary: Path, path: Path) -> Iterator[None]:
-    """Remove the temporary file or folder if writing fails; turn what the system says into one line."""
+    """Remove the temporary file or folder if writing fails; turn an OSError into an InputError of one line."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -209,7 +215,7 @@ def _write_flushed(path: Path, data: bytes) -> None:
 
 
 def _flush_folder(path: Path) -> None:
-    """Make a rename inside `path` survive a power cut (a no-op where folders cannot be opened)."""
+    """Make a rename inside `path` survive a power cut (does nothing where folders cannot be opened)."""
     try:
         handle = os.open(path, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""Ending a long run by hand without losing it."""
+"""Signal handling: end a long run on Ctrl-C, SIGTERM or SIGHUP without losing its results."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-HANGUP = getattr(signal, "SIGHUP", None)  # of a terminal that closes; Windows has none
+HANGUP = getattr(signal, "SIGHUP", None)  # sent when a terminal closes; Windows does not have it
 SIGNALS = [number for number in (signal.SIGINT, signal.SIGTERM, HANGUP) if number is not None]
 
 
 class Stop:
-    """Whether somebody wants the run to end; the handler of the signals that say so.
+    """A request to end the run, and the handler of the signals that make it.
 
     Attributes:
         wanted: True from the first signal on.
-        outer: the stop of a longer run that this one is part of; it is told too.
+        outer: the `Stop` of a longer run that this one is part of; the request is passed on to it.
     """
 
     def __init__(self, outer: Stop | None = None) -> None:
         self.wanted, self.outer = False, outer
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        """The first signal is a wish, a second one interrupts at once."""
+        """The first signal requests a stop; a second one interrupts at once."""
         if self.wanted:
             raise KeyboardInterrupt
         self.wanted = True
@@ -33,38 +33,38 @@ class Stop:
 
 @contextmanager
 def stop_on_interrupt() -> Iterator[Stop]:
-    """Turn the first Ctrl-C (or SIGTERM, or SIGHUP of a terminal that closes) into a wish to stop.
+    """Turn the first Ctrl-C (or SIGTERM, or the SIGHUP of a closing terminal) into a request to stop.
 
-    A second one interrupts at once. SIGHUP stays ignored where it is, under nohup.
+    A second one interrupts at once. Where SIGHUP is ignored (under nohup), it stays ignored.
     """
     outer = signal.getsignal(signal.SIGINT)
     stop = Stop(outer if isinstance(outer, Stop) else None)
     try:
-        heard = [n for n in SIGNALS if not (n == HANGUP and signal.getsignal(n) == signal.SIG_IGN)]
-        before = {number: signal.signal(number, stop) for number in heard}
-    except ValueError:  # not the main thread: nobody can press Ctrl-C here
-        before = {}
+        handled = [n for n in SIGNALS if not (n == HANGUP and signal.getsignal(n) == signal.SIG_IGN)]
+        previous = {number: signal.signal(number, stop) for number in handled}
+    except ValueError:  # not the main thread, which alone gets signals
+        previous = {}
     try:
         yield stop
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
 @contextmanager
-def ended_like_ctrl_c() -> Iterator[None]:
-    """Have SIGTERM (and SIGHUP, where it is not ignored) interrupt what runs, so that it tidies up."""
+def interrupt_on_sigterm() -> Iterator[None]:
+    """Make SIGTERM (and SIGHUP, where it is not ignored) raise KeyboardInterrupt, so that running code cleans up."""
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {}
+    previous = {}
     with suppress(ValueError):  # not the main thread
         for number in SIGNALS:
             if signal.getsignal(number) == signal.SIG_DFL:
-                before[number] = signal.signal(number, interrupt)
+                previous[number] = signal.signal(number, interrupt)
     try:
         yield
     finally:
-        for number, handler in before.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""For compiled loops: how to compile and keep them, and elementary functions in forms that LLVM vectorises."""
+"""Numba helpers: compilation cached on disk, and elementary functions in forms that LLVM vectorises."""
 
 from __future__ import annotations
 
@@ -24,41 +24,41 @@ log = logging.getLogger(__name__)
 
 PACKAGE = Path(__file__).parents[1]
 
-# For loops over arrays that others own: without Numba's runtime, views are not reference counted. The counting, by
-# atomic operations, took 3.6 of the engine's 8.9 us a step (4 x 48).
+# Options for loops over arrays that the caller owns: without Numba's runtime, views are not reference counted. The
+# counting (atomic operations) took 3.6 of the engine's 8.9 us per step (4 x 48).
 BARE: dict[str, Any] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-NOWHERE = "no folder for it can be written"
-LONG_S = 1.0  # a compilation that takes longer says so
+NO_FOLDER = "no writable folder for it"
+LONG_S = 1.0  # seconds after which a compilation is logged
 
 
-def kept(what: str, *sources: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """As `numba.njit`, and kept on disk in Numba's cache. For functions that Python calls.
+def cached_njit(what: str, *sources: str, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit` with Numba's cache on disk. For functions that Python calls.
 
     Args:
-        what: what is compiled, as people read it who wait for it.
-        sources: the files of this package that code or constants come from, as patterns; when one changes, all is
-            compiled anew. (Numba itself looks at the function's own file alone.)
-        options: of `numba.njit`.
+        what: what is compiled, for the message to users who wait for it.
+        sources: the files of this package that code or constants come from, as glob patterns; when one changes,
+            everything is compiled again. (Numba itself checks only the function's own file.)
+        options: passed to `numba.njit`.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         compiled = numba.njit(**options)(function)
-        compiled._cache = _Kept(function, what, sources)  # as `enable_caching` does with Numba's own
+        compiled._cache = _Cache(function, what, sources)  # what `enable_caching` does with Numba's own cache
         return compiled
 
     return decorate
 
 
 def _stamp(sources: tuple[str, ...]) -> int:
-    """A number for what stands in files of this package."""
+    """A checksum of the content of files of this package."""
     files = sorted({file for source in sources for file in PACKAGE.glob(source)})
     return zlib.crc32(b"".join(file.read_bytes() for file in files))
 
 
-class _Kept(NullCache):
-    """Numba's cache of one function, which says what takes long and is never in the way.
+class _Cache(NullCache):
+    """Numba's cache of one function, which logs slow compilations and never makes a call fail.
 
-    Where nothing can be kept (a read-only install, a full disk) or read (damaged files), all works without.
+    If the cache cannot be written (a read-only install, a full disk) or read (damaged files), it is not used.
     """
 
     def __init__(self, function: Callable[..., Any], what: str, sources: tuple[str, ...]) -> None:
@@ -69,27 +69,27 @@ class _Kept(NullCache):
             self.disk = FunctionCache(function)
             self.disk._cache_file._source_stamp = _stamp(self.sources)
         except RuntimeError:
-            self.trouble = NOWHERE
+            self.trouble = NO_FOLDER
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
-        """What was kept for a signature; if None, Numba compiles, and comes to `save_overload`."""
+        """The cached compilation for a signature; if None, Numba compiles, then calls `save_overload`."""
         try:
             found = self.disk.load_overload(sig, target_context)
         except Exception:  # a damaged file makes the unpickler fail in any way
             found = None
             self._write(self.disk.flush)
         if found is None:
-            self.timer = threading.Timer(LONG_S, self._tell)
+            self.timer = threading.Timer(LONG_S, self._log_slow)
             self.timer.daemon = True
             self.timer.start()
         return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
-        """Keep what was compiled."""
+        """Cache what was compiled."""
         self.timer.cancel()
         self._write(self.disk.save_overload, sig, data)
         if self.trouble:
-            _tell_unkept(self.trouble)
+            _warn_uncached(self.trouble)
 
     def _write(self, write: Callable[..., None], *arguments: Any) -> None:
         try:
@@ -98,12 +98,12 @@ class _Kept(NullCache):
             self.trouble = f"{self.disk.cache_path}: {error.strerror or error}"
             self.disk = NullCache()
 
-    def _tell(self) -> None:
+    def _log_slow(self) -> None:
         log.info("compiling %s%s", self.what, "" if self.trouble else ", once for this CPU")
 
 
-def make_room(package: str) -> None:
-    """Where Numba finds no folder for what another package has it keep, give it one of this process alone.
+def ensure_cache_folder(package: str) -> None:
+    """If Numba finds no writable cache folder for another package, give it one that lasts as long as this process.
 
     Without one, librosa cannot even be imported.
     """
@@ -113,15 +113,15 @@ def make_room(package: str) -> None:
         FunctionCache(FunctionType(code, {}))
     except RuntimeError:
         folder = tempfile.TemporaryDirectory(prefix="numba-")
-        Finalize(None, folder.cleanup, exitpriority=0)  # as `atexit` does, and in a pool's processes too
+        Finalize(None, folder.cleanup, exitpriority=0)  # like `atexit`, but also in the processes of a pool
         numba.config.CACHE_DIR = folder.name  # type: ignore[attr-defined]
-        _tell_unkept(NOWHERE)
+        _warn_uncached(NO_FOLDER)
 
 
 @cache
-def _tell_unkept(trouble: str) -> None:
-    """Once, whatever is compiled."""
-    log.warning("what is compiled cannot be kept (%s): NUMBA_CACHE_DIR=FOLDER says where else", trouble)
+def _warn_uncached(trouble: str) -> None:
+    """Warn once per cause, however much is compiled."""
+    log.warning("compiled code cannot be cached (%s): set NUMBA_CACHE_DIR to a writable folder", trouble)
 
 
 _f = np.float32
@@ -152,7 +152,7 @@ def expm1_f64(x: Any) -> Any:
 
 
 def expm1(x: Any) -> Any:
-    """In a compiled function: exp(x) - 1, float32 or float64."""
+    """exp(x) - 1 of a float32 or float64; for compiled functions only."""
     raise NotImplementedError
 
 

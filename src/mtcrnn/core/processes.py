@@ -1,4 +1,4 @@
-"""Which of several processes this one is, as `torchrun` or Slurm's `srun` tells in the environment."""
+"""The rank of this process among several, from the environment variables of `torchrun` or Slurm's `srun`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import NamedTuple
 from mtcrnn.core.errors import InputError
 
 
-class Place(NamedTuple):
-    """`rank` of `size` processes; `local_rank` counts those on this machine."""
+class ProcessRank(NamedTuple):
+    """Number `rank` of `size` processes; `local_rank` counts only those on this machine."""
 
     rank: int
     size: int
@@ -22,19 +22,19 @@ _VARIABLES = (  # size, rank, local rank
 )
 
 
-def place() -> Place:
-    """This process's place; alone it is process 0 of 1. Raises InputError where the environment tells it wrongly."""
+def process_rank() -> ProcessRank:
+    """The rank of this process; 0 of 1 if it runs alone. Raises InputError if the variables are missing or invalid."""
     for size, rank, local_rank in _VARIABLES:
         names = (rank, size, local_rank)
         try:
             if int(os.environ.get(size, "1")) > 1:
-                return Place(*(int(os.environ[name]) for name in names))
+                return ProcessRank(*(int(os.environ[name]) for name in names))
         except (KeyError, ValueError) as error:
-            told = ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
-            raise InputError(f"the environment does not tell which process this is: {told}") from error
-    return Place(0, 1, 0)
+            shown = ", ".join(f"{name}={os.environ.get(name, '')}" for name in names)
+            raise InputError(f"the environment does not say which process this is: {shown}") from error
+    return ProcessRank(0, 1, 0)
 
 
-def leads() -> bool:
-    """True in the one process that writes and prints."""
-    return place().rank == 0
+def is_main_process() -> bool:
+    """True in the one process that writes files and prints."""
+    return process_rank().rank == 0

@@ -1,4 +1,4 @@
-"""Randomness as a pure function of where it is used. Nothing here keeps a global state.
+"""Random numbers as a pure function of seed, purpose and position, without global state.
 
 Every stream is named by (seed, purpose, position...), so that batch k of a run, or sample t of a sound,
 gets the same numbers however it is reached: after a resume, in blocks of any size, in any order.
@@ -15,24 +15,24 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError
 
-PAGE_STEPS = 1024  # uniforms are drawn this many steps at a time; part of what a seed means
+PAGE_STEPS = 1024  # uniforms are drawn for this many steps at a time; another number changes what each seed gives
 
 
 class Purpose(IntEnum):
     """What a stream is for; two purposes never share numbers."""
 
-    WEIGHTS = 0
-    BATCH = 1
-    COINS = 2
-    TRAINING_SAMPLES = 3
-    PLAY = 4
-    PRIME = 5
-    PLACE = 6
+    WEIGHTS = 0  # initial weights
+    BATCH = 1  # windows of a batch
+    TEACHER_FORCING = 2  # which inputs are the true past
+    TRAINING_SAMPLES = 3  # the inputs that are sampled instead
+    PLAY = 4  # generated values
+    PRIME = 5  # priming with random numbers
+    PLACE = 6  # position in the data to prime from
     TEXTURE = 7
-    STREAMS = 8
-    NOISE = 9
-    CASCADE = 10
-    FRAMES = 11
+    STREAMS = 8  # where streams of carried windows restart
+    NOISE = 9  # noise on the inputs
+    CASCADE = 10  # seeds of the tiers
+    FRAMES = 11  # frames that are scored
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:
@@ -42,19 +42,19 @@ def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generato
     True
     """
     if seed < 0:
-        raise InputError(f"a random seed is a whole number from 0 on, not {seed}")
+        raise InputError(f"a random seed is a whole number, 0 or above, not {seed}")
     return np.random.default_rng([seed, int(purpose), *position])
 
 
 def fresh_seed() -> int:
-    """A seed nobody chose, small enough to be written down and typed again."""
+    """A new random seed, small enough to write down and type again."""
     return secrets.randbelow(2**31)
 
 
 def play_uniforms(seed: int, batch: int, first: int, count: int, draws: int) -> NDArray[np.float32]:
-    """The uniform numbers that decide steps first .. first+count-1 of `batch` sounds.
+    """The uniform random numbers from which steps first .. first+count-1 of `batch` sounds are sampled.
 
-    Sound b depends on (seed, b) alone, not on how many are made beside it.
+    Those of sound b depend only on (seed, b), not on how many sounds are made with it.
 
     Returns:
         float32 [batch, count, draws] in [0, 1).

@@ -1,4 +1,4 @@
-"""JSON and TOML into typed objects, with errors of one line. The checking itself is pydantic's."""
+"""Reading JSON, TOML and text files, and validating them as dataclasses (by pydantic), with one-line errors."""
 
 from __future__ import annotations
 
@@ -16,37 +16,37 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 T = TypeVar("T")
-MOST_BYTES = 500_000_000  # of a text file: the curves of a few hundred hours
+MOST_BYTES = 500_000_000  # in a text file: the curves of a few hundred hours
 STRICT = {"extra": "forbid", "strict": True, "allow_inf_nan": False}
 
 
 def strict(cls: type[T]) -> type[T]:
-    """Class decorator: `parse` takes no unknown keys, no other types and no NaN for this dataclass."""
+    """Class decorator: for this dataclass, `parse` refuses unknown keys, other types and NaN."""
     cls.__pydantic_config__ = STRICT  # type: ignore[attr-defined]
     return cls
 
 
 def read_json(path: Path) -> Any:
-    """The JSON value in a file.
+    """Read the JSON value in a file.
 
     Raises:
-        InputError: no such file, not UTF-8, broken JSON (with file and line), or a key that stands twice in an object.
+        InputError: no such file, not UTF-8, broken JSON (with file and line), or a key that occurs twice in an object.
     """
-    return _decoded(path, "JSON", lambda text: json.loads(text, object_pairs_hook=_without_twins))
+    return _decoded(path, "JSON", lambda text: json.loads(text, object_pairs_hook=_without_duplicates))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """The tables in a TOML file. Raises InputError as `read_json`."""
+    """Read the tables in a TOML file. Raises InputError as `read_json` does."""
     return _decoded(path, "TOML", tomllib.loads)
 
 
 def read_text(path: Path) -> str:
-    """A text file in UTF-8, without its byte order mark. Raises InputError where it cannot be read, or is none."""
+    """Read a UTF-8 text file, without its byte order mark. Raises InputError if it cannot be read or is not text."""
     try:
         if not path.is_file() and path.exists():
-            raise InputError(f"{path} is no file")
+            raise InputError(f"{path} is not a file")
         if path.stat().st_size > MOST_BYTES:
-            raise InputError(f"{path} has {path.stat().st_size:,} bytes; {MOST_BYTES:,} at most")
+            raise InputError(f"{path} has {path.stat().st_size:,} bytes; at most {MOST_BYTES:,}")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file") from error
@@ -57,34 +57,34 @@ def read_text(path: Path) -> str:
 
 
 def _decoded(path: Path, what: str, decode: Callable[[str], Any]) -> Any:
-    """The content of a text file of a format; whatever is wrong with it in one line."""
+    """Read and decode a text file; any problem becomes an InputError of one line."""
     text = read_text(path)
     try:
         return decode(text)
     except json.JSONDecodeError as error:
         raise InputError(f"{path}, line {error.lineno}: broken {what}: {error.msg}") from error
-    except ValueError as error:  # also a whole number of thousands of digits
+    except ValueError as error:  # also an integer of thousands of digits
         raise InputError(f"{path}: broken {what}: {str(error).partition(';')[0]}") from error
     except RecursionError as error:
         raise InputError(f"{path}: {what} nested too deeply") from error
 
 
-def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's pairs as a dict. Raises ValueError for a key that stands twice: one of them would be lost."""
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's pairs as a dict. Raises ValueError for a key that occurs twice: one value would be lost."""
     content = dict(pairs)
     if len(content) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} occurs twice")
     return content
 
 
 def parse(cls: type[T], value: Any, where: str) -> T:
-    """`value` (from JSON) as a dataclass marked `strict` (those inside it too).
+    """Turn `value` (from JSON) into a dataclass that is marked `strict`, as are those inside it.
 
     Raises:
-        InputError: the first thing that is wrong, after `where`; for an unknown key the known ones.
+        InputError: the first problem, after `where`; for an unknown key, also the known ones.
     """
-    from pydantic import TypeAdapter, ValidationError  # here: the command line's --help must not wait for it
+    from pydantic import TypeAdapter, ValidationError  # here, so that the command line's --help does not wait for it
 
     try:
         return TypeAdapter(cls).validate_json(json.dumps(value, default=str))  # TOML also has dates
@@ -107,7 +107,7 @@ def explain(error: ValidationError, cls: type | None = None) -> str:
 
 
 def _fields_at(cls: Any, path: tuple[int | str, ...]) -> list[str]:
-    """The keys that the dataclass at `path` inside `cls` knows."""
+    """The keys of the dataclass at `path` inside `cls`."""
     for part in path:
         hints = typing.get_type_hints(cls) if dataclasses.is_dataclass(cls) else {}
         cls = hints.get(str(part)) or (typing.get_args(cls) or (None,))[-1]

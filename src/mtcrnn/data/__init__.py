@@ -1,1 +1,1 @@
-"""Labelled sounds: param files, data sets, and what training reads of them."""
+"""Labelled sounds: param files, data sets, and the batches that training reads from them."""

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, and what is odd about it."""
+"""Validation of a data set: errors in its sounds and param files, and oddities worth a remark."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from mtcrnn.core.errors import InputError, listing
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param, ParamFile, read_lenient
 
-LATE, LATE_S = 1.02, 0.1  # a curve may end after its sound by that factor and so many seconds more
-IN_MS = 100  # a curve that ends so many times later counts in other units
+LATE, LATE_S = 1.02, 0.1  # a curve may end at this multiple of its sound's duration, plus this many seconds
+IN_MS = 100  # a curve that ends at this multiple of the duration or later is not in seconds, but perhaps in ms
 
 
 @dataclass
@@ -20,9 +20,9 @@ class Inspection:
     """What `inspect` found, one line each.
 
     Attributes:
-        sounds: all of them.
+        sounds: all sounds of the data set.
         problems: what training refuses, or would learn wrongly.
-        remarks: what may be meant as it is.
+        remarks: what is unusual but may be intended.
     """
 
     sounds: list[Path]
@@ -31,7 +31,7 @@ class Inspection:
 
 
 def inspect(data: ParamManager) -> Inspection:
-    """Read all sounds and param files of a data set, and compare them.
+    """Read all sounds and param files of a data set and compare them.
 
     Raises:
         InputError: there are no sounds.
@@ -47,7 +47,7 @@ def inspect(data: ParamManager) -> Inspection:
             found.problems.append(f"{sound} has no param file: expected {path}")
             continue
         if path in files:
-            found.remarks.append(f"{sound} shares {path.name} with another of its name")
+            found.remarks.append(f"{sound} shares {path.name} with another sound of the same name")
         file, wrong = read_lenient(path)
         found.problems.extend(wrong.values())
         if "" in wrong:
@@ -57,16 +57,16 @@ def inspect(data: ParamManager) -> Inspection:
             names.setdefault(name, set()).add(path)
         for name, param in file.params.items() if duration else ():
             found.problems += [f"{path}: {name}: {problem}" for problem in _times(param, duration)]
-    for name, having in sorted(names.items()):
-        lacking = [path.name for path in files if path not in having]
+    for name, holders in sorted(names.items()):
+        lacking = [path.name for path in files if path not in holders]
         if lacking:
             found.problems.append(f"parameter {name!r} is missing from {len(lacking)} files: {listing(lacking)}")
-        found.problems += _of_all(name, [file.params[name] for file in files.values() if name in file.params])
+        found.problems += _across_files(name, [file.params[name] for file in files.values() if name in file.params])
     return found
 
 
 def _survey(sound: Path, found: Inspection) -> float:
-    """How long a sound lasts, or 0 where it cannot be read; what is wrong or odd about it is noted."""
+    """The duration of a sound in seconds, or 0 if it cannot be read. Adds its problems and remarks to `found`."""
     try:
         duration, remarks = sound_files.survey(sound)
     except InputError as error:
@@ -77,19 +77,19 @@ def _survey(sound: Path, found: Inspection) -> float:
 
 
 def _times(param: Param, duration: float) -> list[str]:
-    """Whether a curve lies where its sound is."""
+    """The problems of a curve's times, given the duration of its sound in seconds."""
     end = param.times[-1]
     if end > IN_MS * duration:
-        return [f"its times go to {end:g}, but the sound lasts {duration:.3g} s: times are in seconds"]
+        return [f"its times run to {end:g}, but the sound lasts {duration:.3g} s: times are in seconds"]
     if param.times[0] < 0:
         return [f"its times begin at {param.times[0]:g}, before the sound"]
     if end > LATE * duration + LATE_S and len(set(param.values)) > 1:
-        return [f"its times go to {end:g} s, but the sound lasts {duration:.3g} s"]
+        return [f"its times run to {end:g} s, but the sound lasts {duration:.3g} s"]
     return []
 
 
-def _of_all(name: str, params: list[Param]) -> list[str]:
-    """What is wrong with a parameter in the whole set."""
+def _across_files(name: str, params: list[Param]) -> list[str]:
+    """The problems of a parameter across all files."""
     problems = []
     try:
         check_name(name)

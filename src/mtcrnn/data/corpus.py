@@ -1,13 +1,12 @@
-"""A data set in memory: the codes and curves of all files, and batches of windows out of them.
+"""A data set in memory: the encoded values and curves of all files, and batches of windows drawn from them.
 
-The values of all files stand in one array, one after the other, so that a batch is one gather; their curves are kept as
-knots. See `store` for what happens to large ones.
+The values of all files are concatenated in one array, so a batch is one gather. The curves are kept as knots. Large
+arrays are memory-mapped, see `store`.
 """
 
 from __future__ import annotations
 
 import logging
-import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.config.ranges import Range, exceeds
+from mtcrnn.config.ranges import Range, range_warning
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.files import nfc
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
@@ -31,16 +31,16 @@ from mtcrnn.models.encoding import encoding_of
 
 log = logging.getLogger(__name__)
 
-STREAM_STEPS = 100  # windows that a stream reads in a row before it begins anew elsewhere
-TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, a second at most
+STREAM_STEPS = 100  # windows that a stream reads in a row before it restarts elsewhere
+TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
 
 
 @dataclass(frozen=True)
 class Batch:
     """Windows of T steps: encoded values [B, T+1, G] and conditioning [B, T, C].
 
-    The input of step t is values[:, t] under conditioning[:, t]; its target is values[:, t+1]. The conditioning is
-    that of the target's moment.
+    Step t reads values[:, t] and conditioning[:, t]; its target is values[:, t+1]. The conditioning is that at the
+    time of the target.
     """
 
     values: NDArray[Any]
@@ -49,7 +49,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Streams:
-    """Where each of B streams reads at one step: window starts [B], and which of them begin anew there [B]."""
+    """Where each of B streams reads at one step: window starts [B], and which streams restart there [B]."""
 
     step: int
     starts: NDArray[np.int64]
@@ -69,29 +69,29 @@ class Windows:
         return int(self.count.sum())
 
     def starts(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The start of window number `index`, counted through all stretches."""
+        """The start of window number `index`, counting through all stretches."""
         ends = np.cumsum(self.count)
         stretch = np.searchsorted(ends, index, side="right")
         return self.first[stretch] + (index - (ends - self.count)[stretch]) * self.stride
 
     def following(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The starts of the windows right behind those at `starts`, and which of them lie in the same stretch."""
+        """The starts of the windows right after those at `starts`, and which of them lie in the same stretch."""
         stretch = np.searchsorted(self.first, starts, side="right") - 1
         last = self.first[stretch] + (self.count[stretch] - 1) * self.stride
         return starts + self.seq_len, starts + self.seq_len <= last
 
 
 class Corpus:
-    """The files of a data set for one tier.
+    """The files of a data set, encoded for one tier.
 
     Attributes:
-        names: the sounds, in the order they are stored.
+        names: the sounds, in the order in which they are stored.
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
         values: [N, G], encoded, in the smallest type that holds them; see `models.encoding`.
-        conditioning: what conditions the net, by step: see `Curves`.
+        conditioning: the conditioning of every step, see `Curves`.
         ranges: the range of every parameter, in the user's units.
-        marks: for each file, by its path inside the folder: how many values it has, and numbers that stand for them
-            and for its curves.
+        fingerprints: for each file, by its path inside the folder: its number of values, a checksum of the values and
+            a checksum of the curves.
     """
 
     def __init__(
@@ -101,26 +101,26 @@ class Corpus:
         ranges: dict[str, Range] | None = None,
         codec: str = "mulaw",
     ) -> None:
-        """Read everything.
+        """Read all files.
 
         Args:
-            tier: what is generated, under what, at which rate.
+            tier: what is generated, what it is conditioned on, and the rate.
             data: the sounds and param files.
-            ranges: the parameters' ranges where a model fixed them already; else they are taken from the data.
-            codec: of sound, see `encoding_of`.
+            ranges: the parameters' ranges, if a model has fixed them already; else they are taken from the data.
+            codec: the codec of sound, see `encoding_of`.
 
         Raises:
-            InputError: no sounds, a bad sound, a missing or bad param file, a parameter that a file lacks.
+            InputError: no sounds, an invalid sound, a missing or invalid param file, a parameter that a file lacks.
         """
         self.tier = tier
-        self.names = data.wavs(tell=True)
+        self.names = data.wavs(log_left_out=True)
         files = list(data.files(self.names)) if tier.parameters else []
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
         self._encoding = encoding_of(tier, self.ranges, codec)
         store = Store(self._encoding.stored)
-        generated = [curves[name] for name in tier.generate if name in curves]  # of sound: none
-        sounds, oddities = tier.is_audio, dict[str, list[str]]()
+        generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
+        sounds, remarks = tier.is_audio, dict[str, list[str]]()
         lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
             with sound_files.source(wav, tier.sample_rate if sounds else None) as source:
@@ -128,34 +128,34 @@ class Corpus:
                 for block in self._blocks(source, [column[i] for column in generated]):
                     checksum = zlib.crc32(store.add(self._encoding.encode(block)), checksum)
                     length += len(block)
-            for kind, found in self._odd(source) if sounds else ():
-                oddities.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
+            for kind, found in self._remarks(source) if sounds else ():
+                remarks.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
             lengths.append(length)
             sums.append(checksum)
-        for kind, which in sorted(oddities.items()):
+        for kind, which in sorted(remarks.items()):
             log.warning("%s in %d of %d sounds: %s", kind, len(which), len(self.names), listing(which, 5))
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         self.values = store.array(len(tier.generate))
         by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
         self.conditioning = Curves(by_file, self.offsets, tier.sample_rate, tier.prop, self.ranges)
-        self.marks = {
+        self.fingerprints = {
             data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
         }
         if ranges:
             for name in tier.prop:
-                if warning := exceeds(name, *self.conditioning.extremes(name), ranges[name]):
+                if warning := range_warning(name, *self.conditioning.extremes(name), ranges[name]):
                     log.warning("%s", warning)
 
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
-        """What this tier generates of a sound, in the user's units: blocks of samples [n, 1], or all curves [N, G]."""
+        """What this tier generates, in the user's units: samples in blocks [n, 1], or all curves of a sound [N, G]."""
         if not curves:
             yield from (block[:, None] for block in source)
             return
         length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
         yield np.stack([curve.sample(self.tier.sample_rate, 0, length) for curve in curves], axis=-1)
 
-    def _odd(self, source: sound_files.Source) -> Iterator[tuple[str, str]]:
-        """What a person should know of how a sound was read: kinds, and what was found."""
+    def _remarks(self, source: sound_files.Source) -> Iterator[tuple[str, str]]:
+        """What the user should know about how a sound was read: (kind of remark, details)."""
         if source.file_channels > 1:
             yield f"{source.file_channels} channels, mixed to mono,", ""
         if source.file_sample_rate != source.sample_rate:
@@ -163,13 +163,13 @@ class Corpus:
         yield from source.remarks.items()
 
     def changes(self, before: Mapping[str, Sequence[int]]) -> list[str]:
-        """What differs between these data and those of earlier `marks`, a line for each kind."""
-        both = [name for name in self.marks if name in before]
+        """The differences between this data set and the one with the fingerprints `before`, one line for each kind."""
+        both = [name for name in self.fingerprints if name in before]
         kinds = {
-            "new": [name for name in self.marks if name not in before],
-            "gone": [name for name in before if name not in self.marks],
-            "another sound": [name for name in both if tuple(self.marks[name][:2]) != tuple(before[name][:2])],
-            "other labels": [name for name in both if self.marks[name][2] != before[name][2]],
+            "new": [name for name in self.fingerprints if name not in before],
+            "removed": [name for name in before if name not in self.fingerprints],
+            "sound changed": [name for name in both if tuple(self.fingerprints[name][:2]) != tuple(before[name][:2])],
+            "labels changed": [name for name in both if self.fingerprints[name][2] != before[name][2]],
         }
         return [f"{kind}: {listing(names)}" for kind, names in kinds.items() if names]
 
@@ -179,10 +179,10 @@ class Corpus:
         Args:
             seq_len: steps in a window, T; a window holds T+1 values.
             stride: shift between neighbouring training windows. Held-out windows do not overlap.
-            holdout: 'tail', 'file:NAME' or 'none', see `config.Train`.
+            holdout: 'tail', 'file:NAME' or 'none', see `config.train.Train`.
 
         Raises:
-            InputError: every file is too short, or no file has the held-out name.
+            InputError: every file is too short, or no file has the name in `holdout`.
         """
         training, testing, short = [], [], []
         self._check_holdout(holdout)
@@ -207,7 +207,7 @@ class Corpus:
         return _windows(training, seq_len, stride), _windows(testing, seq_len, seq_len + 1)
 
     def held_out(self, holdout: str) -> list[tuple[int, int, int]]:
-        """What is held out: (file, first value, end) of each part; `holdout` as in `split`, or 'all'."""
+        """The held-out parts, each as (file, first value, end); `holdout` as in `split`, or 'all'."""
         self._check_holdout(holdout)
         found = []
         for i, wav in enumerate(self.names):
@@ -231,16 +231,16 @@ class Corpus:
         return Batch(values, self.conditioning.windows(starts + 1, seq_len))
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
-        """`share` of `size` windows drawn at random, with replacement: a pure function of (seed, step)."""
+        """The part `share` of `size` windows drawn at random with replacement: a pure function of (seed, step)."""
         index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
         return self.gather(windows.starts(index[share]), windows.seq_len)
 
     def streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None = None) -> Streams:
         """Where `size` streams read at `step` (counted from 1): a pure function of (seed, step).
 
-        A stream walks through its file window by window. It begins anew at a random window where the file ends, and
-        at every `STREAM_STEPS`-th step (each stream at another one), so that nothing older than that matters.
-        `before`, the answer for step - 1, only saves the walk from there.
+        A stream reads its file window by window. It restarts at a random window when the file ends, and also once
+        every `STREAM_STEPS` steps (each stream at a different step), so nothing older than that matters. `before`, the
+        result for step - 1, only saves recomputing the steps up to there.
         """
         if before is None or before.step != step - 1:
             before = None
@@ -249,24 +249,23 @@ class Corpus:
         return self._next_streams(windows, size, seed, step, before)
 
     def _next_streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None) -> Streams:
-        anew = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
+        restarts = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
         if before is None:
-            return Streams(step, anew, np.ones(size, dtype=bool))
+            return Streams(step, restarts, np.ones(size, dtype=bool))
         starts, inside = windows.following(before.starts)
         due = (step + np.arange(size) * STREAM_STEPS // size) % STREAM_STEPS == 0
         fresh = ~inside | due
-        return Streams(step, np.where(fresh, anew, starts), fresh)
+        return Streams(step, np.where(fresh, restarts, starts), fresh)
 
     def spread(self, windows: Windows, size: int) -> Batch:
-        """At most `size` windows, spread evenly over all of them: the same ones at every call."""
+        """At most `size` windows, evenly spaced over all windows; the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
         return self.gather(windows.starts(index), windows.seq_len)
 
 
 def _is_held_out(wav: Path, holdout: str) -> bool:
-    """Whether `file:NAME` means a sound: by its name, with or without the ending, however its accents are spelt."""
-    wanted = unicodedata.normalize("NFC", holdout)
-    return any(unicodedata.normalize("NFC", f"file:{name}") == wanted for name in (wav.name, wav.stem))
+    """Whether `file:NAME` means this sound: its name with or without the suffix, in any Unicode normal form."""
+    return nfc(holdout) in (nfc(f"file:{wav.name}"), nfc(f"file:{wav.stem}"))
 
 
 def _windows(stretches: list[tuple[int, int]], seq_len: int, stride: int) -> Windows:

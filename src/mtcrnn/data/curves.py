@@ -1,4 +1,7 @@
-"""The curves of a whole data set, kept as their knots: a few numbers a file, whatever the rate."""
+"""The parameter curves of a data set, stored as knots and interpolated on demand; resampling of control arrays.
+
+Knots are a few numbers a file, whatever the rate.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,11 @@ class Curves:
     """Normalised parameters at any step of any file: `curves[start:end]` is float32 [end - start, C].
 
     Args:
-        files: for each file its C curves.
+        files: the C curves of each file.
         offsets: int64 [files + 1]; file i has the steps offsets[i] .. offsets[i + 1] - 1.
-        rate: steps a second.
-        names: of the C parameters.
-        ranges: theirs, by name.
+        rate: steps per second.
+        names: the names of the C parameters.
+        ranges: their ranges, by name.
     """
 
     def __init__(
@@ -53,9 +56,9 @@ class Curves:
         return np.concatenate(parts) if len(parts) != 2 else parts[1]
 
     def windows(self, starts: NDArray[np.int64], count: int) -> NDArray[np.float32]:
-        """So many steps from each of some starts on, each window inside one file: [B, count, C].
+        """Windows of `count` steps from each of `starts` [B], each inside one file: [B, count, C].
 
-        As `Param.sample`, bit for bit.
+        The same as `Param.sample`, bit for bit.
         """
         files = np.searchsorted(self._offsets, starts, side="right") - 1
         moments = ((starts - self._offsets[files])[:, None] + np.arange(count)) / self._rate
@@ -67,7 +70,7 @@ class Curves:
         return normalise(values, self._ranges, self._names)
 
     def spread(self, most: int) -> NDArray[np.float32]:
-        """At most about so many steps, spread evenly over all files: [n, C]."""
+        """Roughly `most` steps (all, if there are fewer), evenly spaced over all files: [n, C]."""
         stride = max(-(-len(self) // most), 1)
         return np.concatenate([self[a:b][::stride] for a, b in zip(self._offsets, self._offsets[1:], strict=False)])
 
@@ -80,16 +83,16 @@ class Curves:
         )
 
     def checksum(self, i: int) -> int:
-        """A number that stands for the curves of file i."""
+        """A checksum of the curves of file i."""
         return zlib.crc32(b"".join(part.tobytes() for knots in self._knots[i] for part in knots))
 
 
 def sample_array(
     array: NDArray[Any], array_rate: float, rate: float, first: int, count: int, first_row: int = 0
 ) -> NDArray[np.float64]:
-    """Sample an array of control values [B, L, C] at (first + k) / rate seconds: shape [B, count, C].
+    """Sample an array of control values [B, L, C] at (first + k) / rate seconds, k = 0 .. count-1: [B, count, C].
 
-    Value j of the array sits at (first_row + j) / array_rate seconds; linear between, the last one held.
+    Value j of the array is at (first_row + j) / array_rate seconds. Interpolation is linear; the last value is held.
     """
     place = np.minimum(np.arange(first, first + count) / rate * array_rate, first_row + array.shape[1] - 1)
     left = np.minimum(place.astype(np.int64), max(first_row + array.shape[1] - 2, 0))

@@ -1,4 +1,4 @@
-"""The param files of a whole data set: finding, making, checking and changing them."""
+"""The param files of a data set: finding, creating, checking and changing them."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 class ParamManager:
     """The wavs of a data set and their param files.
 
-    A wav and its param file belong together by path stem: `data/sub/a.wav` and `params/sub/a.params`.
-    `data` is a folder of wavs, nested or not, or one wav; `params` is where the param files lie (None: beside).
+    A wav and its param file have the same path stem: `data/sub/a.wav` and `params/sub/a.params`. `data` is a folder of
+    wavs, nested or not, or one wav; `params` is the folder of the param files (None: next to the wavs).
     """
 
     data: Path
@@ -34,17 +34,17 @@ class ParamManager:
 
     @classmethod
     def at(cls, data_dir: str | Path, param_dir: str | Path | None) -> Self:
-        """The data set in a folder (or one wav) and its folder of param files, as options name them."""
+        """The data set of the options `data_dir` (a folder, or one wav) and `param_dir`."""
         return cls(Path(data_dir), Path(param_dir) if param_dir else None)
 
     def find(self) -> tuple[list[Path], list[str]]:
-        """All sounds, sorted, and what was left out; see `audio.find`."""
+        """All sounds, sorted, and what was left out; see `audio.files.find`."""
         return sound_files.find(self.data)
 
-    def wavs(self, tell: bool = False) -> list[Path]:
-        """All sounds, sorted; `tell` logs what was left out. Raises InputError where there is none."""
+    def wavs(self, log_left_out: bool = False) -> list[Path]:
+        """All sounds, sorted; `log_left_out` logs which files were left out. Raises InputError if there are none."""
         found, left_out = self.find()
-        for line in left_out if tell else ():
+        for line in left_out if log_left_out else ():
             log.warning("%s", line)
         return found
 
@@ -54,7 +54,7 @@ class ParamManager:
         return wav.relative_to(root).as_posix() if wav.is_relative_to(root) else wav.name
 
     def path_of(self, wav: Path) -> Path:
-        """Where the param file of a sound lies, whether it is there or not."""
+        """The path of the param file of a sound, whether the file exists or not."""
         root = self.data.parent if self.data.is_file() else self.data
         folder = root if self.params is None else self.params
         if wav.is_relative_to(root):
@@ -62,26 +62,31 @@ class ParamManager:
         return existing((wav.parent if self.params is None else self.params / wav.name).with_suffix(SUFFIX))
 
     def read(self, wav: Path) -> ParamFile:
-        """The parameters of a wav. Raises InputError where the file is missing or wrong."""
+        """The param file of a wav. Raises InputError if the file is missing or invalid."""
         path = self.path_of(wav)
         if not path.is_file():
-            raise InputError(f"{wav} has no param file: expected {path} ('mtcrnn params init' makes empty ones)")
+            raise InputError(f"{wav} has no param file: expected {path} ('mtcrnn params init' creates empty ones)")
         return ParamFile.read(path)
 
+    def read_or_new(self, wav: Path) -> ParamFile:
+        """The param file of a wav, or a new one that holds only `meta`. Raises InputError if the file is invalid."""
+        path = self.path_of(wav)
+        return ParamFile.read(path) if path.exists() else _new_file(wav)
+
     def files(self, wavs: Iterable[Path] | None = None) -> Iterator[tuple[Path, ParamFile]]:
-        """(sound, its parameters) for the whole set, or some of it."""
+        """Pairs (sound, its param file) for all sounds, or for `wavs`."""
         for wav in self.wavs() if wavs is None else wavs:
             yield wav, self.read(wav)
 
     def init(self, overwrite: bool = False) -> list[Path]:
-        """Make a param file that holds only `meta` for every wav that has none (or for all). Returns those made."""
-        made = []
-        for wav in self.wavs(tell=True):
+        """Create a param file that holds only `meta` for every wav without one (or for all). Returns their paths."""
+        created = []
+        for wav in self.wavs(log_left_out=True):
             path = self.path_of(wav)
             if overwrite or not path.exists():
-                ParamFile({}, {"filename": wav.name}).write(path)
-                made.append(path)
-        return made
+                _new_file(wav).write(path)
+                created.append(path)
+        return created
 
     def add(self, wav: Path, name: str, param: Param) -> None:
         """Add or replace one parameter of one wav."""
@@ -90,7 +95,7 @@ class ParamManager:
         replace(file, params={**file.params, name: param}).write(self.path_of(wav))
 
     def check(self) -> list[str]:
-        """Every problem of the set, one line each: see `dataset_check.inspect`."""
+        """Every problem of the data set, one line each; see `data.check.inspect`."""
         from mtcrnn.data.check import inspect
 
         return inspect(self).problems
@@ -98,7 +103,7 @@ class ParamManager:
     def from_names(
         self, ranges: Mapping[str, tuple[float, float]], pattern: str | None = None
     ) -> dict[str, list[float]]:
-        """Write constant parameters read from the wavs' names; keeps other parameters that a file already has.
+        """Write constant parameters read from the wavs' names. Other parameters that a file already has are kept.
 
         Args:
             ranges: minval and maxval by parameter name.
@@ -111,7 +116,7 @@ class ParamManager:
         Raises:
             InputError: as `labels.read_labels`, or a range for a name that no file has.
         """
-        labels = read_labels(self.wavs(tell=True), pattern)
+        labels = read_labels(self.wavs(log_left_out=True), pattern)
         found: dict[str, list[float]] = {}
         for values in labels.values():
             for name, value in values.items():
@@ -133,9 +138,8 @@ class ParamManager:
         found: Mapping[str, list[float]],
         ranges: Mapping[str, tuple[float, float]],
     ) -> ParamFile:
-        """The param file of a wav with its labels added as constant curves."""
-        path = self.path_of(wav)
-        file = ParamFile.read(path) if path.exists() else ParamFile({}, {"filename": wav.name})
+        """The param file of a wav, with its labels added as constant curves."""
+        file = self.read_or_new(wav)
         duration, _ = sound_files.survey(wav)
         added = {}
         for name, value in values.items():
@@ -144,8 +148,13 @@ class ParamManager:
         return replace(file, params={**file.params, **added})
 
 
+def _new_file(wav: Path) -> ParamFile:
+    """A param file without parameters."""
+    return ParamFile({}, {"filename": wav.name})
+
+
 def make_param(times: list[float], values: list[float], **others: Any) -> Param:
-    """A `Param` from numbers of any origin. Raises InputError where they make no curve."""
+    """A `Param` from numbers of any type. Raises InputError if they do not make a valid curve."""
     try:
         return Param(times=[float(t) for t in times], values=[float(v) for v in values], **others)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Features of a data set's sounds, in its param files."""
+"""Feature extraction for a data set: audio features of its sounds, written into its param files."""
 
 from __future__ import annotations
 
@@ -20,44 +20,45 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager, make_param
 from mtcrnn.data.params import Param, ParamFile
 
-MADE = "made"  # key of a parameter's entry: what it was made from, and how
+MADE = "made"  # key in a parameter's entry: its provenance, see `_provenance`
 
 
 def write_features(data: ParamManager, settings: Settings, processes: int) -> tuple[int, int]:
-    """Measure every wav of a data set into its param file; files that have these features already are left alone.
+    """Measure the features of every wav of a data set and write them into its param file.
 
-    A param file is written as soon as its wav is measured, so an interrupted run goes on where it was. At the end
-    `minval` and `maxval` of each feature become its range over the whole set, in every file.
+    Files that already have these features are skipped. A param file is written as soon as its wav is measured, so an
+    interrupted call continues where it stopped. At the end, `minval` and `maxval` of each feature are set in every file
+    to its range over the whole data set.
 
     Args:
-        data: the wavs and where their param files lie; files that are missing are made.
+        data: the wavs and the place of their param files; missing files are created.
         settings: what to measure.
-        processes: to share the wavs between.
+        processes: number of processes that share the wavs.
 
     Returns:
-        Number of wavs measured, and of those left alone.
+        The number of wavs measured, and the number skipped.
 
     Raises:
-        InputError: a wav that is silent or shorter than a frame, or broken files; then nothing was written.
+        InputError: a wav that is silent or shorter than a frame, or broken files; nothing was written then.
     """
-    wavs = data.wavs(tell=True)
+    wavs = data.wavs(log_left_out=True)
     with tqdm(wavs, desc="reading", unit="file", leave=False) as bar:
-        made = {wav: _made(wav, settings) for wav in bar}
-    files = {wav: _file(data, wav) for wav in wavs}
-    due = [wav for wav in wavs if not _is_done(files[wav], settings, made[wav])]
+        provenance = {wav: _provenance(wav, settings) for wav in bar}
+    files = {wav: data.read_or_new(wav) for wav in wavs}
+    due = [wav for wav in wavs if not _is_done(files[wav], settings, provenance[wav])]
     with _map(processes, len(due)) as run:
         jobs = run(_measured, due, [settings] * len(due))
         for wav, curves in zip(tqdm(due, desc="measuring", unit="file"), jobs, strict=True):
-            added = {name: _as_param(name, times, values, made[wav]) for name, (times, values) in curves.items()}
+            added = {name: _as_param(name, times, values, provenance[wav]) for name, (times, values) in curves.items()}
             files[wav] = replace(files[wav], params={**files[wav].params, **added})
             files[wav].write(data.path_of(wav))
-    for wav, file in _spread_ranges(files, settings.names()).items():
+    for wav, file in _with_common_ranges(files, settings.names()).items():
         file.write(data.path_of(wav))
     return len(due), len(wavs) - len(due)
 
 
 def _measured(wav: Path, settings: Settings) -> dict[str, tuple[list[float], list[float]]]:
-    """Times in seconds and values of every feature of a wav."""
+    """The times in seconds and the values of every feature of a wav."""
     sound = sound_files.read(wav)
     curves = measure(sound.samples, sound.sample_rate, settings)
     hop = settings.frame(sound.sample_rate)[0]
@@ -67,8 +68,8 @@ def _measured(wav: Path, settings: Settings) -> dict[str, tuple[list[float], lis
     }
 
 
-def _made(wav: Path, settings: Settings) -> dict[str, Any]:
-    """What a wav's features are made from, and how; checks that it can be done."""
+def _provenance(wav: Path, settings: Settings) -> dict[str, Any]:
+    """What a wav's features are computed from, and how. Raises InputError if they cannot be computed."""
     sound = sound_files.read(wav)
     hop, length = settings.frame(sound.sample_rate)
     if len(sound.samples) < length:
@@ -81,22 +82,18 @@ def _made(wav: Path, settings: Settings) -> dict[str, Any]:
     return {"by": "mtcrnn features 2", "wav": zlib.crc32(wav.read_bytes()), "hop": hop, "frame": length, **how}
 
 
-def _file(data: ParamManager, wav: Path) -> ParamFile:
-    return ParamFile.read(path) if (path := data.path_of(wav)).exists() else ParamFile({}, {"filename": wav.name})
-
-
-def _is_done(file: ParamFile, settings: Settings, made: Mapping[str, Any]) -> bool:
+def _is_done(file: ParamFile, settings: Settings, provenance: Mapping[str, Any]) -> bool:
     entries = [file.params.get(name) for name in settings.names()]
-    return all(entry is not None and (entry.model_extra or {}).get(MADE) == made for entry in entries)
+    return all(entry is not None and (entry.model_extra or {}).get(MADE) == provenance for entry in entries)
 
 
-def _as_param(name: str, times: list[float], values: list[float], made: Mapping[str, Any]) -> Param:
+def _as_param(name: str, times: list[float], values: list[float], provenance: Mapping[str, Any]) -> Param:
     units = UNITS["mfcc" if name.startswith("mfcc") else name]
-    return make_param(times, values, units=units, minval=min(values), maxval=max(values), **{MADE: made})
+    return make_param(times, values, units=units, minval=min(values), maxval=max(values), **{MADE: provenance})
 
 
-def _spread_ranges(files: Mapping[Path, ParamFile], names: Sequence[str]) -> dict[Path, ParamFile]:
-    """The files whose `minval` and `maxval` are not those of the whole set, with these."""
+def _with_common_ranges(files: Mapping[Path, ParamFile], names: Sequence[str]) -> dict[Path, ParamFile]:
+    """The files whose `minval` and `maxval` are not those of the whole data set, with these put right."""
     changed = {}
     ranges = {
         name: (
@@ -117,10 +114,10 @@ def _spread_ranges(files: Mapping[Path, ParamFile], names: Sequence[str]) -> dic
 
 @contextmanager
 def _map(processes: int, jobs: int) -> Iterator[Any]:
-    """`map`, in this process or in several."""
+    """A `map` that runs in this process or in several."""
     if min(processes, jobs) < 2:
         yield map
         return
-    context = multiprocessing.get_context("spawn")  # a forked copy of threads and locks is not safe
+    context = multiprocessing.get_context("spawn")  # forking a process with threads and locks is not safe
     with ProcessPoolExecutor(min(processes, jobs), mp_context=context) as pool:
         yield pool.map

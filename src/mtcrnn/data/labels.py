@@ -1,4 +1,4 @@
-"""Labels in the names of files."""
+"""Labels parsed from file names: parameters and their values."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from mtcrnn.core.errors import InputError, listing
 
 log = logging.getLogger(__name__)
 
-# "name_p76.00_a00.30" and "Name--rate_exp-00.50--cf-01.00--v-000": a name, then its number
+# "name_p76.00_a00.30" and "Name--rate_exp-00.50--cf-01.00--v-000": a name followed by its number
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _SHORT = re.compile(rf"([A-Za-z]+?)([-+]?{_NUMBER})")
 _LONG = re.compile(rf"([A-Za-z]\w*?)-([-+]?{_NUMBER})")
-_NEARLY = re.compile(r"[A-Za-z]+[-+.,]*\d[\d.,+-]*(?:[eE][-+][\d.,]*)?")  # meant as a label, if not spelt as one
+_NEARLY = re.compile(r"[A-Za-z]+[-+.,]*\d[\d.,+-]*(?:[eE][-+][\d.,]*)?")  # meant as a label, but malformed
 
 
 def read_labels(sounds: Sequence[Path], pattern: str | None = None) -> dict[Path, dict[str, float]]:
-    """The labels in the names of a data set's files, in all of which the same ones stand.
+    """The labels in the names of a data set's files; all files must have the same labels.
 
-    A dash before every number of a parameter (freq-440, freq-880) is taken for a dash, not for a minus, and said.
+    If a dash precedes every number of a parameter (freq-440, freq-880), it is read as a separator, not as a minus sign,
+    and a warning is logged.
 
     Args:
         sounds: the files.
         pattern: as in `labels_of`.
 
     Raises:
-        InputError: as `labels_of`; a name without labels, files whose labels differ.
+        InputError: as `labels_of`; also a name without labels, or files whose labels differ.
     """
     words = {sound: _words_of(sound.stem, pattern) for sound in sounds}
     first, wanted = next(iter(words.items()))
@@ -44,7 +45,8 @@ def read_labels(sounds: Sequence[Path], pattern: str | None = None) -> dict[Path
     dashed = [name for name in wanted if pattern is None and all(_dashed(found[name]) for found in words.values())]
     for name in dashed:
         log.warning(
-            "%s: the dash before each number is not taken for a minus (for that: `pattern` '%s(?P<%s>-[0-9.]+)')",
+            "%s: the dash before each number is not read as a minus sign "
+            "(to read it as one: `pattern` '%s(?P<%s>-[0-9.]+)')",
             name,
             name,
             name,
@@ -58,11 +60,11 @@ def read_labels(sounds: Sequence[Path], pattern: str | None = None) -> dict[Path
 
 
 def labels_of(stem: str, pattern: str | None = None) -> dict[str, float]:
-    r"""Parameters written into a file name, in either spelling found in the wild, or as a regular expression says.
+    r"""The parameters in a file name, in either of the two usual spellings, or as a regular expression finds them.
 
     Raises:
-        InputError: a pattern that is none, names no groups, or finds something else than numbers; a label that stands
-            twice, is no number, or has a name that no parameter can have.
+        InputError: a pattern that is not a regular expression, has no named groups, or finds something other than
+            numbers; a label that occurs twice, is not a number, or whose name a parameter cannot have.
 
     >>> labels_of("name_p76.00_a00.30")
     {'p': 76.0, 'a': 0.3}
@@ -77,7 +79,7 @@ def labels_of(stem: str, pattern: str | None = None) -> dict[str, float]:
 
 
 def _words_of(stem: str, pattern: str | None) -> dict[str, str]:
-    """The labels as they are written."""
+    """The labels by name, their values as written."""
     words = _by_spelling(stem) if pattern is None else _by_pattern(stem, pattern)
     for name in words:
         check_name(name)
@@ -95,7 +97,7 @@ def _by_spelling(stem: str) -> dict[str, str]:
             continue
         name, word = match.groups()
         if name in words:
-            raise InputError(f"{stem}: the label {name!r} stands twice, with {words[name]} and {word}")
+            raise InputError(f"{stem}: the label {name!r} occurs twice, with {words[name]} and {word}")
         words[name] = word
     return words
 
@@ -104,11 +106,11 @@ def _by_pattern(stem: str, pattern: str) -> dict[str, str]:
     try:
         found = re.search(pattern, stem)
     except re.error as error:
-        raise InputError(f"`pattern` {pattern!r} is no regular expression: {error}") from error
+        raise InputError(f"`pattern` {pattern!r} is not a regular expression: {error}") from error
     if found is None:
         return {}
     if not found.groupdict():
-        raise InputError(f"`pattern` {pattern!r} names no parameter; write (?P<NAME>...) around its number")
+        raise InputError(f"`pattern` {pattern!r} names no parameter; put (?P<NAME>...) around its number")
     return {name: word or "" for name, word in found.groupdict().items()}
 
 
@@ -118,7 +120,7 @@ def _value(name: str, word: str, stem: str) -> float:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{stem!r}: {word!r} is no number for {name!r}")
+        raise InputError(f"{stem!r}: {word!r} is not a number, for {name!r}")
     return value
 
 

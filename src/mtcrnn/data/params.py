@@ -1,8 +1,8 @@
-"""Parameters, that is named curves over time, and the JSON files that hold them.
+"""Parameters (named curves over time) and the JSON files that hold them.
 
 A param file is `<stem>.params` for `<stem>.wav`:
 `{"meta": {...}, NAME: {"times": [s, ...], "values": [...], "units": ..., "minval": ..., "maxval": ...}, ...}`.
-Keys we do not know are kept when a file is rewritten.
+Unknown keys are kept when a file is rewritten.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ META = "meta"
 class Param(BaseModel):
     """One parameter of one sound: knots of a piecewise linear curve, in the user's units.
 
-    `times` in seconds, increasing, two or more; `values` as many. `nvals` is the number of distinct values
-    (0: continuous). `minval` and `maxval` are the range that the knob should have.
+    `times` are in seconds, increasing, two or more; there are as many `values`. `nvals` is the number of distinct
+    values (0: continuous). `minval` and `maxval` are the range that the knob should have.
     """
 
     model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
@@ -61,7 +61,7 @@ class Param(BaseModel):
     def sample(self, rate: float, first: int, count: int) -> NDArray[np.float64]:
         """Values at (first + k) / rate seconds, k = 0 .. count-1: linear between knots, held outside them.
 
-        Sampling in pieces gives the same numbers as sampling at once, bit for bit.
+        Sampling in pieces gives the same numbers as sampling all at once, bit for bit.
         """
         return np.interp(np.arange(first, first + count) / rate, self.times, self.values)
 
@@ -78,7 +78,7 @@ class ParamFile:
         """Read and check a param file.
 
         Raises:
-            InputError: the first problem, with file and place.
+            InputError: the first problem, with the file and the place in it.
         """
         file, problems = read_lenient(path)
         for problem in problems.values():
@@ -86,25 +86,25 @@ class ParamFile:
         return file
 
     def text(self) -> str:
-        """The file's content; unknown keys that were read are written back."""
+        """The content of the file; unknown keys that were read are written back."""
         content: dict[str, Any] = {META: self.meta}
         for name, param in self.params.items():
             content[name] = param.model_dump(exclude_unset=True)
         return json.dumps(content, indent=4) + "\n"
 
     def write(self, path: Path) -> None:
-        """Write the file whole or not at all."""
+        """Write the file, completely or not at all."""
         write_text(path, self.text())
 
     def get(self, name: str, where: Path) -> Param:
-        """The parameter called `name`; `where` is the file to blame if it is not there."""
+        """The parameter `name`. Raises InputError if there is none; `where` is the file named in the message."""
         if name not in self.params:
             raise InputError(f"{where} has no parameter {name!r}; it has {listing(self.params)}")
         return self.params[name]
 
 
 def read_lenient(path: Path) -> tuple[ParamFile, dict[str, str]]:
-    """Read what can be read of a param file; also every problem, one line each, by parameter ("": the whole file)."""
+    """Read what is valid in a param file; also its problems, one line each, by parameter ("": the whole file)."""
     try:
         content = read_json(path)
     except InputError as error:
@@ -118,7 +118,7 @@ def read_lenient(path: Path) -> tuple[ParamFile, dict[str, str]]:
         meta = {}
     for name, value in content.items():
         if not name.isprintable():
-            problems[name] = f"{path}: the name {name!r} has characters that cannot be shown"
+            problems[name] = f"{path}: the name {name!r} has unprintable characters"
             continue
         try:
             params[name] = Param.model_validate(value)
@@ -128,7 +128,7 @@ def read_lenient(path: Path) -> tuple[ParamFile, dict[str, str]]:
 
 
 def range_of(params: Iterable[Param]) -> Range:
-    """`minval..maxval` over all files if every value lies inside it, else the range of the values."""
+    """`minval..maxval` over all files if that contains every value, else the range of the values."""
     params = list(params)
     low = min(min(p.values) for p in params)
     high = max(max(p.values) for p in params)

@@ -1,4 +1,4 @@
-"""Numbers that come block by block, in memory or, where they are many, in a file."""
+"""An append-only array that is kept in memory, or in a memory-mapped temporary file if it is large."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError
 
-MEMORY_LIMIT = 2**29  # bytes kept in memory; more go to a memory-mapped file that vanishes with the process
+MEMORY_LIMIT = 2**29  # bytes kept in memory; more go to a memory-mapped file that is deleted with the process
 
 
 class Store:
-    """Blocks of numbers, appended to each other.
+    """Collects blocks of numbers into one array.
 
     Args:
-        dtype: of all numbers.
+        dtype: the type of all numbers.
     """
 
     def __init__(self, dtype: np.dtype[Any]) -> None:
@@ -27,10 +27,10 @@ class Store:
         self._file: IO[bytes] | None = None
 
     def add(self, block: NDArray[Any]) -> bytes:
-        """Append a block [n, columns]; returns its bytes as they are kept.
+        """Append a block [n, columns]. Returns its bytes as stored.
 
         Raises:
-            InputError: it does not fit into memory, and the disk has no room either.
+            InputError: more than `MEMORY_LIMIT`, and the disk is full too.
         """
         kept = block.astype(self._dtype)
         self._bytes += kept.nbytes
@@ -40,13 +40,13 @@ class Store:
         return kept.tobytes()
 
     def array(self, columns: int) -> NDArray[Any]:
-        """All blocks as one array [N, columns]. The store is empty then."""
+        """All blocks as one array [N, columns]. Empties the store."""
         if self._file is None:
             parts, self._parts = self._parts, []
             return np.concatenate([np.zeros((0, columns), self._dtype), *parts])
         self._spill()
         shape = (self._bytes // self._dtype.itemsize // columns, columns)
-        with self._file as file:  # the mapping keeps it alive
+        with self._file as file:  # the mapping keeps the file alive
             file.flush()
             return np.memmap(file, dtype=self._dtype, mode="r", shape=shape)
 
@@ -58,5 +58,5 @@ class Store:
                 self._file.write(part.tobytes())
         except OSError as error:
             where = f"{tempfile.gettempdir()} has no room for the data ({error.strerror or error})"
-            raise InputError(f"{where}; TMPDIR names another folder") from error
+            raise InputError(f"{where}; set TMPDIR to another folder") from error
         self._parts.clear()

@@ -1,9 +1,10 @@
-"""Any tier, played fast on the CPU, without torch. `Engine` has the playable interface of `generation.Player`.
+"""Fast inference on the CPU, without torch, for any tier. `Engine` is a player, see `rendering.player.Player`.
 
-- `dots`: products of packed weights with the sounds' vectors, float32 or int8.
-- `program`: a model as packed weights and a list of operations.
-- `kernels`, `samplers`: the compiled loop over steps.
-- `player`: `Engine`: states, blocks, threads.
+- `dots`: matrix-vector products of packed weights with the sounds' activations, in float32 or int8.
+- `program`, `builder`: a model as packed weights and a list of operations.
+- `nets`: the programs of the nets.
+- `kernels`, `samplers`, `team`: the compiled loop over steps, its samplers, and its barrier between threads.
+- `player`: `Engine`, with states, blocks and threads.
 """
 
 from mtcrnn.engine.player import Engine, EngineState, choose_precision

@@ -1,4 +1,4 @@
-"""Putting a net's program together: its weights packed, its layers as operations, places in memory for its numbers."""
+"""The builder of programs: packs a net's weights, lists its operations and allocates offsets in memory."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from mtcrnn.engine.program import COLUMNS, FRAMED, NUMBERS, ONEHOT, Layout, Op, 
 from mtcrnn.models.config import ModelConfig
 
 HUGE_PAGE = 2 << 20  # bytes; reading weights from huge pages is up to 1.6 times as fast (docs/log.md)
-SCRATCH = 1 << 40  # places of scratch begin here until it is known how much is kept
+SCRATCH = 1 << 40  # offsets of scratch begin here until the size of the kept part is known
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
 
 class Builder:
-    """Collects the weights, operations and places in memory of one model's program.
+    """Collects the weights, the operations and the memory layout of one model's program.
 
     Args:
-        config: the model's.
-        weights: tensors by name, as saved.
-        quantised: int8 for the matrices.
+        config: the model's configuration.
+        weights: its tensors by name, as saved.
+        quantised: whether matrices are int8.
 
     Attributes:
-        net: its options.
-        hidden: units of a layer, H.
-        inputs: numbers that a plain net reads: those of a past value, and the conditioning.
-        given: of these, the conditioning, C.
+        net: the net's options.
+        hidden: units of a recurrent layer, H.
+        inputs: numbers that a plain net reads at a step: the past values and the conditioning.
+        cond_size: size of the conditioning, C.
         raw_size: raw numbers of a step.
     """
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> None:
         self.weights, self.quantised = weights, quantised
         self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
-        self.given, self.raw_size = config.tier.cond_size, config.distribution.size
-        self.inputs = self._encoding.size + self.given
+        self.cond_size, self.raw_size = config.tier.cond_size, config.distribution.size
+        self.inputs = self._encoding.size + self.cond_size
         self.divisor = self._encoding.divisor
-        self.entry: list[int] = []
+        self.input_spec: list[int] = []
         self.taken: set[str] = set()
         self.kept, self.size = 0, SCRATCH
         self.parts: list[NDArray[Any]] = []
@@ -51,23 +51,24 @@ class Builder:
         self.matrices: list[tuple[int, ...]] = []
         self.width = self.rows = 0
 
-    def enter(self, rows: int) -> int:
-        """The first layer of a plain net, x = ReLU(W (past value, conditioning) + b) of so many rows; where x is."""
+    def input_layer(self, rows: int) -> int:
+        """The first layer of a plain net: x [rows] = ReLU(W [past, conditioning] + b); returns the offset of x."""
         weight, x = self.take("inward.weight", rows, self.inputs), self.scratch(rows)
         bias, own = self.store(self.take("inward.bias", rows)), self._encoding.size
-        self.entry = [self.table(weight.T), bias, padded(rows), own, ONEHOT if self._encoding.onehot else NUMBERS, x]
+        kind = ONEHOT if self._encoding.onehot else NUMBERS
+        self.input_spec = [self.table(weight.T), bias, padded(rows), own, kind, x]
         return x
 
-    def enter_frames(self, recent: int) -> None:
-        """The past samples and the conditioning of a framed net, at `recent` in memory; see `Program.entry`."""
-        self.entry = [0, 0, self.net.frame_size, 1, FRAMED, recent]
+    def frame_input(self, recent: int) -> None:
+        """The input of a framed net: its last samples and the conditioning, at `recent`; see `Program.input_spec`."""
+        self.input_spec = [0, 0, self.net.frame_size, 1, FRAMED, recent]
         self.divisor = float(self.raw_size - 1)
 
     def take(self, name: str, *shape: int) -> NDArray[np.float32]:
-        """A tensor by name. Raises InputError where it is missing, of another shape, or not finite."""
+        """A tensor by name. Raises InputError if it is missing, has another shape, or is not finite."""
         found = self.weights.get(name)
         if found is None:
-            raise InputError(f"the model's weights lack {name}; there are {listing(self.weights)}")
+            raise InputError(f"the model's weights lack {name}; they hold {listing(self.weights)}")
         if found.shape != shape:
             raise InputError(f"the model's weights do not fit it: {name} is {list(found.shape)}, not {list(shape)}")
         if not np.isfinite(found).all():
@@ -76,17 +77,17 @@ class Builder:
         return found
 
     def state(self, n: int) -> int:
-        """A place in memory for n numbers that outlive a block."""
+        """Allocate n numbers that are kept between blocks; returns their offset in memory."""
         self.kept += padded(n)
         return self.kept - padded(n)
 
     def scratch(self, n: int) -> int:
-        """A place in memory for n numbers that do not."""
+        """Allocate n numbers of scratch; returns their offset in memory."""
         self.size += padded(n)
         return self.size - padded(n)
 
     def store(self, array: NDArray[Any]) -> int:
-        """Append an array of 4-byte numbers, padded with zeros; returns its start in words."""
+        """Append an array of 4-byte numbers to the weights, padded with zeros; returns its start in words."""
         flat = np.ascontiguousarray(array).reshape(-1)
         flat = flat.view(np.float32) if flat.dtype == np.int32 else flat.astype(np.float32)
         self.parts.append(np.pad(flat.view(np.int32), (0, padded(len(flat)) - len(flat))))
@@ -94,20 +95,20 @@ class Builder:
         return self.words - padded(len(flat))
 
     def matrix(self, weight: NDArray[np.float32]) -> int:
-        """Pack a matrix [rows, columns] as `dots` wants it; returns its number."""
+        """Pack a matrix [rows, columns] in the layout of `dots`; returns its number."""
         rows, columns = weight.shape
         blocks = padded(rows) // WIDTH
         whole = np.zeros((blocks * WIDTH, padded(columns, 8)), np.float32)
         whole[:rows, :columns] = weight
         self.width, self.rows = max(self.width, padded(columns)), max(self.rows, len(whole))
-        tiles = -(-blocks // TILE)  # of nearly the same size: a narrow one takes as long as a wide one
+        tiles = -(-blocks // TILE)  # of nearly the same width: a narrow tile takes as long as a wide one
         shape = (tiles, blocks // tiles, tiles - blocks % tiles)
         if not self.quantised:
             self.matrices.append((self.store(_tiled(whole, 1, shape)), whole.shape[1], *shape, 0, 0, 0))
         else:
             scale = np.maximum(np.abs(whole).max(axis=1), 1e-30) / 127
             levels = np.rint(whole / scale[:, None]).astype(np.int8)
-            correction = 128 * levels.sum(axis=1, dtype=np.int32)  # activations are stored 128 too high
+            correction = 128 * levels.sum(axis=1, dtype=np.int32)  # activations have a zero point of 128
             start = self.store(_tiled(levels, 4, shape))
             self.matrices.append((start, whole.shape[1] // 4, *shape, 1, self.store(scale), self.store(correction)))
         return len(self.matrices) - 1
@@ -117,20 +118,20 @@ class Builder:
         self.ops.append([int(kind), *columns, *[0] * (COLUMNS - 1 - len(columns))])
 
     def linear(self, x: int, name: str, rows: int, columns: int, relu: bool = False) -> int:
-        """Y = W x + b of the layer `name`, or ReLU of that; returns where y is."""
+        """Y = W x + b of the layer `name`, or ReLU of that; returns the offset of y."""
         return self.dense(x, self.take(f"{name}.weight", rows, columns), self.take(f"{name}.bias", rows), relu)
 
     def dense(self, x: int, weight: NDArray[np.float32], bias: NDArray[np.float32], relu: bool = False) -> int:
-        """Y = W x + b, or ReLU of that; returns where y is."""
+        """Y = W x + b, or ReLU of that; returns the offset of y."""
         y = self.scratch(len(weight))
         self.add(Op.PRODUCT, self.matrix(weight), x, y)
         self.add(Op.BIAS, y, self.store(bias), len(weight), int(relu))
         return y
 
     def gru_stack(self, x: int, name: str, inputs: int | None = None) -> int:
-        """The GRU layers `name`, the first of `inputs` numbers (left out: H); returns where the last output is."""
+        """The GRU layers `name`, the first of `inputs` numbers (default: H); returns the offset of the last output."""
         hidden = self.hidden
-        gx = self.scratch(3 * hidden)  # of the layer in hand
+        gx = self.scratch(3 * hidden)  # shared by all layers
         for k in range(self.net.n_layers):
             w_ih = self.take(f"{name}.weight_ih_l{k}", 3 * hidden, inputs or hidden)
             w_hh, inputs = self.take(f"{name}.weight_hh_l{k}", 3 * hidden, hidden), None
@@ -147,20 +148,20 @@ class Builder:
 
     def table(self, rows: NDArray[np.float32]) -> int:
         """Store the rows of a table [n, columns], padded; returns its start in words."""
-        return self.store(_wide(rows))
+        return self.store(_padded_rows(rows))
 
     def tanh(self, x: int, n: int) -> int:
-        """Y = tanh x; returns where y is."""
+        """Y = tanh x; returns the offset of y."""
         y = self.scratch(n)
         self.add(Op.TANH, x, y, n)
         return y
 
-    def relocated(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Places in memory, of which the scratch begins after all that is kept."""
-        return np.where(places >= SCRATCH, places - SCRATCH + self.kept, places)
+    def relocated(self, offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Final offsets in memory: the scratch begins where the kept part ends."""
+        return np.where(offsets >= SCRATCH, offsets - SCRATCH + self.kept, offsets)
 
     def memory(self) -> NDArray[np.int32]:
-        """All that was stored, in huge pages where the system has them."""
+        """All stored arrays as one, in huge pages if the system has them."""
         area = mmap.mmap(-1, padded(4 * self.words, HUGE_PAGE) + HUGE_PAGE, **_PRIVATE)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             area.madvise(mmap.MADV_HUGEPAGE)
@@ -171,13 +172,13 @@ class Builder:
         return out
 
 
-def _wide(table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """A table whose rows are padded with zeros."""
+def _padded_rows(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A table with its rows padded with zeros."""
     return np.pad(table, ((0, 0), (0, padded(table.shape[1]) - table.shape[1])))
 
 
 def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDArray[Any]:
-    """The numbers of a matrix [rows, columns] in the order of `dots`, `group` columns of a row in one word."""
+    """The numbers of a matrix [rows, columns] in the tile order of `dots`, `group` columns of a row in one word."""
     tiles, width, narrow = shape
     ends = np.cumsum([width] * narrow + [width + 1] * (tiles - narrow)) * WIDTH
     parts = [t.reshape(len(t), -1, group).transpose(1, 0, 2).ravel() for t in np.split(matrix, ends[:-1])]
@@ -185,11 +186,11 @@ def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDA
 
 
 def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> tuple[Program, Layout]:
-    """The program of a model, with int8 matrices where `quantised`.
+    """The program of a model, with int8 matrices if `quantised`.
 
     Raises:
-        InputError: a net that cannot generate what the tier asks for; weights that are missing, too many, do not fit or
-            are not finite.
+        InputError: a net that cannot generate what the tier asks for; weights that are missing, unknown, of a wrong
+            shape, or not finite.
     """
     net = config.net
     net.check_for(config.tier)
@@ -198,10 +199,10 @@ def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quant
     except ModuleNotFoundError as error:
         raise InputError(f"the engine has no program for the net {net.net}; `engine` torch plays it") from error
     b = Builder(config, weights, quantised)
-    raw = program_of(b, **net.spec.form)
-    if foreign := [name for name in weights if name not in b.taken]:
-        raise InputError(f"the model's weights do not fit it: it has no {listing(foreign, 4)}")
+    raw = program_of(b, **net.spec.keywords)
+    if unknown := [name for name in weights if name not in b.taken]:
+        raise InputError(f"the model's weights do not fit it: it has no {listing(unknown, 4)}")
     words = b.memory()
-    ops, entry, raw, size = (b.relocated(np.array(places, np.int64)) for places in (b.ops, b.entry, raw, b.size))
-    program = Program(ops, np.array(b.matrices, np.int64), words.view(np.float32), words, entry, b.divisor)
+    ops, inputs, raw, size = (b.relocated(np.array(each, np.int64)) for each in (b.ops, b.input_spec, raw, b.size))
+    program = Program(ops, np.array(b.matrices, np.int64), words.view(np.float32), words, inputs, b.divisor)
     return program, Layout(b.kept, int(size), int(raw), b.width, b.rows)

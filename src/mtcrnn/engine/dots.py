@@ -1,16 +1,16 @@
-"""Matrix times vector for one or several sounds, as explicit vector code.
+"""Matrix-vector products for one or several sounds, in explicit SIMD code (LLVM vector types).
 
-Numba's own loops leave the sums in memory and vectorise at 256 bits; here the code is built in LLVM's vector types
-instead, so that sums stay in registers and a weight that was loaded serves all sounds of a tile. LLVM splits the
-16-wide vectors for machines with narrower ones.
+Numba's own loops keep the sums in memory and vectorise at 256 bits. Here the code is built from LLVM's vector types, so
+sums stay in registers, and a weight is loaded once for several sounds. LLVM splits the 16-lane vectors on machines with
+narrower registers.
 
-Weights stand in tiles of up to four blocks of 16 rows, column after column, so that they are read from one end to
-the other: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns]. A product takes R blocks times S sounds.
-Each float32 sum runs over the even and the odd columns apart, whatever R and S are, so that a sound's numbers do not
-depend on its neighbours.
+Weights are stored in tiles of up to four blocks of 16 rows, column by column within a tile, so they are read
+sequentially: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns]. One intrinsic multiplies R blocks by S
+sounds. Each float32 sum adds the even and the odd columns separately, whatever R and S are, so a sound's numbers do not
+depend on the other sounds of the batch.
 
-int8 products are sums of u8 (activations) times s8 (weights) in int32, exact in any order: on x86 with VNNI one
-instruction adds 64 of them (Intel, vpdpbusd); elsewhere pairs of 16-bit products, with the same result.
+int8 products are sums of u8 (activations) times s8 (weights) in int32, exact in any order. On x86 with VNNI one
+instruction adds 64 of them (Intel, vpdpbusd); elsewhere pairs of 16-bit products give the same result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from numba.extending import intrinsic
 from mtcrnn.core.numba_math import BARE
 
 WIDTH = 16  # rows of a block
-TILE = 4  # most blocks of a tile
+TILE = 4  # most blocks in a tile
 SPLIT = 2  # interleaved partial sums of a row; k is padded to a multiple of it
 
 _I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
@@ -41,7 +41,7 @@ def has_vnni() -> bool:
 
 
 def _pointer(builder: Any, base: Any, offset: Any, element: Any, vector: Any) -> Any:
-    """A pointer to `vector`, `offset` elements behind `base`."""
+    """A pointer to a `vector` that begins `offset` elements after `base`."""
     return builder.bitcast(builder.gep(builder.bitcast(base, element.as_pointer()), [offset]), vector.as_pointer())
 
 
@@ -71,11 +71,11 @@ def _multiply_add_vnni(builder: Any, total: Any, weights: Any, x: Any) -> Any:
 
 
 def _multiply_add_pairs(builder: Any, total: Any, weights: Any, x: Any) -> Any:
-    """The same sum from 16-bit halves: bytes 0 and 2, then 1 and 3, of each group of four."""
+    """The same sum from 16-bit products: of bytes 0 and 2, then 1 and 3, of each group of four."""
     eight = _splat(builder, ir.Constant(_I16, 8), _I16X32)
     low_byte = _splat(builder, ir.Constant(_I16, 255), _I16X32)
     w, a = builder.bitcast(weights, _I16X32), builder.bitcast(x, _I16X32)
-    none = ir.Constant(_I32X32, ir.Undefined)
+    undefined = ir.Constant(_I32X32, ir.Undefined)
     for signed, unsigned in (
         (builder.ashr(builder.shl(w, eight), eight), builder.and_(a, low_byte)),
         (builder.ashr(w, eight), builder.lshr(a, eight)),
@@ -83,41 +83,43 @@ def _multiply_add_pairs(builder: Any, total: Any, weights: Any, x: Any) -> Any:
         products = builder.mul(builder.sext(signed, _I32X32), builder.sext(unsigned, _I32X32))
         for first in (0, 1):
             lanes = ir.Constant(_I32X16, [2 * lane + first for lane in range(16)])
-            total = builder.add(total, builder.shuffle_vector(products, none, lanes))
+            total = builder.add(total, builder.shuffle_vector(products, undefined, lanes))
     return total
 
 
 @intrinsic
 def wide_vectors(typingctx):  # type: ignore[no-untyped-def]
-    """Called in a compiled function: lets LLVM vectorise its loops at 512 bits.
+    """Call this in a compiled function to let LLVM vectorise the function's loops at 512 bits.
 
-    It avoids that on the first CPUs that had them; the loops here are a quarter faster for it (docs/log.md).
+    By default LLVM avoids 512-bit vectors on the first CPUs that have them; these loops are a quarter faster with them
+    (docs/log.md).
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')  # llvmlite knows no such attributes
+        # by `set.add`: llvmlite's own `add` rejects such attributes
+        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
         return context.get_dummy_value()
 
     return types.void(), generate
 
 
-def _fold(kind: str) -> Any:
-    """An intrinsic that makes one number of x[at : at + 16]: the 'sum', the 'top', or the 'reach' (of magnitudes)."""
+def _reduction(kind: str) -> Any:
+    """An intrinsic that reduces x[at : at + 16] to one number: 'sum', 'max' or 'max_abs' (of the absolute values)."""
 
     @intrinsic
-    def fold(typingctx, x, at):  # type: ignore[no-untyped-def]
+    def reduce(typingctx, x, at):  # type: ignore[no-untyped-def]
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             array = context.make_array(signature.args[0])(context, builder, arguments[0])
             vector = _load(builder, array.data, arguments[1], _F32, _F32X16)
-            if kind == "reach":
+            if kind == "max_abs":
                 absolute = cgutils.get_or_insert_function(
                     builder.module, ir.FunctionType(_F32X16, [_F32X16]), "llvm.fabs.v16f32"
                 )
                 vector = builder.call(absolute, [vector])
-            none = ir.Constant(_F32X16, ir.Undefined)
-            for half in (8, 4, 2, 1):  # the upper half of what is left onto the lower
+            undefined = ir.Constant(_F32X16, ir.Undefined)
+            for half in (8, 4, 2, 1):  # combine the upper half of the remaining lanes with the lower half
                 lanes = ir.Constant(_I32X16, [(lane + half) % 16 for lane in range(16)])
-                other = builder.shuffle_vector(vector, none, lanes)
+                other = builder.shuffle_vector(vector, undefined, lanes)
                 if kind == "sum":
                     vector = builder.fadd(vector, other)
                 else:
@@ -126,21 +128,30 @@ def _fold(kind: str) -> Any:
 
         return types.float32(x, at), generate
 
-    return fold
+    return reduce
 
 
-fold_sum, fold_top, fold_reach = _fold("sum"), _fold("top"), _fold("reach")
+reduce_sum, reduce_max, reduce_max_abs = _reduction("sum"), _reduction("max"), _reduction("max_abs")
 _VNNI_OPERAND = _I8X64 if llvm.llvm_version_info >= (21,) else _I32X16
 
 
+def _row_offset(builder: Any, array: Any, row: Any, offset: Any) -> Any:
+    """Where element `offset` of a row of an array [rows, columns] of 4-byte numbers is, in words."""
+    stride = builder.sdiv(cgutils.unpack_tuple(builder, array.strides)[0], ir.Constant(_I64, 4))
+    return builder.add(builder.mul(row, stride), offset)
+
+
 def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
-    """An intrinsic that multiplies `blocks` blocks of 16 rows by `sounds` vectors and stores the sums."""
+    """An intrinsic that multiplies `blocks` blocks of 16 rows by `sounds` vectors and stores the sums.
+
+    It adds `split` interleaved partial sums for each row.
+    """
     vector, element = (_I32X16, _I32) if quantised else (_F32X16, _F32)
     add = (_multiply_add_vnni if has_vnni() else _multiply_add_pairs) if quantised else _multiply_add_f32
 
     @intrinsic
     def multiply(typingctx, w, w0, stride, x, x_row, x0, k, y, y_row, y0):  # type: ignore[no-untyped-def]
-        """y[y_row + s, y0:] = W x[x_row + s, x0 : x0 + k]; column j of W from w[w0 + j * stride] on, all in words."""
+        """y[y_row + s, y0:] = W x[x_row + s, x0 : x0 + k]; column j of W begins at w[w0 + j * stride], all in words."""
 
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             w_, w0_, stride_, x_, x_row_, x0_, k_, y_, y_row_, y0_ = arguments
@@ -149,11 +160,9 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
                 for kind, value in ((signature.args[0], w_), (signature.args[3], x_), (signature.args[7], y_))
             ]
             w_data, x_data, y_data = (array.data for array in arrays)
-            four = ir.Constant(_I64, 4)
 
             def row(array: Any, first: Any, s: int, offset: Any) -> Any:
-                stride = builder.sdiv(cgutils.unpack_tuple(builder, array.strides)[0], four)
-                return builder.add(builder.mul(builder.add(first, ir.Constant(_I64, s)), stride), offset)
+                return _row_offset(builder, array, builder.add(first, ir.Constant(_I64, s)), offset)
 
             x_rows = [row(arrays[1], x_row_, s, x0_) for s in range(sounds)]
             zero = ir.Constant(vector, None)
@@ -173,12 +182,12 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
                     places = [builder.add(start, builder.mul(at, stride_)) for start in starts]
                     weights = [_load(builder, w_data, place, element, vector) for place in places]
                     for s in range(sounds):
-                        given = _splat(
+                        activation = _splat(
                             builder, _load(builder, x_data, builder.add(x_rows[s], at), element, element), vector
                         )
                         for b in range(blocks):
-                            place = totals[b, s, u]
-                            builder.store(add(builder, builder.load(place), weights[b], given), place)
+                            total = totals[b, s, u]
+                            builder.store(add(builder, builder.load(total), weights[b], activation), total)
             for s in range(sounds):
                 y_start = row(arrays[2], y_row_, s, y0_)
                 for b in range(blocks):
@@ -205,17 +214,17 @@ _I8_EIGHT_SOUNDS = _tile(2, 8, 1, True), _tile(1, 8, 1, True)
 
 
 def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_many: Any, many: int) -> Any:
-    """Compiled loops over tiles: `many` sounds at a time, and those left over singly in wider tiles of rows."""
+    """Compiled loops over tiles: `many` sounds at a time in pairs of blocks, then the others singly in whole tiles."""
 
     @_jit
     def multiply(w: Any, matrix: Any, x: Any, x0: int, y: Any, y0: int, part: int, parts: int) -> tuple[int, int]:
-        """y[s, y0:] = W x[s, x0:] for all sounds s; `matrix` says where in w and how W stands, see `program`.
+        """y[s, y0:] = W x[s, x0:] for all sounds s; `matrix` describes W and its place in w, see `program.Program`.
 
-        Makes only part number `part` of `parts`; returns the first row of it, and the row behind.
+        Computes only part number `part` of `parts`; returns the first row of the part, and the row after its last.
         """
         w0, k, tiles, width0, narrow = matrix[0], matrix[1], matrix[2], matrix[3], matrix[4]
         begin, end = 0, tiles
-        if parts > 1:  # divisions take long
+        if parts > 1:  # integer division is slow
             begin, end = tiles * part // parts, tiles * (part + 1) // parts
         low = high = begin * width0 + max(begin - narrow, 0)
         s = 0

@@ -1,8 +1,9 @@
-"""The compiled loop over steps. Plain loops over arrays whose rows are sounds; see `program` for the layout.
+"""The compiled loop over steps: plain loops over arrays with one row per sound; see `program` for the layout.
 
-Reading the weights is what a step costs, so a GRU layer's recurrent product (its input is known as soon as the layer
-has stepped) is made at the end of a step as well as in the next: in two neighbouring steps a layer does both, then
-neither, and its matrix is read once for two steps, from the nearest cache. Layers take turns in it.
+The cost of a step is reading the weights. A GRU layer's recurrent product for the next step can be computed as soon as
+the layer has stepped. So a layer computes it only in every second step, but twice: before its gates, for this step, and
+right after them, for the next. The second time the matrix comes from the nearest cache. Neighbouring layers do this in
+alternate steps.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from mtcrnn.core.numba_math import BARE, kept, sigmoid, tanh
-from mtcrnn.engine.dots import WIDTH, fold_reach, multiply_f32, multiply_int8, wide_vectors
+from mtcrnn.core.numba_math import BARE, cached_njit, sigmoid, tanh
+from mtcrnn.engine.dots import WIDTH, multiply_f32, multiply_int8, reduce_max_abs, wide_vectors
 from mtcrnn.engine.program import FRAMED, ONEHOT, Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
-from mtcrnn.engine.team import Team, meet
+from mtcrnn.engine.team import Team, barrier
 from mtcrnn.models.constants import PHASED_LEAK
 
 _jit = njit(**BARE, fastmath={"contract"})
@@ -25,9 +26,10 @@ _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LST
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _TANH, _WITHIN_FRAME, _FRAME = int(Op.TANH), int(Op.WITHIN_FRAME), int(Op.FRAME)
 _FRAMED, _ONEHOT = FRAMED, ONEHOT
-SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2}  # kinds of distributions, see `run`
+SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2}  # kinds of distributions: `sampler[0]` in `run`
 _CODES, _NORMAL = SAMPLERS["categorical"], SAMPLERS["normal"]
-_ZERO, _ONE, _TWO, _LEVELS, _MIDDLE, _ENDLESS = (np.float32(v) for v in (0, 1, 2, 127, 128.5, np.inf))
+_ZERO, _ONE, _TWO, _INFINITY = (np.float32(v) for v in (0, 1, 2, np.inf))
+_LEVELS, _OFFSET = np.float32(127), np.float32(128.5)  # int8 levels; the zero point, plus a half for rounding
 _LEAK = np.float32(PHASED_LEAK)
 
 
@@ -39,9 +41,9 @@ class Scratch(NamedTuple):
         levels: uint8 [sounds, width]: quantised activations.
         level_words: the same memory as int32.
         sums: int32 [sounds, rows]: int8 products.
-        scales: float32 [sounds]: value of one level.
-        ready: bool [GRU layers]: whether a layer's recurrent product is that of the step to come.
-        team: see `team`; `memory` is common to a team, all else each member's own.
+        scales: float32 [sounds]: the value of one level.
+        ready: bool, by GRU layer: whether its recurrent product for the coming step is already computed.
+        team: see `team`. A team shares `memory`; everything else is the thread's own.
     """
 
     memory: NDArray[np.float32]
@@ -58,7 +60,7 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
     """memory[:, y0:] = matrix m times memory[:, x0:]."""
     wide_vectors()
     matrix, memory = program.matrices[m], scratch.memory
-    part, parts = scratch.team.place[0], scratch.team.place[1]
+    part, parts = scratch.team.thread[0], scratch.team.thread[1]
     if matrix[5] == 0:
         multiply_f32(program.floats, matrix, memory, x0, memory, y0, part, parts)
         return
@@ -67,11 +69,11 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
         x, levels = memory[s, x0 : x0 + 4 * k], scratch.levels[s]
         top = _ZERO
         for j in range(0, x.shape[0], WIDTH):
-            top = max(top, fold_reach(memory, s * memory.shape[1] + x0 + j))
+            top = max(top, reduce_max_abs(memory, s * memory.shape[1] + x0 + j))
         scratch.scales[s] = top / _LEVELS
         up = _LEVELS / top if top > _ZERO else _ZERO
         for j in range(x.shape[0]):
-            levels[j] = np.uint8(np.int32(x[j] * up + _MIDDLE))
+            levels[j] = np.uint8(np.int32(x[j] * up + _OFFSET))
     low, high = multiply_int8(program.words, matrix, scratch.level_words, 0, scratch.sums, 0, part, parts)
     scale, correction = program.floats[scales + low : scales + high], program.words[corrections + low :]
     for s in range(memory.shape[0]):
@@ -81,18 +83,21 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
 
 
 @_jit
-def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
-    """ReLU(W (past, condition) + b): past values `last` [G] and `condition` [C] of one sound, into its memory."""
+def _input_layer(program: Any, last: Any, conditioning: Any, row: Any) -> None:
+    """ReLU(W [last, conditioning] + b) into one sound's memory `row`, from its newest values [G] and conditioning [C].
+
+    For a framed net: shifts the newest sample and the conditioning into the net's input.
+    """
     wide_vectors()
-    table, bias, size, own, kind, x = program.entry
+    table, bias, size, own, kind, x = program.input_spec
     w, y = program.floats, row[x : x + size]
     if kind == _FRAMED:
         row[x - WIDTH + 1] = last[0]
         for j in range(size - 1):
             y[j] = y[j + 1]
         y[size - 1] = _TWO * last[0] / np.float32(program.divisor) - _ONE
-        for c in range(condition.shape[0]):
-            row[x + size + c] = condition[c]
+        for c in range(conditioning.shape[0]):
+            row[x + size + c] = conditioning[c]
         return
     b = w[bias : bias + size]
     for j in range(size):
@@ -106,8 +111,8 @@ def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
             value, column = last[g] / np.float32(program.divisor), w[table + g * size :][:size]
             for j in range(size):
                 y[j] += column[j] * value
-    for c in range(condition.shape[0]):
-        value, column = condition[c], w[table + (own + c) * size :][:size]
+    for c in range(conditioning.shape[0]):
+        value, column = conditioning[c], w[table + (own + c) * size :][:size]
         for j in range(size):
             y[j] += column[j] * value
     for j in range(size):
@@ -116,7 +121,7 @@ def _enter(program: Any, last: Any, condition: Any, row: Any) -> None:
 
 @_jit
 def _gru_gates(row: Any, w: Any, op: Any, low: int, high: int) -> None:
-    """Units low .. high-1 of one sound's new h, from its two products; order r, z, n as in PyTorch."""
+    """Units low .. high-1 of one sound's new h, from its two products; gates ordered r, z, n as in PyTorch."""
     wide_vectors()
     gx, gh, bias, h0, H = op[1], op[2], op[3], op[4], op[5]
     for first in (low, H + low):
@@ -134,7 +139,7 @@ def _gru_gates(row: Any, w: Any, op: Any, low: int, high: int) -> None:
 
 @_jit
 def _phased_gates(row: Any, w: Any, op: Any) -> None:
-    """One sound's new h and c, let through as far as the time gate is open; gates ordered i, f, o, c."""
+    """One sound's h and c, moved to their new values as far as the time gate is open; gates ordered i, f, o, c."""
     wide_vectors()
     gx, gh, vectors, h0, H, c0, time = op[1], op[2], op[3], op[4], op[5], op[6], row[op[7]]
     a, u, b = row[gx : gx + 4 * H], row[gh : gh + 4 * H], w[vectors : vectors + 4 * H]
@@ -160,7 +165,7 @@ def _phased_gates(row: Any, w: Any, op: Any) -> None:
 
 @_jit
 def _join_frame(row: Any, w: Any, op: Any) -> None:
-    """What a sample of a frame net is made from, of one sound; then the frame has one sample more."""
+    """`Op.FRAME` for one sound: ReLU of the sum of a sample's parts; advances the number of samples made."""
     size, made = op[5], row[op[6]]
     x, y = row[op[1] : op[1] + size], row[op[2] : op[2] + size]
     b, newest = w[op[3] + int(made) * size :][:size], w[op[4] + int(row[op[6] + 1]) * size :][:size]
@@ -171,7 +176,7 @@ def _join_frame(row: Any, w: Any, op: Any) -> None:
 
 @_jit
 def _due(op: Any, ready: Any, step: int) -> bool:
-    """Whether a product is to be made now: always, or in its turn before or after a GRU layer's gates."""
+    """Whether a product is to be computed now: always, or at its turn before or after a GRU layer's gates."""
     when, layer = op[4], op[5]
     if when == _ALWAYS:
         return True
@@ -183,13 +188,13 @@ def _due(op: Any, ready: Any, step: int) -> bool:
 
 @_jit
 def _elementwise(program: Any, op: Any, row: Any) -> None:
-    """Any operation but products and GRU gates, for one sound."""
+    """One operation for one sound: any but products, GRU gates and skips."""
     kind, w = op[0], program.floats
     if kind == _PHASED:
         _phased_gates(row, w, op)
         row[op[7]] += np.float32(op[8])
     elif kind == _BIAS:
-        x, b, least = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]], _ZERO if op[4] else -_ENDLESS
+        x, b, least = row[op[1] : op[1] + op[3]], w[op[2] : op[2] + op[3]], _ZERO if op[4] else -_INFINITY
         for j in range(x.shape[0]):
             x[j] = max(x[j] + b[j], least)
     elif kind == _FRAME:
@@ -202,23 +207,23 @@ def _elementwise(program: Any, op: Any, row: Any) -> None:
 
 @_jit
 def _step(program: Any, scratch: Any, step: int) -> None:
-    """All operations once, from the entered input to the raw numbers. Products may overlap, gates wait for them."""
+    """All operations once, from the input to the raw numbers. Products need no barrier between them, gates do."""
     wide_vectors()
     memory, team = scratch.memory, scratch.team
-    part, parts = team.place[0], team.place[1]
+    part, parts = team.thread[0], team.thread[1]
     next_op = 0
     while next_op < program.ops.shape[0]:
         op = program.ops[next_op]
         next_op += 1
         if op[0] == _PRODUCT:
             if _due(op, scratch.ready, step):
-                further = int(memory[0, op[6] - 1]) if op[6] else 0
-                _multiply(program, op[1] + further, scratch, op[2], op[3])
+                shift = int(memory[0, op[6] - 1]) if op[6] else 0
+                _multiply(program, op[1] + shift, scratch, op[2], op[3])
             continue
         if op[0] == _WITHIN_FRAME:
             next_op += op[2] if memory[0, op[1]] else 0
             continue
-        meet(team)
+        barrier(team)
         if op[0] == _GRU:
             low, high = 0, op[5]
             if parts > 1:
@@ -229,48 +234,48 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         elif part == 0:
             for s in range(memory.shape[0]):
                 _elementwise(program, op, memory[s])
-        meet(team)
+        barrier(team)
 
 
-@kept("the engine (some 20 seconds)", "engine/*.py", "models/constants.py", **BARE, fastmath={"contract"})
+@cached_njit("the engine (some 20 seconds)", "engine/*.py", "models/constants.py", **BARE, fastmath={"contract"})
 def run(
     program: Any,
     scratch: Any,
     sampler: Any,
     temperature: Any,
     last: Any,
-    conditions: Any,
+    conditioning: Any,
     u: Any,
     given: Any,
     out: Any,
     raw: Any,
 ) -> None:
-    """Step through a block of all sounds.
+    """Run a block of steps, for all sounds of a scratch.
 
     Args:
         program: a `Program`.
-        scratch: a `Scratch`; the kept part of its memory is the state before, and then after, the block.
-        sampler: int64 [4]: kind, out of `SAMPLERS`, start of the raw numbers, their count, G.
-        temperature: of the samples.
-        last: float32 [B, G]: the newest value of each sound (codes as numbers); replaced.
-        conditions: float32 [B, T, C].
-        u: float32 [B, T, draws].
-        given: float32 [B, T, G] to read instead of own samples, or [B, 0, G].
-        out: float32 [B, T, G]: the samples.
-        raw: float32 [B, T, size]: the output's raw numbers, or [B, 0, size] where nobody asks.
+        scratch: a `Scratch`; the kept part of its memory is the state, before and then after the block.
+        sampler: int64 [4]: kind (one of `SAMPLERS`), offset of the raw numbers, their count, G.
+        temperature: float32, of the sampling.
+        last: float32 [B, G]: the newest values of each sound (codes as numbers); overwritten.
+        conditioning: float32 [B, T, C].
+        u: float32 [B, T, draws]: uniforms, or standard normal numbers, as the sampler takes them.
+        given: float32 [B, T, G]: values to read in place of own samples (teacher forcing), or [B, 0, G].
+        out: float32 [B, T, G]: the samples, or `given`; written.
+        raw: float32 [B, T, size]: the raw numbers, or [B, 0, size] if they are not wanted; written.
     """
     wide_vectors()
     memory, team = scratch.memory, scratch.team
     kind, start, size = sampler[0], sampler[1], sampler[2]
     for layer in range(scratch.ready.shape[0]):
         scratch.ready[layer] = False
-    for t in range(conditions.shape[1]):
-        if team.place[0] == 0:
+    for t in range(conditioning.shape[1]):
+        if team.thread[0] == 0:
             for s in range(memory.shape[0]):
-                _enter(program, last[s], conditions[s, t], memory[s])
-        meet(team)
+                _input_layer(program, last[s], conditioning[s, t], memory[s])
+        barrier(team)
         _step(program, scratch, t)
-        if team.place[0] != 0:
+        if team.thread[0] != 0:
             continue
         for s in range(memory.shape[0]):
             numbers = memory[s, start : start + size]

@@ -1,6 +1,6 @@
-"""Samples from a step's raw numbers by inverse CDF, compiled: what `models.distributions` does in torch.
+"""Compiled samplers: samples from a step's raw numbers by inverse CDF, as `models.distributions` does in torch.
 
-`z` are standard normal numbers: the inverse normal CDF of uniform ones.
+`z` are standard normal numbers: the inverse normal CDF of uniforms.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ import numpy as np
 from numba import njit
 
 from mtcrnn.core.numba_math import BARE, expm1_f32
-from mtcrnn.engine.dots import WIDTH, fold_sum, fold_top, wide_vectors
-from mtcrnn.models.constants import COLDEST, STD_FLOOR
+from mtcrnn.engine.dots import WIDTH, reduce_max, reduce_sum, wide_vectors
+from mtcrnn.models.constants import LEAST_TEMPERATURE, STD_FLOOR
 
 _jit = njit(**BARE)
 _ONE = np.float32(1)
-_COLDEST = np.float32(COLDEST)
+_LEAST_TEMPERATURE = np.float32(LEAST_TEMPERATURE)
 
 
 @_jit
-def _highest(x: Any) -> Any:
+def _max(x: Any) -> Any:
     whole = x.shape[0] - x.shape[0] % WIDTH
     top = x[0]
     for j in range(0, whole, WIDTH):
-        top = max(top, fold_top(x, j))
+        top = max(top, reduce_max(x, j))
     for j in range(whole, x.shape[0]):
         top = max(top, x[j])
     return top
@@ -35,7 +35,7 @@ def _highest(x: Any) -> Any:
 def _sum(x: Any, start: int) -> Any:
     """The sum of at most WIDTH numbers from `start` on."""
     if start + WIDTH <= x.shape[0]:
-        return fold_sum(x, start)
+        return reduce_sum(x, start)
     total = np.float32(0)
     for j in range(start, x.shape[0]):
         total += x[j]
@@ -44,17 +44,17 @@ def _sum(x: Any, start: int) -> Any:
 
 @_jit
 def sample_codes(raw: Any, temperature: Any, u: Any) -> Any:
-    """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); 0 takes the likeliest. Overwrites raw."""
+    """As `Categorical.sample`, for the logits raw [Q] and one uniform u: returns a code. Overwrites raw."""
     wide_vectors()
     codes = raw.shape[0]
-    top = _highest(raw)
-    if temperature < _COLDEST:
+    top = _max(raw)
+    if temperature < _LEAST_TEMPERATURE:
         for j in range(codes):
             if raw[j] == top:
                 return j
-    cold = _ONE / temperature
+    inverse = _ONE / temperature
     for j in range(codes):
-        raw[j] = expm1_f32((raw[j] - top) * cold) + _ONE
+        raw[j] = expm1_f32((raw[j] - top) * inverse) + _ONE
     total = np.float32(0)
     for start in range(0, codes, WIDTH):
         total += _sum(raw, start)
@@ -83,7 +83,7 @@ def _normal(mean: float, raw_std: float, temperature: float, z: float) -> float:
 
 @_jit
 def sample_normal(raw: Any, temperature: Any, z: Any, values: Any) -> None:
-    """Values [G] of independent normals: raw holds G means, then G raw stds; z [G]."""
+    """Fill values [G] from independent normals: raw holds G means, then G raw stds; z [G]."""
     G = values.shape[0]
     for g in range(G):
         values[g] = _normal(raw[g], raw[G + g], temperature, z[g])
@@ -91,7 +91,7 @@ def sample_normal(raw: Any, temperature: Any, z: Any, values: Any) -> None:
 
 @_jit
 def sample_mixture(raw: Any, temperature: Any, draws: Any, values: Any) -> None:
-    """Values [G] of mixtures of K normals: raw holds means, raw stds and raw weights [K, G]; draws G uniforms, G z."""
+    """Fill values [G] from mixtures of K normals: raw: means, raw stds, raw weights [K, G]; draws: G uniforms, G z."""
     G = values.shape[0]
     K = raw.shape[0] // (3 * G)
     for g in range(G):

@@ -1,7 +1,7 @@
-"""Two threads or more that step one sound together: each reads its part of the weights, from its own cache.
+"""A spinning barrier for a team: threads that share one sound's step, each with its part of the weights in its cache.
 
-They meet ten times a step or so, every few microseconds: too often to sleep, so they wait by looking at a counter, and
-leave the core to others only when that takes long (another program wants it).
+A team passes about ten barriers a step, one every few microseconds. That is too often to sleep, so threads spin on a
+counter, and yield the core only when a wait is long (because another program holds a core).
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.numba_math import BARE
 
-CAN_MEET = hasattr(os, "sched_yield")  # else there are no teams
-_PATIENCE = 2000  # looks at the counter before the core is left to others
+CAN_YIELD = hasattr(os, "sched_yield")  # otherwise there are no teams
+_SPINS = 2000  # loads of the counter between two yields of the core
 _yield = types.ExternalFunction("sched_yield", types.int32())
 
 
 class Team(NamedTuple):
-    """A member's view of its team.
+    """One thread's view of its team.
 
     Attributes:
-        place: int64 [3]: which member this is, how many there are, how often it has met the others.
-        arrivals: int64 [1], common to the team: arrivals of all members, counted on and on.
+        thread: int64 [3]: the index of this thread, the number of threads, the barriers that this thread has reached.
+        arrivals: int64 [1], shared by the team: arrivals of all threads at all barriers so far.
     """
 
-    place: NDArray[np.int64]
+    thread: NDArray[np.int64]
     arrivals: NDArray[np.int64]
 
 
-def make_teams(members: int) -> list[Team]:
-    """The views of the members of one team."""
+def make_team(threads: int) -> list[Team]:
+    """A new team: the view of each of its threads."""
     arrivals = np.zeros(1, np.int64)
-    return [Team(np.array([member, members, 0], np.int64), arrivals) for member in range(members)]
+    return [Team(np.array([thread, threads, 0], np.int64), arrivals) for thread in range(threads)]
 
 
 def _counter(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -54,7 +54,7 @@ def _arrive(typingctx, counter):  # type: ignore[no-untyped-def]
 
 
 @intrinsic
-def _look(typingctx, counter):  # type: ignore[no-untyped-def]
+def _load(typingctx, counter):  # type: ignore[no-untyped-def]
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.load_atomic(_counter(context, builder, signature, arguments), "acquire", 8)
 
@@ -62,15 +62,15 @@ def _look(typingctx, counter):  # type: ignore[no-untyped-def]
 
 
 @njit(**BARE)
-def meet(team: Any) -> None:
-    """Wait until all members are here. What one wrote before, the others see behind."""
-    place = team.place
-    if place[1] == 1:
+def barrier(team: Any) -> None:
+    """Wait until all threads of the team have arrived. Writes before the barrier are visible after it."""
+    thread = team.thread
+    if thread[1] == 1:
         return
-    place[2] += 1
-    wanted, looks = place[2] * place[1], 0
+    thread[2] += 1
+    target, spins = thread[2] * thread[1], 0
     _arrive(team.arrivals)
-    while _look(team.arrivals) < wanted:
-        looks += 1
-        if looks % _PATIENCE == 0:
+    while _load(team.arrivals) < target:
+        spins += 1
+        if spins % _SPINS == 0:
             _yield()

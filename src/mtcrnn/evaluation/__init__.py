@@ -1,4 +1,4 @@
-"""How good a model is: likelihood of held-out sound, how well its parameters are followed, does it last."""
+"""Evaluating a model: held-out likelihood, how it follows its parameters, texture distance, stability, speed."""
 
 from __future__ import annotations
 
@@ -27,16 +27,17 @@ def evaluate(
     Args:
         model_dir: the run's or the model's folder.
         data: labelled sounds.
-        holdout: what of them the model has not seen: as in training, or 'all'.
-        meters: names out of `METERS` by parameter; others are matched to the meter that follows them in the data.
-        step: which model; 0 the newest.
+        holdout: which part of them the model has not seen: as in training, or 'all'.
+        meters: names from `METERS` by parameter; for other parameters, the meter that follows them in the data.
+        step: which saved step; 0: the newest.
 
     Returns:
-        bits_per_sample and nats_per_sample of the held-out sound, `control`, `texture`, `stability`, `speed`: plain
-        numbers.
+        Plain numbers: `bits_per_sample` and `nats_per_sample` of the held-out sound, `control`, `texture`,
+        `stability` and `speed`.
 
     Raises:
-        InputError: a model of parameters, an unknown meter or parameter, data that lacks a parameter of the model.
+        InputError: a model that generates parameters, an unknown meter or parameter, or data that lacks a parameter of
+            the model.
     """
     path = folders.find(model_dir, step)
     model = checkpoint.load(path)

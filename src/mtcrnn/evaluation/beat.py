@@ -1,4 +1,4 @@
-"""What can be measured back from a sound, to compare with what was asked for."""
+"""The beat meter: rate and regularity of events, from the autocorrelation of onset strength."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-ENVELOPE_HZ = 1000  # of the envelope that events are found in
-SLOWEST_S, FASTEST_S = 1.0, 0.02  # periods between events that are looked for
-FLOOR = 1e-3  # of full scale: what is softer makes no onsets
-HIGH = 0.8  # a peak of the autocorrelation this close to the highest one counts as the first beat
-BLUR_S = 0.003  # events are this unsharp
+ENVELOPE_HZ = 1000  # sample rate of the envelope in which events are found
+SLOWEST_S, FASTEST_S = 1.0, 0.02  # the longest and the shortest period between events
+FLOOR = 1e-3  # of full scale: softer sound makes no onsets
+HIGH = 0.8  # the beat is the first peak of the autocorrelation that is this high, relative to the highest
+BLUR_S = 0.003  # std of the Gaussian that blurs the onsets
 
 
 @dataclass(frozen=True)
 class Beat:
-    """How often events come in a sound, per second, and how regularly: 1 for a clockwork, 0 for none."""
+    """The rate of events, per second, and their regularity: 1 for perfectly regular events, 0 for irregular ones."""
 
     rate_hz: float
     strength: float
 
 
 def beat(samples: NDArray[np.float32], sample_rate: int) -> Beat | None:
-    """The beat of mono samples [T]: place and height of the first high peak in the onsets' autocorrelation.
+    """The beat of mono samples [T]: position and height of the first high peak in the autocorrelation of the onsets.
 
-    Onsets are the rises of the log envelope. Counting peaks instead fails where events overlap. None for a sound with
-    no onsets, or too short for two periods.
+    Onsets are rises of the log envelope. (Counting peaks of the envelope fails where events overlap.) None for a sound
+    without onsets, or one shorter than two of the longest periods.
     """
     onsets = onset_strength(samples, sample_rate)
     latest = round(SLOWEST_S * ENVELOPE_HZ)
@@ -41,23 +41,26 @@ def beat(samples: NDArray[np.float32], sample_rate: int) -> Beat | None:
 
 
 def autocorrelation(signals: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of products [..., T] of signals [..., T] with themselves 0 to T - 1 steps later."""
+    """The autocorrelation [..., T] of signals [..., T] at lags 0 to T - 1, as sums of products."""
     length = signals.shape[-1]
     return np.fft.irfft(np.abs(np.fft.rfft(signals, 2 * length)) ** 2)[..., :length]
 
 
 def first_high_peak(curve: NDArray[np.float64], first: int, last: int) -> tuple[float, float] | None:
-    """Place (not rounded) and height of the first peak, from `first` to `last`, that is about as high as any."""
+    """Position (not rounded) and height of the first peak from `first` to `last` that is about as high as any.
+
+    None if there is no peak above 0.
+    """
     inner = curve[first : last + 1]
     peaks = first + np.flatnonzero((inner > curve[first - 1 : last]) & (inner >= curve[first + 1 : last + 2]))
     if not len(peaks) or curve[peaks].max() <= 0:
         return None
     lag = int(peaks[np.flatnonzero(curve[peaks] >= HIGH * curve[peaks].max())[0]])
-    return lag + summit(curve[lag - 1 : lag + 2])[0], float(curve[lag])
+    return lag + parabolic_peak(curve[lag - 1 : lag + 2])[0], float(curve[lag])
 
 
-def summit(three: NDArray[np.float64]) -> tuple[float, float]:
-    """Where, from the middle one, the parabola through three values is highest, and how high."""
+def parabolic_peak(three: NDArray[np.float64]) -> tuple[float, float]:
+    """The peak of the parabola through three values: its position relative to the middle one, and its height."""
     left, top, right = three
     bend = left - 2 * top + right
     shift = 0.5 * (left - right) / bend if bend else 0.0
@@ -65,7 +68,7 @@ def summit(three: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def onset_strength(samples: NDArray[np.float32], sample_rate: int) -> NDArray[np.float64]:
-    """Rises of the log envelope [T * 1000 / sample_rate]; 0 where it falls."""
+    """Rises of the log envelope at `ENVELOPE_HZ`, [T * 1000 / sample_rate]; 0 where it falls."""
     edges = np.arange(int(len(samples) * ENVELOPE_HZ / sample_rate) + 1) * sample_rate // ENVELOPE_HZ
     power = np.add.reduceat(samples.astype(np.float64) ** 2, edges[:-1]) / np.diff(edges)
     width = np.arange(-10, 11) / (BLUR_S * ENVELOPE_HZ)

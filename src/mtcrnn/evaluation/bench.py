@@ -1,4 +1,4 @@
-"""How fast models play: the engine beside the torch reference, in one run. The work behind `mtcrnn bench`."""
+"""Benchmark of playing speed (real-time factor): the engine and the torch reference, for `mtcrnn bench`."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.runs import checkpoint, folders
 
 STANDARD = ((4, 48), (2, 128), (4, 256), (3, 800))  # layers x units of a GRU, 8-bit mu-law, one parameter
-TAKES = 5  # each figure is the median of so many
-TAKE_SECONDS = 0.5  # about how long one of them lasts
-TRIAL_STEPS = 16  # rendered to see how fast it goes
+REPEATS = 5  # each figure is the median of this many measurements
+REPEAT_SECONDS = 0.5  # about how long one of them takes
+TRIAL_STEPS = 16  # rendered to find how many steps that is
 _FIRST_SOUND = """
 import numpy as np, pathlib, sys
 from mtcrnn.runs import folders
@@ -43,7 +43,11 @@ engine.render(engine.init(0), np.zeros((1, 1, len(engine.config.tier.prop))))
 
 @dataclass(frozen=True)
 class Row:
-    """One measurement: `rtf` is sound made per time it takes, `first_sample_s` from starting a process."""
+    """One measurement.
+
+    `rtf` is the real-time factor: the length of each sound over the time to render it. `first_sample_s` is the time
+    from the start of the process to its first sample.
+    """
 
     model: str
     net: str
@@ -59,7 +63,7 @@ class Row:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """The machine on which the figures were measured."""
     cpu = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.is_file():
@@ -69,7 +73,7 @@ def machine() -> dict[str, Any]:
 
 
 def bench(models: Sequence[str], batches: Sequence[int]) -> Iterator[Row]:
-    """Measure models, or without any the standard sizes with random weights; a row at a time.
+    """Measure models, or the standard sizes with random weights if there are none; yields one row at a time.
 
     Raises:
         InputError: no such model.
@@ -103,34 +107,34 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
         yield Row(*what, "torch", "float32", batch, 1, speed, speed / batch / rate, None)
 
 
-def _speed(player: Any, batch: int, controls: int) -> float:
-    """Samples a second of all sounds together."""
+def _speed(player: Any, batch: int, cond_size: int) -> float:
+    """Samples per second of all sounds together."""
     state = player.init(0, batch)
 
     def seconds(steps: int) -> float:
-        conditions = np.zeros((batch, steps, controls))
+        parameters = np.zeros((batch, steps, cond_size))
         start = time.perf_counter()
-        player.render(state, conditions)
+        player.render(state, parameters)
         return time.perf_counter() - start
 
     seconds(TRIAL_STEPS)  # warms up
-    steps = max(TRIAL_STEPS, round(TAKE_SECONDS / (seconds(TRIAL_STEPS) / TRIAL_STEPS)))
-    return batch * steps / statistics.median(seconds(steps) for _ in range(TAKES))
+    steps = max(TRIAL_STEPS, round(REPEAT_SECONDS / (seconds(TRIAL_STEPS) / TRIAL_STEPS)))
+    return batch * steps / statistics.median(seconds(steps) for _ in range(REPEATS))
 
 
 def _first_sound(path: Path, precision: str) -> float:
-    """Seconds from starting Python to a model's first sample, its engine compiled before."""
+    """Seconds from the start of Python to a model's first sample, with its engine already compiled."""
 
     def seconds() -> float:
         start = time.perf_counter()
         subprocess.run([sys.executable, "-c", _FIRST_SOUND, str(path), precision], check=True)
         return time.perf_counter() - start
 
-    return statistics.median(seconds() for _ in range(TAKES))
+    return statistics.median(seconds() for _ in range(REPEATS))
 
 
 def table(rows: Iterator[Row], show: Callable[[str], None]) -> None:
-    """Show rows as they come."""
+    """Show rows as a table, one by one as they come."""
     heads = ("model", "backend", "weights", "batch", "cores", "samples/s", "x real time", "first sound")
     form = "{:20} {:8} {:8} {:>6} {:>6} {:>10} {:>12} {:>12}"
     show(form.format(*heads))

@@ -1,21 +1,22 @@
-"""How many events a sound has that come when they like, and how unevenly they come."""
+"""The density and spread meters: the rate of irregular (Poisson) events, and how uneven the time between events is."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-FRAME_S = 0.001  # of the envelope that events are found in
-RISE = 0.4
-QUIETEST = 2e-3  # of the loudest: what is softer is as quiet as can be
-SHORTEST_GAP_S = 0.008  # quiet for less is the same event
+FRAME_S = 0.001  # of the envelope in which events are found
+RISE = 0.4  # of the way from quiet to loud, in decibels: where an event starts and ends
+QUIETEST = 2e-3  # of the loudest frame: softer frames count as this loud
+SHORTEST_GAP_S = 0.008  # events with a shorter gap between them are one
 
 
 def density(samples: NDArray[np.float32], sample_rate: int) -> float | None:
-    """Events a second, of a Poisson process; None where there are fewer than three gaps between events.
+    """The rate of a Poisson process of events, per second; None if there are fewer than three gaps between events.
 
-    Counting would miss what overlaps. But the gaps between bursts of a Poisson process of rate r are exponential, of
-    mean 1 / r, however long the events last; and so is what is left of those that have lasted for `SHORTEST_GAP_S`.
+    Counting would miss events that overlap. But the gaps between bursts of a Poisson process of rate r are
+    exponentially distributed with mean 1 / r, however long the events last. So is the part of a gap beyond
+    `SHORTEST_GAP_S`, as the exponential distribution has no memory.
     """
     edges = _edges(samples, sample_rate)
     if edges is None:
@@ -26,7 +27,7 @@ def density(samples: NDArray[np.float32], sample_rate: int) -> float | None:
 
 
 def spread(samples: NDArray[np.float32], sample_rate: int) -> float | None:
-    """The standard deviation of the time from event to event, as a share of its mean: 0 for a clockwork."""
+    """The standard deviation of the time from event to event over its mean: 0 for perfectly regular events."""
     edges = _edges(samples, sample_rate)
     if edges is None:
         return None
@@ -35,10 +36,10 @@ def spread(samples: NDArray[np.float32], sample_rate: int) -> float | None:
 
 
 def _edges(samples: NDArray[np.float32], sample_rate: int) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
-    """When events start and end, in seconds; None where there are fewer than four.
+    """The times at which events start and end, in seconds; None if there are fewer than four events.
 
-    An event is where the envelope of the sound's slope, which leaves rumble out, has risen by `RISE` of the way, in
-    decibels, from the quiet to the loudest.
+    An event is where the envelope of the sound's slope (which leaves out rumble) is at least `RISE` of the way, in
+    decibels, from quiet (its 20th percentile) to loud (its 99.8th percentile).
     """
     hop = max(round(FRAME_S * sample_rate), 1)
     steep = np.diff(samples.astype(np.float64), prepend=0)

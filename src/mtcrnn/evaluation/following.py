@@ -1,7 +1,7 @@
-"""How well a model follows its parameters.
+"""How well a model follows its parameters, as meters read them from generated sound.
 
-What is asked for is not a number of the meter's but a parameter's value. So the data say what the meter should read:
-its readings on the real files, over their values of the parameter, are the curve that generated sound is held against.
+A parameter's value is not in the meter's units. So the data say what the meter should read: its readings of the real
+files, as a function of their values of the parameter, are the reference for generated sound.
 """
 
 from __future__ import annotations
@@ -23,16 +23,20 @@ from mtcrnn.rendering.session import rendered
 
 log = logging.getLogger(__name__)
 
-GRID, SECONDS = 11, 6.0  # values asked for, and how long each is listened to
+GRID, SECONDS = 11, 6.0  # parameter values, and the length of the sound at each
 GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
-USUAL_STEPS = 2_000_000  # of the data, over which what is usual is found
-TINY = 1e-9  # stands for readings of 0
-TRACKED = 0.5  # a meter belongs to a parameter where their ranks correlate by this or more
+USUAL_STEPS = 2_000_000  # of the data, from which the usual values are taken
+TINY = 1e-9  # replaces readings of 0, which have no logarithm
+TRACKED = 0.5  # a meter belongs to a parameter if their rank correlation is at least this
 
 
 @dataclass
 class Followed:
-    """How well one parameter is followed by one meter; None in `measured` where it could not read the sound."""
+    """How well a model follows one parameter, as one meter reads it.
+
+    `values` are in the parameter's units; `asked`, what the meter should read at them, and `measured` in the meter's.
+    `strength` is the meter's confidence. None in `measured` and `strength`: the meter could not read the sound.
+    """
 
     parameter: str
     meter: str
@@ -48,16 +52,16 @@ class Followed:
 
 
 def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
-    """Parameter number k against its meter, on a grid over its range and on a glide; None where no meter follows it."""
+    """Measure parameter number k on a grid over its range and on a glide; None if no meter follows it in the data."""
     name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
-    known, sounds = _real(corpus, k)
+    known, sounds = _constant_files(corpus, k)
     chosen, real = _matching(known, sounds, rate, (meter,) if meter else MATCHED)
     if chosen is None:
-        log.warning("no meter follows %s in the data: not measured (`meter` NAME=METER says which)", name)
+        log.warning("no meter follows %s in the data: not measured (choose one with `meter` NAME=METER)", name)
         return None
     readable = [j for j, reading in enumerate(real) if reading is not None]
     if len({known[j] for j in readable}) < 2:
-        log.warning("%s cannot be read from the data at two values of %s: not measured", chosen, name)
+        log.warning("%s can be read at fewer than two values of %s in the data: not measured", chosen, name)
         return None
     curve = _Curve([known[j] for j in readable], [real[j] for j in readable])  # type: ignore[misc]
     low, high = engine.config.ranges[name].low, engine.config.ranges[name].high
@@ -68,7 +72,7 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
         name,
         chosen,
         values,
-        [min(abs(v - k) for k in known) > 1e-6 * (high - low) for v in values],
+        [min(abs(v - u) for u in known) > 1e-6 * (high - low) for v in values],
         [curve.at(v)[0] for v in values],
         [None if r is None else r[0] for r in readings],
         [None if r is None else r[1] for r in readings],
@@ -88,7 +92,7 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
 
 
 class _Curve:
-    """What a meter reads in the data, over a parameter's values: straight lines between, in the logarithm."""
+    """What a meter reads in the data as a function of a parameter's value: the logarithm is linear between values."""
 
     def __init__(self, values: Sequence[float], readings: Sequence[tuple[float, float]]) -> None:
         self.values = sorted(set(values))
@@ -96,18 +100,18 @@ class _Curve:
         self.readings, self.strengths = np.maximum(means, TINY).T
 
     def at(self, value: float) -> tuple[float, float]:
-        """Reading and strength at a value."""
+        """The reading at a value, and its confidence."""
         reading = math.exp(np.interp(value, self.values, np.log(self.readings)))
         return reading, float(np.interp(value, self.values, self.strengths))
 
     def widest(self, count: int = 3) -> list[tuple[float, float]]:
-        """The widest gaps between values."""
+        """The `count` widest gaps between values."""
         gaps = list(zip(self.values, self.values[1:], strict=False))
         return sorted(gaps, key=lambda gap: gap[0] - gap[1])[:count]
 
 
-def _real(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
-    """The files in which parameter k stands still: its value in each, and its sound."""
+def _constant_files(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
+    """The files in which parameter k is constant: its value in each, and the samples."""
     name, rate = corpus.tier.prop[k], corpus.tier.sample_rate
     values, sounds = [], []
     for i, wav in enumerate(corpus.names):
@@ -121,7 +125,10 @@ def _real(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
 def _matching(
     values: Sequence[float], sounds: Sequence[Samples], rate: int, meters: Sequence[str]
 ) -> tuple[str | None, list[tuple[float, float] | None]]:
-    """The meter whose readings rise or fall with the values, if there is one (or the only one), and its readings."""
+    """The meter whose readings rise or fall with the values (None: there is none), and its readings of the sounds.
+
+    A single meter is taken without a test.
+    """
     readings = {name: [METERS[name](sound, rate) for sound in sounds] for name in meters}
     if len(meters) == 1:
         return meters[0], readings[meters[0]]
@@ -137,17 +144,17 @@ def _matching(
 
 
 def _play(engine: Player, corpus: Corpus, k: int, curves: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Sounds [B, T] under curves [B, T] of parameter k, the others at what is usual in the data."""
+    """Sounds [B, T] under curves [B, T] of parameter k, with the other parameters at their medians in the data."""
     tier, ranges = engine.config.tier, engine.config.ranges
-    middles = np.median(corpus.conditioning.spread(USUAL_STEPS), axis=0)
-    usual = [float(ranges[name].restore(middles[j : j + 1])[0]) for j, name in enumerate(tier.prop)]
-    conditions = np.broadcast_to(np.array(usual), (*curves.shape, len(usual))).copy()
-    conditions[..., k] = curves
-    return rendered(engine, conditions, f"playing {tier.prop[k]}")
+    medians = np.median(corpus.conditioning.spread(USUAL_STEPS), axis=0)
+    usual = [float(ranges[name].restore(medians[j : j + 1])[0]) for j, name in enumerate(tier.prop)]
+    parameters = np.broadcast_to(np.array(usual), (*curves.shape, len(usual))).copy()
+    parameters[..., k] = curves
+    return rendered(engine, parameters, f"playing {tier.prop[k]}")
 
 
 def _compare(asked: Sequence[float], measured: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Median relative error (unreadable sounds count as errors of 1) and correlation of the readable ones."""
+    """The median relative error (1 for sounds that cannot be read), and the correlation over the other sounds."""
     errors = [1.0 if m is None else abs(m - a) / abs(a) for a, m in zip(asked, measured, strict=True)]
     pairs = [(a, m) for a, m in zip(asked, measured, strict=True) if m is not None]
     spread = len(pairs) > 1 and all(np.ptp(column) > 0 for column in zip(*pairs, strict=True))

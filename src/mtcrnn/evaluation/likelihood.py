@@ -1,4 +1,4 @@
-"""How likely a model finds sound that it was not trained on."""
+"""Held-out likelihood: nats per sample of sound that a model was not trained on."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.models.model import Model
 
-WARM_UP_S = 2.0  # of a file are read before its held-out part
-CHUNK = 4096  # steps of a teacher-forced pass at once
+WARM_UP_S = 2.0  # of a file, read before its held-out part
+CHUNK = 4096  # steps in one teacher-forced pass
 
 
 @torch.no_grad()
 def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
-    """Nats a sample, teacher forced, of the held-out ends of all files (or one file, or all), each read in one go.
+    """Nats per sample, teacher forced, of what `holdout` names: the ends of all files, one file, or all files.
 
-    The net reads `WARM_UP_S` before a held-out end, so that its state is what it would be in the middle of a sound.
+    Before a held-out end, the net reads `WARM_UP_S` of the file, so that its state is as in the middle of a sound.
+
+    Raises:
+        InputError: nothing is held out, or there is no such file.
     """
     places = corpus.held_out(holdout)
     if not places:

@@ -1,4 +1,4 @@
-"""How like its data a model sounds, by the statistics of sound textures."""
+"""Texture distance: how far generated sound is from the data, by the statistics of sound textures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statisti
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
-MOST_FILES, MOST_SECONDS = 20, 10.0  # of each half
+MOST_FILES, MOST_SECONDS = 20, 10.0  # files, and seconds of each of their halves
 
 
 def texture_distances(player: Player, corpus: Corpus) -> dict[str, Any] | None:
-    """Distances to the second halves of real files, by class of statistics, medians over the files.
+    """Distances to the second halves of real files, by class of statistics: medians over the files.
 
     Returns:
-        `generated`: of sound made under the curves of the files' first halves; `real`: of those first halves
-        themselves, which is what a perfect model would have; `files`: how many. None where all files are too short.
+        `generated`: of sound generated under the curves of the files' first halves; `real`: of those first halves
+        themselves, which is what a perfect model would reach; `files`: how many. None if all files are too short.
     """
     tier = player.config.tier
     least, most = round(2 * SHORTEST_S * tier.sample_rate) + 2, round(2 * MOST_SECONDS * tier.sample_rate)
@@ -32,8 +32,8 @@ def texture_distances(player: Player, corpus: Corpus) -> dict[str, Any] | None:
         return None
     chosen = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_FILES)).astype(int)]
     longest = int(halves[chosen].max())
-    conditions = np.stack([_held(corpus, i, int(halves[i]), longest) for i in chosen.tolist()])
-    made = rendered(player, restore(conditions, player.config.ranges, tier.prop), "playing the data's curves")
+    conditioning = np.stack([_held(corpus, i, int(halves[i]), longest) for i in chosen.tolist()])
+    made = rendered(player, restore(conditioning, player.config.ranges, tier.prop), "playing the data's curves")
     found: dict[str, list[dict[str, float]]] = {"generated": [], "real": []}
     for sound, i in zip(made, chosen, strict=True):
         real, half = sound_files.read(corpus.names[i], tier.sample_rate).samples, halves[i]
@@ -47,6 +47,6 @@ def texture_distances(player: Player, corpus: Corpus) -> dict[str, Any] | None:
 
 
 def _held(corpus: Corpus, i: int, half: int, longest: int) -> NDArray[np.float32]:
-    """The curves of a file's first half, the last step held up to the `longest` half: [longest, C]."""
+    """The conditioning in a file's first half, [longest, C]: its last step is held up to the `longest` half."""
     start = int(corpus.offsets[i])
     return np.pad(corpus.conditioning[start : start + half], ((0, longest - half), (0, 0)), mode="edge")

@@ -1,4 +1,4 @@
-"""Meters: one number out of a sound, to hold against a parameter."""
+"""Meters: one number read from a sound (event rate, pitch, loudness, ...), to compare with a parameter."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mtcrnn.evaluation.events import density, spread
 from mtcrnn.evaluation.tones import middle_hz, peak_hz, periodicity, vibrato
 
 Samples = NDArray[np.float32]
-Meter = Callable[[Samples, int], tuple[float, float] | None]
+Meter = Callable[[Samples, int], tuple[float, float] | None]  # (samples [T], rate) -> (reading, confidence)
 
 
 def _beat(samples: Samples, rate: int) -> tuple[float, float] | None:
@@ -34,8 +34,8 @@ def _feature(name: str) -> Meter:
     return read
 
 
-def _sure(read: Callable[[Samples, int], float | None]) -> Meter:
-    """A meter that says nothing about how sure it is."""
+def _as_meter(read: Callable[[Samples, int], float | None]) -> Meter:
+    """A meter from a function that gives no confidence: it is 1 then."""
 
     def meter(samples: Samples, rate: int) -> tuple[float, float] | None:
         found = read(samples, rate)
@@ -49,7 +49,7 @@ def _level(samples: Samples, rate: int) -> float | None:
 
 
 def _swing(samples: Samples, rate: int) -> float | None:
-    """How far the level swings, slowly: standard deviation over mean, of frames of a quarter of a second."""
+    """How much the level varies, slowly: standard deviation over mean, of frames of a quarter of a second."""
     length = rate // 4
     if len(samples) < 8 * length or not samples.any():
         return None
@@ -67,25 +67,26 @@ def _vibrato(which: int) -> Meter:
         found = vibrato(samples, rate)
         return None if found is None else found[which]
 
-    return _sure(read)
+    return _as_meter(read)
 
 
-# What they read, and how sure they are (beat, period: strength; else the share of frames that could be measured).
+# The confidence of beat and period is the height of the autocorrelation's peak; that of pitch, loudness and centroid is
+# the share of frames that could be measured; that of all others is 1.
 METERS: dict[str, Meter] = {
-    "beat": _beat,  # events a second, that come regularly
+    "beat": _beat,  # regular events per second
     "pitch": _feature("pitch"),  # Hz
     "loudness": _feature("rmse"),  # rms of the median frame
     "centroid": _feature("centroid"),  # Hz, of the spectrum's magnitude
-    "level": _sure(_level),  # rms of the whole
-    "middle": _sure(middle_hz),  # Hz: half of the power is below
-    "peak": _sure(peak_hz),  # Hz: most power
+    "level": _as_meter(_level),  # rms of the whole sound
+    "middle": _as_meter(middle_hz),  # Hz: half of the power lies below it
+    "peak": _as_meter(peak_hz),  # Hz: the frequency with the most power
     "period": periodicity,  # Hz, of the waveform
-    "tone": _sure(_tone),  # 0 to 1: how periodic the waveform is
-    "density": _sure(density),  # events a second, that come when they like
-    "spread": _sure(spread),  # of the time between events: 0 to 1
-    "swing": _sure(_swing),  # of the level
-    "carrier": _vibrato(0),  # Hz
-    "vibrato": _vibrato(1),  # Hz
-    "index": _vibrato(2),  # radians
+    "tone": _as_meter(_tone),  # 0 to 1: how periodic the waveform is
+    "density": _as_meter(density),  # irregular (Poisson) events per second
+    "spread": _as_meter(spread),  # of the time between events: standard deviation over mean
+    "swing": _as_meter(_swing),  # of the level: standard deviation over mean
+    "carrier": _vibrato(0),  # Hz: a tone's mean frequency
+    "vibrato": _vibrato(1),  # Hz: rate of the vibrato
+    "index": _vibrato(2),  # radians: depth of the vibrato over its rate
 }
-MATCHED = ("beat", "pitch", "loudness", "centroid")  # which may belong to a parameter of which nobody said
+MATCHED = ("beat", "pitch", "loudness", "centroid")  # tried for a parameter whose meter is not given

@@ -1,4 +1,4 @@
-"""What was measured, as lines for people."""
+"""The evaluation report: results as lines of text, as `mtcrnn evaluate` prints them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 
 def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """What `evaluation.evaluate` found."""
+    """The lines for the result of `evaluation.evaluate`."""
     nats, bits = found["nats_per_sample"], found["bits_per_sample"]
-    yield f"{found['model']}: held out {nats:.3f} nats, {bits:.3f} bits a sample"
+    yield f"{found['model']}: held out {nats:.3f} nats, {bits:.3f} bits per sample"
     for one in found["control"]:
         yield ""
         yield from _control_lines(one)
@@ -18,7 +18,7 @@ def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _texture_lines(found["texture"])
     stability, speed = found["stability"], found["speed"]
     real = f"{stability['real']['softest_db']:.0f} to {stability['real']['loudest_db']:.0f} dB"
-    yield f"\n{stability['seconds']:g} s of free running; seconds of the data have {real}"
+    yield f"\n{stability['seconds']:g} s of free running; levels of one second in the data: {real}"
     for row in stability["rows"]:
         at = ", ".join(f"{name} {value:.3g}" for name, value in row["parameters"].items()) or "no parameters"
         yield (
@@ -30,7 +30,7 @@ def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
-    """One parameter: what was asked for and what was measured, value by value."""
+    """One parameter: asked and measured, value by value."""
     yield f"{one['parameter']} by {one['meter']}"
     yield f"{'value':>9}{'asked':>9}{'measured':>10}{'strength':>10}{'real':>7}"
     names = ("values", "new", "asked", "measured", "strength", "real_strength")
@@ -43,12 +43,12 @@ def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _texture_lines(texture: Mapping[str, Any]) -> Iterator[str]:
-    """Distances by class of statistics: of what was generated to the data, and of the data to itself."""
-    yield f"texture statistics, distance to real sound, {texture['files']} files"
+    """Distances by class of statistics: of generated sound, and of the first halves of the same files ("real")."""
+    yield f"texture distance to the second halves of {texture['files']} files"
     yield f"{'':24}{'generated':>10}{'real':>7}"
     for name, far in texture["generated"].items():
         yield f"{name:24}{far:10.3f}{texture['real'][name]:7.3f}"
 
 
 def _cell(value: float | None, form: str) -> str:
-    return "unheard".rjust(10) if value is None else format(value, form)
+    return "n/a".rjust(10) if value is None else format(value, form)

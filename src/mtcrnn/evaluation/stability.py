@@ -1,4 +1,4 @@
-"""Whether a model lasts: a minute of free running at three points, beside its data."""
+"""Stability: a minute of free running at three parameter settings: levels, silence, DC, clipping, and the speed."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mtcrnn.data.corpus import Corpus
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
-STABLE_SECONDS = 60.0
-FULL_SCALE = 0.99
+STABLE_SECONDS = 60.0  # of free running at each setting
+FULL_SCALE = 0.99  # samples beyond it are counted
 
 
 def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A minute at low, middle and high parameters: its levels beside the data's; and how fast all three were made."""
+    """A minute at low, middle and high parameters: its levels next to the data's; and how fast all were rendered."""
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
     real = np.concatenate([_levels_db(sound_files.read(wav, rate).samples, rate) for wav in corpus.names])
     low, high = (np.array([getattr(engine.config.ranges[n], end) for n in tier.prop]) for end in ("low", "high"))
@@ -50,7 +50,7 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
 
 
 def _levels_db(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
-    """The level of each second, in dB of full scale."""
+    """The level of each second, in dB relative to full scale."""
     whole = samples[: max(len(samples) // rate, 1) * rate].astype(np.float64)
     parts = np.array_split(whole, max(len(whole) // rate, 1))
     return np.array([10 * np.log10(np.mean(part**2) + 1e-12) for part in parts])

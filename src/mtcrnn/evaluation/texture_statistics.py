@@ -1,9 +1,9 @@
-"""Statistics that tell sound textures apart, and how far two sounds are from each other by them.
+"""Texture statistics: moments and correlations of cochlear envelopes and modulation bands, and distances by them.
 
 After McDermott and Simoncelli 2011 (Sound texture perception via statistics of the auditory periphery, Neuron 71):
-people take sounds for the same texture where the statistics of their cochlear envelopes agree. Here are those of
-their classes that count most: the envelopes' moments and correlations, and the power and correlations of their
-modulation bands.
+people hear two sounds as the same texture if the statistics of their cochlear envelopes agree. This file has the
+classes of statistics that matter most: the envelopes' moments and correlations, and the power and correlations of
+their modulation bands.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ COMPRESSION = 0.3  # exponent of the envelopes
 ENVELOPE_HZ = 400  # their sample rate
 MODULATIONS_HZ = 0.5 * 2.0 ** (np.arange(18) / 2)  # centres of the modulation bands, 0.5 to 181 Hz
 MODULATION_Q = 2.0
-OCTAVES = slice(5, None, 2)  # of the modulation bands, those whose correlations are taken (2.8 Hz and up)
-NEIGHBOURS = (1, 2, 3, 5, 8, 11, 16, 21)  # cochlear bands apart, for correlations
+OCTAVES = slice(5, None, 2)  # the modulation bands whose correlations are taken (2.8 Hz and up)
+NEIGHBOURS = (1, 2, 3, 5, 8, 11, 16, 21)  # distances between cochlear bands that are correlated
 SHORTEST_S = 1.0
 QUIET = 1e-5  # of the loudest band's mean envelope: softer bands count as if they had this much noise
 
@@ -28,7 +28,7 @@ def statistics(samples: NDArray[np.float32], sample_rate: int) -> dict[str, Arra
     """The statistics of mono samples [T], by class.
 
     Returns:
-        means, variations (std / mean), skews [BANDS] of the envelopes; correlations of the envelopes of bands some
+        means, variations (std / mean), skews [BANDS] of the envelopes; correlations of the envelopes of bands that are
         `NEIGHBOURS` apart; modulations [BANDS, M]: the root of the share of an envelope's variance in each modulation
         band; modulation correlations: those of the same modulation band in neighbouring cochlear bands.
 
@@ -55,12 +55,12 @@ def statistics(samples: NDArray[np.float32], sample_rate: int) -> dict[str, Arra
 
 
 def distances(a: dict[str, Array], b: dict[str, Array]) -> dict[str, float]:
-    """How far b is from a in each class: the length of the difference over a's length; 0 for the same."""
+    """How far b is from a in each class: the norm of the difference over the norm of a; 0 if they are equal."""
     return {name: float(np.linalg.norm(a[name] - b[name]) / (np.linalg.norm(a[name]) + 1e-12)) for name in a}
 
 
 def cochlear_envelopes(samples: NDArray[np.float32], sample_rate: int) -> Array:
-    """Compressed envelopes [BANDS, t] at ENVELOPE_HZ of the bands of a cochlear filter bank."""
+    """Compressed envelopes [BANDS, t] at `ENVELOPE_HZ` of the bands of a cochlear filter bank."""
     spectrum = np.fft.rfft(samples.astype(np.float64))
     length = len(samples)
     count = max(int(length * ENVELOPE_HZ / sample_rate), 1)
@@ -74,7 +74,7 @@ def cochlear_envelopes(samples: NDArray[np.float32], sample_rate: int) -> Array:
 
 
 def cochlear_filters(length: int, sample_rate: int) -> Array:
-    """Gains [BANDS, length // 2 + 1]: half cosines on the ERB scale, each half over its neighbours (powers add to 1).
+    """Gains [BANDS, length // 2 + 1]: half cosines on the ERB-rate scale; neighbours overlap by half, powers add to 1.
 
     ERB-rate scale of Glasberg and Moore 1990: 21.4 log10(1 + 0.00437 f).
     """
@@ -82,14 +82,14 @@ def cochlear_filters(length: int, sample_rate: int) -> Array:
     low, high = 21.4 * np.log10(1 + 0.00437 * np.array([LOWEST_HZ, sample_rate / 2]))
     edges = np.linspace(low, high, BANDS + 2)
     width = edges[1] - edges[0]
-    away = np.abs(erb - edges[1:-1, None]) / width  # of the centres, in spacings
+    away = np.abs(erb - edges[1:-1, None]) / width  # distance from the centres, in units of their spacing
     return np.where(away < 1, np.cos(np.pi / 2 * np.minimum(away, 1)), 0.0)
 
 
 def modulation_bands(envelopes: Array) -> Array:
     """Envelopes [BANDS, t] without their means, split into modulation bands [M, BANDS, t].
 
-    Half cosines on a log scale of frequency, of constant Q.
+    The filters are half cosines of constant Q on a logarithmic frequency scale.
     """
     length = envelopes.shape[1]
     frequency = np.fft.rfftfreq(length, 1 / ENVELOPE_HZ)
@@ -101,13 +101,13 @@ def modulation_bands(envelopes: Array) -> Array:
 
 
 def _resampled(envelope: Array, count: int) -> Array:
-    """The envelope [T] at `count` equally spaced moments, without what is too fast for them."""
+    """The envelope [T] resampled to `count` values, without frequencies that are too high for them."""
     kept = np.fft.rfft(envelope)[: count // 2 + 1]
     return np.fft.irfft(kept, count) * (count / len(envelope))
 
 
 def _correlations(bands: Array, apart: tuple[int, ...]) -> Array:
-    """Correlations of bands [n, t] of mean 0 that are `apart`, one after the other."""
+    """Correlations of bands [n, t] of mean 0, for each distance in `apart`, concatenated."""
     std = np.sqrt((bands**2).mean(axis=1))
     std = np.maximum(std, QUIET * std.max() + 1e-12)
     return np.concatenate(

@@ -1,8 +1,8 @@
-"""Control curves: what a player's hands would do, as arrays.
+"""Gestures: parameter curves over time, as arrays. Made from basic shapes, joined, stacked, or read from MIDI.
 
-A gesture is an array [length, features] in the user's units, `rate` values a second: what `mtcrnn generate
---external_array` takes, and what the original's control notebooks made by hand. Small ones are put together in time
-(`join`) and side by side (`stack`); several of equal length are a batch [batch, length, features] (`grid`).
+A gesture is an array [length, parameters] in the user's units, with `rate` values per second: what `mtcrnn generate
+--external_array` takes, and what the original's control notebooks made by hand. Short ones are joined in time (`join`)
+and stacked side by side (`stack`); several of equal length are a batch [batch, length, parameters] (`grid`).
 
     >>> rise = join(constant(0.2, 1), line(0.2, 0.8, 2))
     >>> stack(rise, sine(400, 800, 0.5, 3)).shape
@@ -25,24 +25,25 @@ from mtcrnn.core.limits import LEAST_CONTROL_RATE, MOST_CONTROL_RATE, MOST_SOUND
 
 Gesture = NDArray[np.float64]
 
-RATE = 100.0  # values a second
-MOST_VALUES = 10_000_000  # of a gesture: length x features x sounds
+RATE = 100.0  # values per second
+MOST_VALUES = 10_000_000  # in a gesture: length x parameters x sounds
 
 
 def constant(value: float, seconds: float, *, rate: float = RATE) -> Gesture:
-    """One value held: [L, 1]. Raises InputError where it has no values, or too many (as all of these do)."""
+    """A constant value [L, 1]. Like all functions here, raises InputError for a gesture of no or too many values."""
     return np.full((_length(seconds, rate), 1), float(value))
 
 
 def line(start: float, end: float, seconds: float, *, rate: float = RATE) -> Gesture:
-    """A straight line [L, 1]; both ends are values of it."""
+    """A straight line [L, 1] that includes both end values."""
     return np.linspace(start, end, _length(seconds, rate))[:, None]
 
 
 def gaussian(low: float, high: float, seconds: float, width: float | None = None, *, rate: float = RATE) -> Gesture:
-    """A bell: from near `low` up to `high` in the middle and down again [L, 1].
+    """A bell curve [L, 1]: from near `low` up to `high` in the middle, and down again.
 
-    Its standard deviation is `width` seconds; left out, a sixth of the whole, so that the ends are 1% above `low`.
+    Its standard deviation is `width` seconds. By default that is a sixth of the length, so that the ends are 1% of the
+    range above `low`.
     """
     times = _times(seconds, rate) - (_length(seconds, rate) - 1) / rate / 2
     width = seconds / 6 if width is None else width
@@ -52,33 +53,33 @@ def gaussian(low: float, high: float, seconds: float, width: float | None = None
 
 
 def steps(values: Sequence[float], seconds: float | Sequence[float], *, rate: float = RATE) -> Gesture:
-    """Value after value [L, 1], for so many seconds each (one number for all, or one for each)."""
-    lasting = [seconds] * len(values) if isinstance(seconds, int | float) else list(seconds)
+    """A series of values [L, 1], each held for `seconds` (one number for all, or one for each)."""
+    durations = [seconds] * len(values) if isinstance(seconds, int | float) else list(seconds)
     if not values:
         raise InputError("steps need at least one value")
-    if len(lasting) != len(values):
-        raise InputError(f"{len(values)} values but {len(lasting)} lengths; give one for all, or one for each")
-    _check_size(sum(abs(length) for length in lasting), rate)
-    ends = np.round(np.cumsum(lasting) * rate).astype(int)
+    if len(durations) != len(values):
+        raise InputError(f"{len(values)} values but {len(durations)} lengths; give one for all, or one for each")
+    _check_size(sum(abs(length) for length in durations), rate)
+    ends = np.round(np.cumsum(durations) * rate).astype(int)
     counts = np.diff(ends, prepend=0)
     if counts.min() < 1:
-        raise InputError(f"a step lasts {min(lasting):g} s: less than one value at {rate:g} a second")
+        raise InputError(f"a step lasts {min(durations):g} s: less than one value at {rate:g} values per second")
     return np.repeat(np.asarray(values, np.float64), counts)[:, None]
 
 
 def notes(midi: Sequence[float], seconds: float | Sequence[float], *, rate: float = RATE) -> Gesture:
-    """Notes of an equal-tempered scale as frequencies in Hz [L, 1]: MIDI number 69 is 440 Hz.
+    """Notes of the equal-tempered scale as frequencies in Hz [L, 1]: MIDI number 69 is 440 Hz.
 
-    Raises InputError for numbers outside 0 to 127, of which fractions are allowed.
+    Raises InputError for numbers outside 0 to 127; fractions are allowed.
     """
     for note in midi:
         if not 0 <= note <= 127:
-            raise InputError(f"{note:g} is no MIDI number; these are 0 to 127")
+            raise InputError(f"{note:g} is not a MIDI number; they are 0 to 127")
     return steps([440.0 * 2.0 ** ((note - 69.0) / 12.0) for note in midi], seconds, rate=rate)
 
 
 def sine(low: float, high: float, hz: float, seconds: float, phase: float = 0.0, *, rate: float = RATE) -> Gesture:
-    """To and fro between two values, `hz` times a second [L, 1]; it begins in the middle, `phase` in cycles."""
+    """A sine between two values, `hz` cycles per second [L, 1]; `phase` is in cycles, 0 begins in the middle."""
     return (0.5 * (low + high) + 0.5 * (high - low) * np.sin(2 * np.pi * (hz * _times(seconds, rate) + phase)))[:, None]
 
 
@@ -92,9 +93,9 @@ def envelope(
     *,
     rate: float = RATE,
 ) -> Gesture:
-    """Up to `high` in `attack` s, down to `sustain` (a share of it) in `decay` s, to 0 in the last `release` s [L, 1].
+    """An ADSR envelope [L, 1]: to `high` in `attack` s, to `sustain` (a share of `high`) in `decay` s, then to 0.
 
-    Raises InputError where these take longer than the whole.
+    It falls to 0 in the last `release` s. Raises InputError if the three take longer than `seconds`.
     """
     if min(attack, decay, release) < 0 or attack + decay + release > seconds:
         raise InputError(
@@ -112,69 +113,71 @@ def envelope(
 def spiral(
     lows: Sequence[float], highs: Sequence[float], turns: float, seconds: float, *, rate: float = RATE
 ) -> Gesture:
-    """Through C parameters at once, `turns` times round the middle of their ranges, from it outwards [L, C].
+    """A spiral through C parameters [L, C]: `turns` times around the middle of their ranges, from there outwards.
 
-    Parameter c swings by half a cycle times c / C behind the first: two of them make a spiral on paper.
+    Parameter c lags behind the first by half a cycle times c / C: plotted against each other, two make a spiral.
     """
     low, high = np.asarray(lows, np.float64), np.asarray(highs, np.float64)
     if low.shape != high.shape or low.ndim != 1 or not len(low):
-        raise InputError(f"a spiral has {low.size} low and {high.size} high values; give one of each for a parameter")
+        raise InputError(f"a spiral has {low.size} low and {high.size} high values; give one of each per parameter")
     share = np.linspace(0, 1, _length(seconds, rate, low.size))[:, None]
-    behind = np.arange(len(low)) / (2 * len(low))
-    return 0.5 * (low + high) + 0.5 * (high - low) * share * np.cos(2 * np.pi * (turns * share - behind))
+    lag = np.arange(len(low)) / (2 * len(low))
+    return 0.5 * (low + high) + 0.5 * (high - low) * share * np.cos(2 * np.pi * (turns * share - lag))
 
 
 def from_midi(path: Path, *, rate: float = RATE) -> Gesture:
-    """Note (MIDI number), gate (1 while a key is down) and velocity (0 to 1) of a `.mid` file: [L, 3].
+    """Note (MIDI number), gate (1 while a key is down) and velocity (0 to 1) from a `.mid` file: [L, 3].
 
-    One voice: the newest key counts; note and velocity are held after it, and stand at the first ones before it.
-    The sustain pedal holds keys down. Drums (channel 10) have no pitch and are left out.
+    The result is monophonic: the newest key counts. Note and velocity keep their values after it, and before the first
+    key they have the values of that key. The sustain pedal holds keys down. Drums (channel 10) have no pitch and are
+    left out.
 
     Raises:
-        InputError: no such file, no MIDI file, or one without notes.
+        InputError: no such file, not a MIDI file, or one without notes.
     """
     from mtcrnn.gestures import midi
 
-    moments, seconds = midi.voice(path)
+    changes, seconds = midi.voice(path)
     try:
         length = _length(max(seconds, 1 / rate), rate, 3)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    _, note, _, velocity = moments[0]
-    rows = np.array([(0.0, note, 0.0, velocity), *moments])
+    _, note, _, velocity = changes[0]
+    rows = np.array([(0.0, note, 0.0, velocity), *changes])
     newest = np.searchsorted(np.round(rows[1:, 0] * rate), np.arange(length), side="right")
     return rows[newest, 1:]
 
 
 def join(*gestures: ArrayLike) -> Gesture:
-    """One after the other. Raises InputError where their numbers of features differ (says which)."""
+    """Join gestures in time. Raises InputError if their numbers of parameters differ (it says which)."""
     arrays = [_checked(gesture, k) for k, gesture in enumerate(gestures)]
     if not arrays:
         raise InputError("there is nothing to join")
     for k, array in enumerate(arrays):
         if array.shape[1] != arrays[0].shape[1]:
             raise InputError(
-                f"gesture {k + 1} has {array.shape[1]} features, but the first has {arrays[0].shape[1]}: not joined"
+                f"gesture {k + 1} has {array.shape[1]} parameters, but the first has {arrays[0].shape[1]}: not joined"
             )
     return np.concatenate(arrays)
 
 
 def stack(*gestures: ArrayLike, names: Sequence[str] = ()) -> Gesture:
-    """Side by side: the features of all. Raises InputError where their lengths differ (says which, by `names`)."""
+    """Stack the parameters of gestures. Raises InputError if their lengths differ (it says which, by `names`)."""
     arrays = [_checked(gesture, k) for k, gesture in enumerate(gestures)]
     if not arrays:
         raise InputError("there is nothing to stack")
     shown = list(names) or [f"gesture {k + 1}" for k in range(len(arrays))]
+    length = len(arrays[0])
     for name, array in zip(shown, arrays, strict=True):
-        if len(array) != len(arrays[0]):
-            raise InputError(f"{name} has {len(array)} values, but {shown[0]} has {len(arrays[0])}; make both as long")
+        if len(array) != length:
+            raise InputError(f"{name} has {len(array)} values, but {shown[0]} has {length}; make both equally long")
     return np.concatenate(arrays, axis=1)
 
 
 def grid(
     values: Mapping[str, Sequence[float]], seconds: float, *, rate: float = RATE
 ) -> tuple[NDArray[np.float64], list[str]]:
-    """A sound for every combination of values, each held: a batch [B, L, C], and a name for each, for its file.
+    """A batch [B, L, C] with a sound for every combination of values, held constant; and a name for each sound's file.
 
     >>> batch, names = grid({"note": [60, 61], "timbre": [0, 0.5, 1]}, seconds=2)
     >>> batch.shape, names[1]
@@ -184,13 +187,13 @@ def grid(
         raise InputError("a grid needs at least one value of each parameter")
     sounds = math.prod(len(some) for some in values.values())
     if sounds > MOST_SOUNDS:
-        raise InputError(f"a grid of {sounds:,} sounds is too large; {MOST_SOUNDS} at most")
+        raise InputError(f"a grid of {sounds:,} sounds is too large; at most {MOST_SOUNDS}")
     length = _length(seconds, rate, sounds * len(values))
     points = list(itertools.product(*values.values()))
     named = ["_".join(f"{name}{value:g}" for name, value in zip(values, point, strict=True)) for point in points]
     named = [re.sub(r"[/\\]", "-", name) for name in named]
     if len(set(named)) < len(named):
-        raise InputError(f"values of {listing(values)} come twice")
+        raise InputError(f"some values of {listing(values)} occur twice")
     held = np.asarray(points, np.float64)[:, None]
     return np.repeat(held, length, axis=1), named
 
@@ -200,25 +203,25 @@ def _times(seconds: float, rate: float) -> NDArray[np.float64]:
 
 
 def _length(seconds: float, rate: float, columns: int = 1) -> int:
-    """How many values there are in so many seconds, of each of so many columns."""
+    """The number of values in so many seconds. Raises InputError for none, or too many in all columns."""
     _check_size(seconds, rate, columns)
     length = round(max(seconds * rate, 0))
     if length < 1:
-        raise InputError(f"a gesture of {seconds:g} s has no values at {rate:g} a second; it must be longer")
+        raise InputError(f"a gesture of {seconds:g} s has no values at {rate:g} values per second; it must be longer")
     return length
 
 
 def _check_size(seconds: float, rate: float, columns: int = 1) -> None:
     if not LEAST_CONTROL_RATE <= rate <= MOST_CONTROL_RATE:
-        allowed = f"{LEAST_CONTROL_RATE} to {MOST_CONTROL_RATE:,} values a second"
+        allowed = f"{LEAST_CONTROL_RATE} to {MOST_CONTROL_RATE:,} values per second"
         raise InputError(f"the rate is {rate:g}; it must be {allowed}")
     if not seconds * rate * columns <= MOST_VALUES:  # also NaN
-        raise InputError(f"{seconds:g} s at {rate:g} values a second are too long; {MOST_VALUES:,} values at most")
+        raise InputError(f"{seconds:g} s at {rate:g} values per second is too long; at most {MOST_VALUES:,} values")
 
 
 def _checked(gesture: ArrayLike, k: int) -> Gesture:
     array = np.asarray(gesture, np.float64)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or not array.size or not np.isfinite(array).all():
-        raise InputError(f"gesture {k + 1} is no array [length, features] of finite numbers")
+        raise InputError(f"gesture {k + 1} is not an array [length, parameters] of finite numbers")
     return array

@@ -1,4 +1,4 @@
-"""MIDI files as one voice. Reading them is mido's; their time, and which key counts, is told here."""
+"""Reading MIDI files (.mid, through mido) as one monophonic voice: timing, and which key counts."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from mtcrnn.core.errors import InputError
 
 log = logging.getLogger(__name__)
 
-MOST_BYTES = 2_000_000  # some 300,000 notes, which take mido several seconds
-LONGEST_NUMBER = re.compile(rb"[\x80-\xff]{10000}")  # of MIDI's numbers; mido would work on a longer one for minutes
-MOST_TICKS = 1 << 28  # between two messages: the four bytes that MIDI allows
-DRUMS = 9  # the channel that people call 10
-SUSTAIN = 64  # the controller, which is down from value 64 on
-Moment = tuple[float, float, float, float]
+MOST_BYTES = 2_000_000  # about 300,000 notes, which take mido several seconds
+LONGEST_NUMBER = re.compile(rb"[\x80-\xff]{10000}")  # as MIDI codes numbers; mido would take minutes over a longer one
+MOST_TICKS = 1 << 28  # between two messages: what fits into the four bytes that MIDI allows
+DRUMS = 9  # channel 10, counted from 0
+SUSTAIN = 64  # controller number of the sustain pedal
+Change = tuple[float, float, float, float]  # time in seconds, note, gate, velocity
 Key = tuple[int, int]  # channel and note
 
 
 class _AnyKeySignature(meta.MetaSpec_key_signature):  # type: ignore[misc]
-    """As mido's, but a signature that does not exist is none: it says nothing of the notes."""
+    """Like mido's, but a key signature that does not exist is ignored: it has no effect on the notes."""
 
     type = "key_signature"
 
     def decode(self, message: Any, data: Any) -> None:
-        """Sets `message.key`, which is C if this does not."""
+        """Set `message.key`, or leave it at C."""
         with suppress(mido.KeySignatureError, IndexError):
             super().decode(message, data)
 
 
 meta.add_meta_spec(_AnyKeySignature)
-for kind in range(0x80):  # mido forgets how long to wait before a message of a kind that it does not know
+for kind in range(0x80):  # mido drops the waiting time of messages of kinds that it does not know
     if isinstance(meta.build_meta_message(kind, bytes(8)), mido.UnknownMetaMessage):
         meta.add_meta_spec(type(f"MetaSpec_unknown_{kind}", (meta.MetaSpec_sequencer_specific,), {"type_byte": kind}))
 
 
 class Keys:
-    """The keys that are down, or that a sustain pedal holds down, of all channels."""
+    """The keys of all channels that are down or held down by a sustain pedal."""
 
     def __init__(self) -> None:
-        self._down: dict[Key, float] = {}  # their velocities; the newest comes last
-        self._pedals: dict[int, set[Key]] = {}  # by channel, where it is down: the keys that it alone holds
+        self._down: dict[Key, float] = {}  # velocity by key; the newest key comes last
+        self._pedals: dict[int, set[Key]] = {}  # by channel whose pedal is down: the keys that only it holds
 
     def press(self, key: Key, velocity: float) -> None:
         """A key goes down."""
@@ -57,7 +57,7 @@ class Keys:
         self._pedals.get(key[0], set()).discard(key)
 
     def release(self, key: Key) -> None:
-        """A key goes up, unless its channel's pedal holds it."""
+        """A key goes up, unless the pedal of its channel holds it."""
         if key[0] in self._pedals:
             self._pedals[key[0]].add(key)
         else:
@@ -72,21 +72,22 @@ class Keys:
             self._down.pop(key, None)
 
     def newest(self) -> tuple[int, float] | None:
-        """Note and velocity of the key that went down last, of those that are."""
+        """Note and velocity of the key that went down last, of those still down; None if none is."""
         return next(((note, velocity) for (_, note), velocity in reversed(self._down.items())), None)
 
 
-def voice(path: Path) -> tuple[list[Moment], float]:
-    """What one voice plays of a file, and how many seconds the file lasts.
+def voice(path: Path) -> tuple[list[Change], float]:
+    """Read a MIDI file as one voice, and its duration in seconds.
 
     Returns:
         For each change its time in seconds, the note (MIDI number), the gate (1 while a key is down) and the velocity
-        (0 to 1). The newest key counts; note and velocity are held after it. The first is a key that goes down.
+        (0 to 1). The newest key counts; note and velocity keep their values after it. The first change is a key that
+        goes down.
 
     Raises:
-        InputError: no such file, no MIDI file, or one without notes.
+        InputError: no such file, not a MIDI file, or one without notes.
     """
-    keys, moments, now, drums = Keys(), list[Moment](), 0.0, 0
+    keys, changes, now, drums = Keys(), list[Change](), 0.0, 0
     for now, message in _timed(path, _read(path)):
         if message.type == "control_change" and message.control == SUSTAIN:
             keys.pedal(message.channel, message.value >= 64)
@@ -100,18 +101,19 @@ def voice(path: Path) -> tuple[list[Moment], float]:
         else:
             keys.release((message.channel, message.note))
         if newest := keys.newest():
-            moments.append((now, newest[0], 1.0, newest[1]))
-        elif moments:
-            moments.append((now, moments[-1][1], 0.0, moments[-1][3]))
-    if not moments:
-        raise InputError(f"{path} holds no notes" + (" but drums (channel 10), which have no pitch" if drums else ""))
+            changes.append((now, newest[0], 1.0, newest[1]))
+        elif changes:
+            changes.append((now, changes[-1][1], 0.0, changes[-1][3]))
+    if not changes:
+        exception = " except drums (channel 10), which have no pitch" if drums else ""
+        raise InputError(f"{path} holds no notes{exception}")
     if drums:
         log.warning("%s: the drums (channel 10) are left out", path)
-    return moments, now
+    return changes, now
 
 
 def _read(path: Path) -> Any:
-    """A file as mido's tracks. Raises InputError where it is none."""
+    """Read a file as a `mido.MidiFile`. Raises InputError if it is not one."""
     try:
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
@@ -127,7 +129,7 @@ def _read(path: Path) -> Any:
         read = mido.MidiFile(file=io.BytesIO(data), clip=True)
     except EOFError as error:
         raise InputError(f"{path} cannot be read as MIDI: it ends too early") from error
-    except Exception as error:  # mido lets whatever its parser trips over through
+    except Exception as error:  # mido passes on whatever its parser fails with
         raise InputError(f"{path} cannot be read as MIDI: {str(error) or type(error).__name__}") from error
     if read.type == 2:
         raise InputError(f"{path} holds several pieces (MIDI type 2); give one of type 0 or 1")
@@ -135,9 +137,10 @@ def _read(path: Path) -> Any:
 
 
 def _timed(path: Path, file: Any) -> Iterator[tuple[float, Any]]:
-    """The messages of all tracks with their times in seconds.
+    """The messages of all tracks, with their times in seconds.
 
-    Time goes in ticks: so many a beat, of which each lasts the newest tempo; or so many a frame of SMPTE time code.
+    MIDI counts time in ticks: so many per beat, which lasts as long as the newest tempo says; or so many per frame of
+    SMPTE time code.
     """
     messages: list[tuple[int, Any]] = []
     for track in file.tracks:
@@ -148,17 +151,17 @@ def _timed(path: Path, file: Any) -> Iterator[tuple[float, Any]]:
             tick += message.time
             messages.append((tick, message))
     messages.sort(key=lambda timed: timed[0])
-    beat = file.ticks_per_beat  # negative: minus the frames a second, times 256, plus the ticks a frame
+    beat = file.ticks_per_beat  # if negative: minus the frames per second, times 256, plus the ticks per frame
     frames, ticks = -(beat >> 8), beat & 0xFF
     if not beat or (beat < 0 and not ticks):
-        raise InputError(f"{path} has 0 ticks a {'frame' if beat else 'beat'}: nobody knows how long it lasts")
+        raise InputError(f"{path} has 0 ticks per {'frame' if beat else 'beat'}, so its duration is unknown")
     by_tempo = beat > 0
     tick_s = 0.5 / beat if by_tempo else 1 / ({29: 29.97}.get(frames, frames) * ticks)
-    since, start_s = 0, 0.0  # of the newest tempo
+    since, start_s = 0, 0.0  # tick and time of the newest tempo
     for tick, message in messages:
         now = start_s + (tick - since) * tick_s
         yield now, message
         if by_tempo and message.type == "set_tempo":
             if not message.tempo:
-                raise InputError(f"{path} has a tempo of 0 s a beat: nobody knows how long it lasts")
+                raise InputError(f"{path} has a tempo of 0 s per beat, so its duration is unknown")
             since, start_s, tick_s = tick, now, message.tempo * 1e-6 / beat

@@ -17,7 +17,7 @@ from mtcrnn.live.messages import Margin, Message, Played, Set, Start, Stop
 from mtcrnn.live.models import Models, Opened
 from mtcrnn.live.scheduler import Scheduler
 from mtcrnn.live.sound_output import FADE_S
-from mtcrnn.rendering.stream import MOST_TEMPERATURE, TEMPERATURE, Block, Stream, clamp_temperature
+from mtcrnn.rendering.stream import MOST_LIVE_TEMPERATURE, TEMPERATURE, Block, Stream, clamp_temperature
 
 MARGIN_MS = 30.0
 SEND_S = 5.0  # a page that reads nothing for so long is disconnected,
@@ -84,7 +84,7 @@ class Page:
                 "fade_s": FADE_S,
                 "values": self.stream.values,
                 "temperature": self.stream.temperature,
-                "most_temperature": MOST_TEMPERATURE,
+                "most_temperature": MOST_LIVE_TEMPERATURE,
             }
         )
 

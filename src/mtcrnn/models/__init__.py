@@ -1,1 +1,1 @@
-"""What a model is: its configuration, its encoding, its net, its distributions."""
+"""Models: configuration, encoding, net and distribution."""

@@ -1,4 +1,4 @@
-"""What a model is, apart from its weights."""
+"""The configuration of a model: everything about it but its weights."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FORMAT_VERSION = 1
 @strict
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything needed to rebuild, generate from and play a model; saved as `config.json` beside its weights."""
+    """Everything needed to rebuild, generate from and play a model; saved as `config.json` next to its weights."""
 
     tier: Tier
     net: Net
-    ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditions
-    step: int = 0  # training steps behind these weights
+    ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditioned on
+    step: int = 0  # training steps that led to these weights
     codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
     version: int = FORMAT_VERSION
 
@@ -37,15 +37,15 @@ class ModelConfig:
 
     @property
     def encoding(self) -> Encoding:
-        """How its values become what its net reads."""
+        """How values become what the net reads."""
         return encoding_of(self.tier, self.ranges, self.codec)
 
     @property
     def distribution(self) -> DistributionSpec:
-        """What its net's raw numbers mean."""
+        """What the net's raw numbers mean."""
         return self.encoding.distribution(self.net.spec.mixture)
 
     @property
     def knows_ranges(self) -> bool:
-        """Whether its ranges are those that it was trained on; those of the original's models are not known."""
+        """Whether its ranges are those of its training data; the original's models do not record them."""
         return self.codec == "mulaw"

@@ -1,8 +1,8 @@
-"""What a net's raw numbers mean: a loss for training, a sample for generating.
+"""Output distributions in torch: what a net's raw numbers mean, with a loss for training and a sampler.
 
-A distribution has `size` (raw numbers per step), `draws` (uniforms per sample), and works on values [..., G]: integer
-codes for audio, normalised floats for parameters. Sampling is by inverse CDF from given uniforms, so that whoever
-has the same raw numbers and the same uniforms gets the same value.
+A distribution has `size` (raw numbers per step) and `draws` (uniforms per sample). It works on values [..., G]: integer
+codes for audio, normalised floats for parameters. Sampling is by inverse CDF from given uniforms, so the same raw
+numbers and the same uniforms give the same value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mtcrnn.models.config import ModelConfig
-from mtcrnn.models.constants import COLDEST, COMPONENTS, EDGE, STD_FLOOR
+from mtcrnn.models.constants import COMPONENTS, EDGE, LEAST_TEMPERATURE, STD_FLOOR
 from mtcrnn.models.encoding import categorical, mixture, normal
 
 
@@ -30,7 +30,7 @@ class Distribution(Protocol):
 
     @property
     def draws(self) -> int:
-        """Uniform numbers that one sample takes."""
+        """Uniforms per sample."""
         ...
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class Distribution(Protocol):
 
 @dataclass(frozen=True)
 class Categorical:
-    """A distribution over `codes` codes; raw numbers are its logits [..., Q], values are codes [..., 1]."""
+    """A categorical distribution over Q = `codes` codes: raw numbers are logits [..., Q], values are codes [..., 1]."""
 
     codes: int
 
@@ -60,24 +60,24 @@ class Categorical:
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
         """Cross entropy in nats per sample."""
-        return functional.cross_entropy(_wide(raw).reshape(-1, self.codes), values.reshape(-1))
+        return functional.cross_entropy(_at_least_float32(raw).reshape(-1, self.codes), values.reshape(-1))
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); temperature 0 takes the likeliest."""
-        if temperature < COLDEST:
+        if temperature < LEAST_TEMPERATURE:
             return raw.argmax(dim=-1, keepdim=True)
-        raw = _wide(raw)
-        heights = torch.exp((raw - raw.amax(dim=-1, keepdim=True)) / temperature)
-        cdf = heights.cumsum(dim=-1)
+        raw = _at_least_float32(raw)
+        weights = torch.exp((raw - raw.amax(dim=-1, keepdim=True)) / temperature)
+        cdf = weights.cumsum(dim=-1)
         below = cdf <= u.to(cdf.dtype) * cdf[..., -1:]
         return below.sum(dim=-1, keepdim=True).clamp_(max=self.codes - 1)
 
 
 @dataclass(frozen=True)
 class Gaussian:
-    """Independent normals: raw numbers are G means then G raw stds, values [..., G]; std = softplus(raw).
+    """Independent normals: raw numbers are G means, then G raw stds; values [..., G]; std = softplus(raw std).
 
-    `measure` is the training loss: `nll`, or `mse`, the expected squared error of a sample (the original's loss,
+    `measure` is the training loss: `nll`, or `mse`, the expected squared error of a sample (the original's loss
     without its sampling noise: (mean - value)^2 + std^2, which drives the std to zero).
     """
 
@@ -95,19 +95,19 @@ class Gaussian:
         return normal(self.generated).draws
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """Mean over steps and values, in nats per value (or squared network units for `mse`)."""
+        """The mean over steps and values, in nats per value (for `mse`: in squared normalised units)."""
         mean, std = self._split(raw)
         if self.measure == "mse":
             return ((mean - values) ** 2 + std**2).mean()
         return -_log_normal(values, mean, std).mean()
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
-        """Mean + std * temperature * z(u), z the inverse of the normal CDF."""
+        """Mean + std * temperature * z(u), with z the inverse normal CDF."""
         mean, std = self._split(raw)
         return mean + std * temperature * _normal_quantile(u, mean)
 
     def _split(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        mean, std = _wide(raw).chunk(2, dim=-1)
+        mean, std = _at_least_float32(raw).chunk(2, dim=-1)
         return mean, functional.softplus(std).clamp_min(STD_FLOOR)
 
 
@@ -129,11 +129,11 @@ class GaussianMixture:
 
     @property
     def draws(self) -> int:
-        """Two uniforms for each value: the first G choose components, the others the values."""
+        """Two uniforms for each value: the first G choose the components, the other G the values."""
         return mixture(self.generated, self.components).draws
 
     def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """As `Gaussian.loss`; the likelihood by log-sum-exp."""
+        """As `Gaussian.loss`; the likelihood is computed by log-sum-exp."""
         mean, std, log_weight = self._split(raw)
         values = values.unsqueeze(-2)
         if self.measure == "mse":
@@ -141,31 +141,31 @@ class GaussianMixture:
         return -torch.logsumexp(log_weight + _log_normal(values, mean, std), dim=-2).mean()
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
-        """A component by inverse CDF of the weights, then a value of that component."""
+        """A component by the inverse CDF of the weights, then a value from that component."""
         mean, std, log_weight = self._split(raw)
-        choose, place = u.chunk(2, dim=-1)
-        below = log_weight.exp().cumsum(dim=-2) <= choose.unsqueeze(-2).to(log_weight.dtype)
+        choice, position = u.chunk(2, dim=-1)
+        below = log_weight.exp().cumsum(dim=-2) <= choice.unsqueeze(-2).to(log_weight.dtype)
         component = below.sum(dim=-2, keepdim=True).clamp_(max=self.components - 1)
         mean, std = (part.gather(-2, component).squeeze(-2) for part in (mean, std))
-        return mean + std * temperature * _normal_quantile(place, mean)
+        return mean + std * temperature * _normal_quantile(position, mean)
 
     def _split(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Means, stds and log weights, each [..., K, G]."""
-        parts = _wide(raw).reshape(*raw.shape[:-1], 3, self.components, self.generated)
+        parts = _at_least_float32(raw).reshape(*raw.shape[:-1], 3, self.components, self.generated)
         mean, std, weight = parts.unbind(dim=-3)
         return mean, functional.softplus(std).clamp_min(STD_FLOOR), functional.log_softmax(weight, dim=-2)
 
 
 def distribution_of(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> Distribution:
-    """What the raw numbers of a model's net mean; `measure` is the training loss of a parameter tier."""
+    """The distribution of a model; `measure` is the training loss of a parameter tier."""
     spec, generated = config.distribution, len(config.tier.generate)
     if spec.kind == "categorical":
         return Categorical(spec.size)
     return GaussianMixture(generated, measure) if spec.kind == "mixture" else Gaussian(generated, measure)
 
 
-def _wide(raw: Tensor) -> Tensor:
-    """Raw numbers in float32 at least, whatever the precision of the net."""
+def _at_least_float32(raw: Tensor) -> Tensor:
+    """Raw numbers in float32 or float64, whatever the precision of the net."""
     return raw if raw.dtype == torch.float64 else raw.float()
 
 

@@ -1,7 +1,7 @@
-"""How the values of a model become what its net reads, and back. Needs no torch.
+"""Encodings: how values in the user's units become what a net reads, and back. Needs no torch.
 
-A value is in the user's units: a sample in [-1, 1], or a parameter as it was labelled. Encoded, it is a mu-law code or
-a number of its range; so it stands in a data set, and so a distribution draws it.
+A value in the user's units is a sample in [-1, 1], or a parameter as it was labelled. Encoded, it is a mu-law code, or
+a parameter normalised by its range. Data sets hold encoded values, and distributions are over encoded values.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from mtcrnn.models.constants import COMPONENTS
 
 @dataclass(frozen=True)
 class DistributionSpec:
-    """What a net's raw numbers mean: a kind of distribution, of `size` numbers a step; a draw takes `draws` uniforms.
+    """A net's distribution: its kind, `size` raw numbers per step, `draws` uniforms per sample.
 
-    The distributions themselves are in `models.distributions` (torch) and in `engine.samplers`.
+    The distributions themselves are in `models.distributions` (torch) and `engine.samplers` (compiled).
     """
 
     kind: Literal["categorical", "normal", "mixture"]
@@ -34,17 +34,17 @@ class DistributionSpec:
 
 
 def categorical(codes: int) -> DistributionSpec:
-    """A logit for each code; one uniform."""
+    """A categorical distribution: a logit for each code; one uniform."""
     return DistributionSpec("categorical", codes, 1)
 
 
 def normal(generated: int) -> DistributionSpec:
-    """A mean and a raw std for each value; a uniform for each."""
+    """Independent normals: a mean and a raw std for each value; one uniform for each value."""
     return DistributionSpec("normal", 2 * generated, generated)
 
 
 def mixture(generated: int, components: int = COMPONENTS) -> DistributionSpec:
-    """Means, raw stds and raw weights of the components of each value; two uniforms for each value."""
+    """Mixtures of normals: means, raw stds and raw weights of each value's components; two uniforms for each value."""
     return DistributionSpec("mixture", 3 * components * generated, 2 * generated)
 
 
@@ -53,14 +53,14 @@ class Encoding(ABC):
 
     Attributes:
         names: what the tier generates.
-        given: the parameters that it is conditioned on.
-        dtype: of encoded values.
-        stored: the smallest type that holds them.
-        resting: the encoded value that comes before the first where nothing primes.
+        conditioned_on: the parameters that it is conditioned on.
+        dtype: the type of encoded values in computations.
+        stored: the smallest type that holds encoded values.
+        resting: the encoded value that precedes the first one if there is no priming.
         bounds: the lowest and the highest encoded value.
-        size: numbers that a past value enters the net as.
-        onehot: they are a one-hot code.
-        divisor: else encoded values are divided by this, unless the net reads codes.
+        size: how many numbers the net reads for one step's past values.
+        onehot: whether these numbers are a one-hot code.
+        divisor: otherwise, encoded values are divided by this, unless the net reads codes.
     """
 
     dtype: type[np.generic]
@@ -72,7 +72,7 @@ class Encoding(ABC):
     divisor: float = 1.0
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range]) -> None:
-        self.names, self.given = tier.generate, tier.prop
+        self.names, self.conditioned_on = tier.generate, tier.prop
         self._ranges = ranges
 
     @abstractmethod
@@ -85,33 +85,33 @@ class Encoding(ABC):
 
     @abstractmethod
     def distribution(self, mixed: bool) -> DistributionSpec:
-        """What the raw numbers of a net mean; `mixed`: a mixture, for what has one."""
+        """What the raw numbers of a net mean; `mixed`: parameters have a mixture of normals, not one normal."""
 
     @abstractmethod
     def shift(self, noise: NDArray[np.float32]) -> NDArray[Any]:
-        """What to add to encoded values for noise in shares of their range."""
+        """What to add to encoded values for noise given as a fraction of their range."""
 
     def conditioning(self, parameters: NDArray[Any] | None, batch: int, steps: int) -> NDArray[np.float32]:
-        """What conditions the net, from parameters [batch, steps, C] in the user's units; None where there are none.
+        """The conditioning, float32 [batch, steps, C], of parameters [batch, steps, C] in the user's units (or None).
 
         Raises:
-            InputError: another shape, or numbers that are not finite.
+            InputError: a wrong shape, or numbers that are not finite.
         """
-        names = ", ".join(self.given)
+        names = ", ".join(self.conditioned_on)
         parameters = np.zeros((batch, steps, 0)) if parameters is None else parameters
-        check_block(parameters, batch, len(self.given), f"parameters ({names or 'none'})")
+        check_block(parameters, batch, len(self.conditioned_on), f"parameters ({names or 'none'})")
         if parameters.shape[1] != steps:
-            raise InputError(f"parameters for {parameters.shape[1]} steps, but there are {steps}")
-        normal = normalise(parameters, self._ranges, self.given)
+            raise InputError(f"parameters for {parameters.shape[1]} steps, but there are {steps} steps")
+        normal = normalise(parameters, self._ranges, self.conditioned_on)
         if not np.isfinite(normal).all():
             raise InputError(f"{names}: values too far outside the ranges that the model was trained on")
         return normal
 
     def encode_given(self, values: NDArray[Any], batch: int) -> NDArray[Any]:
-        """Values [batch, T, G] to prime with, encoded.
+        """Values [batch, T, G] to prime with, checked and encoded.
 
         Raises:
-            InputError: another shape, or numbers that are not finite.
+            InputError: a wrong shape, or numbers that are not finite.
         """
         check_block(values, batch, len(self.names), "values to prime with")
         return self.encode(values)
@@ -133,24 +133,24 @@ class CodeEncoding(Encoding):
         self.divisor = float(self.codec.divisor)
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Codes of samples."""
+        """Samples to codes."""
         return self.codec.encode(values)
 
     def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
-        """Samples of codes, of any type."""
+        """Codes, of any type, to samples."""
         return self.codec.decode(np.asarray(encoded, np.int64))
 
     def distribution(self, mixed: bool) -> DistributionSpec:
-        """Over all codes."""
+        """A categorical distribution over all codes."""
         return categorical(self.bounds[1] + 1)
 
     def shift(self, noise: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Whole codes."""
+        """The noise in codes, rounded."""
         return np.rint(self.bounds[1] * noise).astype(np.int64)
 
 
 class RangeEncoding(Encoding):
-    """Parameters as numbers of their ranges, `low` 0 and `high` 1."""
+    """Parameters normalised by their ranges: `low` is 0, `high` is 1."""
 
     dtype = np.float32
     stored = np.dtype(np.float32)
@@ -162,24 +162,24 @@ class RangeEncoding(Encoding):
         self.size = len(self.names)
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """Numbers of the ranges."""
+        """Values in the user's units, normalised."""
         return normalise(values, self._ranges, self.names)
 
     def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
-        """Values in the user's units."""
+        """Normalised values, in the user's units."""
         return restore(encoded, self._ranges, self.names)
 
     def distribution(self, mixed: bool) -> DistributionSpec:
-        """Over each number's range, and beyond."""
+        """Normals or mixtures of normals, which also reach outside the ranges."""
         return (mixture if mixed else normal)(self.size)
 
     def shift(self, noise: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The noise itself."""
+        """The noise unchanged."""
         return noise
 
 
 def encoding_of(tier: Tier, ranges: Mapping[str, Range], codec: str = "mulaw") -> Encoding:
-    """The encoding of a tier whose parameters have these ranges; `codec`, out of `mulaw.CODECS`, is that of sound."""
+    """The encoding of a tier whose parameters have these ranges; `codec`, one of `mulaw.CODECS`, is that of sound."""
     return CodeEncoding(tier, ranges, codec) if tier.is_audio else RangeEncoding(tier, ranges)
 
 

@@ -1,4 +1,4 @@
-"""A model: its configuration, its encoding, its net and its distribution, in torch."""
+"""A model in torch: its configuration with its encoding, net and distribution."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.distributions import distribution_of
 from mtcrnn.models.nets import State, make_net
 
-MOST_WEIGHTS = 1 << 29  # 2 GB as float32
+MOST_WEIGHTS = 1 << 29  # 2 GB in float32
 
 
 class Model:
-    """A net with what its inputs and raw numbers mean.
+    """A net together with the meaning of its inputs and raw numbers.
 
     Attributes:
-        config: what it is.
-        encoding: how its values become what the net reads, see `encoding`.
-        distribution: the meaning of the raw numbers, see `distributions`.
+        config: the configuration.
+        encoding: how values become what the net reads, see `encoding`.
+        distribution: what the raw numbers mean, see `distributions`.
         net: the network, see `nets`.
     """
 
@@ -44,7 +44,7 @@ class Model:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights are."""
+        """The device of the weights."""
         return next(self.module.parameters()).device
 
     def inputs(self, past: Tensor, conditioning: Tensor) -> Tensor:
@@ -63,8 +63,8 @@ class Model:
         Args:
             past: encoded values [B, T, G].
             conditioning: [B, T, C].
-            state: the net's, before the first step.
-            frames: of a framed net, those whose raw numbers are wanted; None: all.
+            state: the net's state before the first step.
+            frames: of a framed net, the numbers [n] of the frames whose raw numbers are wanted; None: all frames.
 
         Returns:
             Raw numbers [B, T, size] (of the wanted frames only), and the state.
@@ -74,10 +74,10 @@ class Model:
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the weights that a model has. Takes no memory for them, and little time.
+    """The names and shapes of a model's weights. Allocates no memory for the weights, and takes little time.
 
     Raises:
-        InputError: a net that cannot generate what the tier asks for, or one of more than `MOST_WEIGHTS`.
+        InputError: a net that cannot generate what the tier asks for, or that has more than `MOST_WEIGHTS` weights.
     """
     with torch.device("meta"):
         shapes = {name: tuple(tensor.shape) for name, tensor in Model(config).module.state_dict().items()}
@@ -90,7 +90,7 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def misfits(shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Any]) -> list[str]:
-    """What keeps weights from a model: each tensor that is missing, foreign, or of another shape than in `shapes`."""
+    """Why weights do not fit a model: each tensor that is missing, unknown, or not of its shape in `shapes`."""
     problems = [f"{name} is missing" for name in shapes if name not in weights]
     problems += [f"{name} is not known" for name in weights if name not in shapes]
     return problems + [
@@ -101,7 +101,7 @@ def misfits(shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Any]) -
 
 
 def new_model(config: ModelConfig, seed: int) -> Model:
-    """A model with random weights, a pure function of (config, seed); torch's global generator is left as it was.
+    """A model with random weights, a pure function of (config, seed). Leaves torch's global generator unchanged.
 
     Raises:
         InputError: as `weight_shapes`.

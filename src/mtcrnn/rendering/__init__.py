@@ -1,1 +1,1 @@
-"""From a model to a sound: players, cascades, streams, conditioning, files, pictures."""
+"""Rendering: players, cascades of tiers, live streams, parameter curves, output files and plots."""

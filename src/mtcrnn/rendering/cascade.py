@@ -1,8 +1,8 @@
-"""Stacked tiers behind the interface of one: slow tiers make what the faster ones are conditioned on.
+"""Cascades: several tiers played as one player; slow tiers generate the parameters of the faster ones.
 
-Value k of a tier with r values a second stands at k / r seconds, and a faster tier reads it linearly interpolated. So a
-slow tier is always one value ahead, and that value is made under the controls of the moment when it is first needed:
-a control reaches a tier's output at most one of its steps late.
+Value k of a tier with r values per second lies at k / r seconds, and a faster tier reads it with linear interpolation.
+So a slow tier is always one value ahead. That value is generated under the controls at the moment when it is first
+needed: a change of a control reaches a tier's output at most one of its steps late.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from mtcrnn.rendering.player import Interface, Player
 from mtcrnn.runs.recipe import check_chain
 
 Ints = NDArray[np.int64]
-SAME_RANGE = 1e-6  # of its width
+SAME_RANGE = 1e-6  # ends that differ by less, as a share of the range's width, are equal
 
 
 @dataclass(frozen=True)
 class CascadeConfig:
-    """What a cascade generates, and from what: audio, under parameters with these ranges."""
+    """The interface of a cascade: it generates audio, under controls with these ranges."""
 
     tier: Tier
     ranges: dict[str, Range]
@@ -36,8 +36,14 @@ class CascadeConfig:
 
 
 @dataclass(frozen=True)
-class Made:
-    """What a tier has made and others still read: values [B, n, G] of its steps first .. first+n-1; and its state."""
+class TierState:
+    """The state of one tier of a cascade.
+
+    Attributes:
+        state: its player's.
+        values: [B, n, G], the generated values that faster tiers will still read.
+        first: the step of the first of these values.
+    """
 
     state: Any
     values: NDArray[np.float32]
@@ -45,23 +51,23 @@ class Made:
 
     @property
     def steps(self) -> int:
-        """How many steps it has made in all."""
+        """How many steps the tier has generated so far."""
         return self.first + self.values.shape[1]
 
 
 @dataclass(frozen=True)
 class CascadeState:
-    """Where a rendering stands: steps of the audio tier so far, and every tier's own part, by name."""
+    """The state of a cascade: how many steps of audio it has generated, and the state of each tier by name."""
 
     position: int
-    parts: dict[str, Made]
+    parts: dict[str, TierState]
 
 
 class Given:
-    """Values that are there already, played in a tier's place; the last one is held.
+    """A player that takes a tier's place and returns given values; the last one is held.
 
     Args:
-        config: the tier's.
+        config: the tier's interface.
         values: [B, N, G] in the user's units, at the tier's rate.
     """
 
@@ -69,36 +75,36 @@ class Given:
         self.config, self.values = config, values.astype(np.float32)
 
     def init(self, seed: int, batch: int = 1) -> int:
-        """Before the first value."""
+        """The state before the first value."""
         return 0
 
     def prime(self, state: int, values: Any, parameters: NDArray[Any] | None = None) -> int:
-        """What was before changes nothing."""
+        """The state as it was: given values do not depend on what came before."""
         return state
 
     def render(
         self, state: int, parameters: NDArray[Any], temperature: float | None = None
     ) -> tuple[NDArray[np.float32], int]:
-        """The next values, as many as there are steps of parameters; nothing is drawn."""
+        """The next values, one for each step of the parameters; nothing is random."""
         steps = np.arange(state, state + parameters.shape[1])
         values = self.values[:, np.minimum(steps, self.values.shape[1] - 1)]
         return np.broadcast_to(values, (len(parameters), *values.shape[1:])), state + len(steps)
 
 
 class Cascade:
-    """Tiers that play together, as one player.
+    """Several tiers that play together, as one player.
 
     Args:
-        tiers: players by name, one of them for audio.
-        controls: names of the parameters [B, T, C] that it is played by, in their order.
+        tiers: their players by name; one of them generates audio.
+        controls: names of the parameters [B, T, C] that the user gives, in order.
 
     Attributes:
         config: audio under the controls, with their ranges.
-        order: names of the tiers, each after those that it is conditioned on; the last one makes the audio.
+        order: names of the tiers, each after those that it is conditioned on; the last one generates the audio.
 
     Raises:
-        InputError: tiers that do not fit together; see `recipe.check_chain`; also a tier that feeds no other, no audio
-            tier, or a parameter whose range or units differ between two tiers.
+        InputError: tiers that do not fit together (see `runs.recipe.check_chain`), a tier that no other tier is
+            conditioned on, no tier that generates audio, or a parameter whose range or units differ between two tiers.
     """
 
     def __init__(self, tiers: Mapping[str, Player], controls: Sequence[str]) -> None:
@@ -107,7 +113,7 @@ class Cascade:
         self.controls = tuple(controls)
         self.order = check_chain("the cascade", self.tiers, self.controls)
         self._source = {p: (name, g) for name, tier in self.tiers.items() for g, p in enumerate(tier.generate)}
-        self._below: dict[str, list[str]] = {
+        self._below: dict[str, list[str]] = {  # for each tier, those that are conditioned on it
             name: [n for n, below in self.tiers.items() if set(below.prop) & set(tier.generate)]
             for name, tier in self.tiers.items()
         }
@@ -124,16 +130,16 @@ class Cascade:
                 self._range(name)
 
     def init(self, seed: int, batch: int = 1) -> CascadeState:
-        """The state before the first step; every tier has random numbers of its own."""
+        """The state before the first step; every tier has its own random numbers."""
         parts = {}
         for k, name in enumerate(self.order):
             own = int(generator(seed, Purpose.CASCADE, k).integers(2**31))
             nothing = np.zeros((batch, 0, len(self.tiers[name].generate)), np.float32)
-            parts[name] = Made(self.players[name].init(own, batch), nothing, 0)
+            parts[name] = TierState(self.players[name].init(own, batch), nothing, 0)
         return CascadeState(0, parts)
 
     def prime(self, state: CascadeState, values: Mapping[str, tuple[NDArray[Any], NDArray[Any]]]) -> CascadeState:
-        """The state after given values [B, T, G] of each tier under parameters [B, T, C] of its own, by name."""
+        """The state after given values [B, T, G] of each tier under its own parameters [B, T, C], by name."""
         parts = {
             name: replace(part, state=self.players[name].prime(part.state, *values[name])) if name in values else part
             for name, part in state.parts.items()
@@ -143,14 +149,14 @@ class Cascade:
     def render(
         self, state: CascadeState, parameters: NDArray[Any], temperature: float | None = None
     ) -> tuple[NDArray[np.float32], CascadeState]:
-        """Audio [B, T, 1] under the controls [B, T, C], and the state after it; the temperature is the audio's."""
+        """Audio [B, T, 1] under controls [B, T, C], and the state after it; `temperature` is the audio tier's."""
         made, after = self.render_all(state, parameters, temperature)
         return made[self.order[-1]], after
 
     def render_all(
         self, state: CascadeState, parameters: NDArray[Any], temperature: float | None = None
     ) -> tuple[dict[str, NDArray[np.float32]], CascadeState]:
-        """As `render`, but what every tier made for it, by name: slow tiers' values [B, n, G], n from 0 on."""
+        """Like `render`, but returns what every tier generated, by name: [B, n, G], where n may be 0 in slow tiers."""
         batch = next(iter(state.parts.values())).values.shape[0]
         check_block(parameters, batch, len(self.controls), f"parameters ({', '.join(self.controls) or 'none'})")
         needed = self._needed(state.position + parameters.shape[1])
@@ -164,22 +170,22 @@ class Cascade:
             own_temperature = temperature if name == self.order[-1] else None
             fresh[name], own = self.players[name].render(parts[name].state, given, own_temperature)
             values = np.concatenate((parts[name].values, fresh[name]), axis=1)
-            parts[name] = Made(own, values, parts[name].first)
+            parts[name] = TierState(own, values, parts[name].first)
         after = {name: self._trimmed(name, part, needed) for name, part in parts.items()}
         return fresh, CascadeState(state.position + parameters.shape[1], after)
 
     def _needed(self, steps: int) -> dict[str, int]:
-        """How many values each tier must have made for the first `steps` of the audio."""
+        """How many values each tier must have generated for the first `steps` of the audio."""
         needed = {self.order[-1]: steps}
         for name in reversed(self.order[:-1]):
             rate = self.tiers[name].sample_rate
-            # the newest step of a tier below lies before or on value ceil(step * rate / its rate)
+            # the newest step of a faster tier lies at or before value ceil(step * rate / its rate)
             ends = [-(-(needed[n] - 1) * rate // self.tiers[n].sample_rate) + 1 for n in self._below[name] if needed[n]]
             needed[name] = max(ends, default=0)
         return needed
 
     def _moments(self, name: str, steps: Ints) -> Ints:
-        """The step of the audio at which each of a tier's steps is first needed: the inverse of `_needed`."""
+        """The audio step at which each of a tier's steps is first needed: the inverse of `_needed`."""
         if name == self.order[-1]:
             return steps
         rate = self.tiers[name].sample_rate
@@ -190,9 +196,9 @@ class Cascade:
         return np.min(firsts, axis=0)
 
     def _parameters(
-        self, name: str, steps: Ints, parts: Mapping[str, Made], controls: NDArray[Any], position: int
+        self, name: str, steps: Ints, parts: Mapping[str, TierState], controls: NDArray[Any], position: int
     ) -> NDArray[np.float64]:
-        """Parameters [B, n, C] of a tier's steps: controls of the moment, and what the tiers above have made."""
+        """Parameters [B, n, C] for steps of a tier: the controls at that moment, and what slower tiers generated."""
         rate, columns = self.tiers[name].sample_rate, []
         moments = self._moments(name, steps) - position
         for parameter in self.tiers[name].prop:
@@ -203,19 +209,19 @@ class Cascade:
             places = steps * self.tiers[upper].sample_rate
             left, weight = places // rate, (places % rate) / rate
             curve, first = parts[upper].values[..., g].astype(np.float64), parts[upper].first
-            right = np.minimum(left + 1 - first, curve.shape[1] - 1)  # beyond the last only with weight 0
+            right = np.minimum(left + 1 - first, curve.shape[1] - 1)  # past the last value only with weight 0
             columns.append(curve[:, left - first] * (1 - weight) + curve[:, right] * weight)
         return np.stack(columns, axis=-1) if columns else np.zeros((len(controls), len(steps), 0))
 
-    def _trimmed(self, name: str, part: Made, needed: Mapping[str, int]) -> Made:
-        """A tier's part without the values that nobody will read again."""
+    def _trimmed(self, name: str, part: TierState, needed: Mapping[str, int]) -> TierState:
+        """A tier's state without the values that no other tier will read again."""
         rate = self.tiers[name].sample_rate
         ahead = [needed[n] * rate // self.tiers[n].sample_rate for n in self._below[name]]
         first = min(ahead, default=part.steps)
-        return Made(part.state, part.values[:, first - part.first :].copy(), first)
+        return TierState(part.state, part.values[:, first - part.first :].copy(), first)
 
     def _range(self, parameter: str) -> Range:
-        """A parameter's range, in which all tiers that know it must agree. Raises InputError where they do not."""
+        """A parameter's range, on which all tiers that know it must agree. Raises InputError where they do not."""
         known = [
             (name, player.config.ranges[parameter])
             for name, player in self.players.items()

@@ -1,4 +1,4 @@
-"""From a model on disk and options to files: the work of `mtcrnn generate`."""
+"""Generating with one model, from options to files: what `mtcrnn generate` does."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 from mtcrnn.config.generate import Generate
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.rng import fresh_seed
-from mtcrnn.rendering.conditioning import load_array, whole_steps
 from mtcrnn.rendering.inputs import Inputs, read_gesture
 from mtcrnn.rendering.opening import open_model
+from mtcrnn.rendering.parameters import load_array, whole_steps
 from mtcrnn.rendering.player import Interface, Player
 from mtcrnn.rendering.session import Session
 from mtcrnn.rendering.stream import Stream, replay
@@ -27,15 +27,15 @@ DEFAULT_NAME = "generated"
 def generate(
     options: Generate, typed: Mapping[str, Any] | None = None, sizes: Mapping[str, int | None] | None = None
 ) -> list[Path]:
-    """Generate sounds (and with `save` their values) as `options` ask, and return the files written.
+    """Generate what `options` ask for, write it, and return the files.
 
     Args:
-        options: what to generate, and where to.
-        typed: options of the tier and the net that the user gave all the same: they must agree with the model.
-        sizes: likewise `gen_size` and `cond_size`.
+        options: what to generate, and where to write it.
+        typed: options of the tier and the net that the user gave although the model has them; they must agree.
+        sizes: the same for `gen_size` and `cond_size`.
 
     Raises:
-        InputError: no such model, conditioning or priming that does not fit; nothing is written then.
+        InputError: no such model, or parameters or priming that do not fit it; then nothing is written.
     """
     playing, conditioning, output = options.playing, options.conditioning, options.output
     config, player = open_model(options.source, playing, typed or {}, sizes or {})
@@ -54,12 +54,12 @@ def generate(
         session.prime(*priming)
     files = write_values(stem, sounds, session.blocks(), length, config, output)
     if playing.rand_seed is None:
-        log.info("`rand_seed` %d makes the same again", seed)
+        log.info("`rand_seed` %d gives the same result again", seed)
     return files
 
 
 def default_length(options: Generate, config: Interface) -> int:
-    """Steps to generate where nobody said: as long as the external array, or `DEFAULT_SECONDS`."""
+    """Steps to generate if the user gives no length: as many as the external array lasts, or `DEFAULT_SECONDS`."""
     rate, given = config.tier.sample_rate, options.conditioning
     if given.external_array and given.paramvect == "external" and given.external_sr:
         rows = load_array(Path(given.external_array), None, config.tier.prop).shape[1]
@@ -69,9 +69,9 @@ def default_length(options: Generate, config: Interface) -> int:
 
 
 def write_gesture(stem: Path, player: Player, options: Generate, seed: int) -> list[Path]:
-    """Render the gesture that `options` name, as it was played, and write it; see `write_values`."""
+    """Render the gesture that `options` name exactly as it was played, and write it; see `write_values`."""
     if not player.config.tier.is_audio:
-        raise InputError("`gesture` is of what was played live: sound, but this tier generates parameters")
+        raise InputError("`gesture` is for models that generate sound; this one generates parameters")
     gesture = read_gesture(options, player.config)
     stream = Stream(player, seed)
     rows, output = gesture.shape[1], options.output
@@ -80,7 +80,7 @@ def write_gesture(stem: Path, player: Player, options: Generate, seed: int) -> l
 
 
 def _prime_steps(options: Generate, length: int, rate: int) -> int:
-    """Steps of priming: `--seq_len` minus `--length`; left out, a quarter of a second of data or one random step."""
+    """Steps of priming: `seq_len` minus `length`; without `seq_len`, 0.25 s of data, or one random step."""
     if options.playing.seq_len is not None:
         return max(options.playing.seq_len - length, 0)
     return round(DEFAULT_PRIME_SECONDS * rate) if options.conditioning.seed or options.conditioning.data_dir else 1

@@ -1,4 +1,4 @@
-"""Where a rendering's parameters and priming come from: data, an external array, fixed values, nothing."""
+"""The parameters and the priming of a rendering: from labelled data, an external array, fixed values, or none."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.config.generate import MOST_PRIME, Conditioning, Generate, Playing
+from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import AUDIO
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param
-from mtcrnn.rendering.conditioning import Curves, External, check_range, load_array, parse_settings
+from mtcrnn.rendering.parameters import External, ParameterCurves, check_range, load_array, parse_settings
 from mtcrnn.rendering.player import Interface
-from mtcrnn.rendering.stream import MOST_TEMPERATURE, TEMPERATURE
+from mtcrnn.rendering.stream import MOST_LIVE_TEMPERATURE, TEMPERATURE
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """A moment in a labelled sound: the values [P, G] to prime with, its curves in the model's order, its step."""
+    """A place in a labelled sound: values [P, G] to prime with, the sound's curves in the model's order, the step."""
 
     values: NDArray[np.floating[Any]]
     curves: list[Param]
@@ -31,45 +32,47 @@ class Excerpt:
 
 
 def read_gesture(options: Generate, config: Interface) -> NDArray[np.float64]:
-    """The gesture [1, blocks + 1, C + 1] that `options` name: parameters, and the temperature.
+    """The gesture [1, blocks + 1, C + 1] that `options` name: parameters, then the temperature.
 
     Raises:
-        InputError: a file that does not fit the model; no seed; options that would change the sound.
+        InputError: a file that does not fit the model, no seed, or options that would change the sound.
     """
     path = options.conditioning.gesture
     assert path is not None
     if options.playing.rand_seed is None:
-        raise InputError("`gesture` needs `rand_seed`, the seed that was played")
+        raise InputError("`gesture` needs `rand_seed`, the seed that it was played with")
     asked = {**vars(options.conditioning), **vars(options.playing)}
     plain = {**vars(Conditioning()), **vars(Playing())}
     others = ("set", "external_array", "seed", "data_dir", "rand_prime", "length", "seq_len", "temp", "batch_size")
     for name in others:
         if asked[name] != plain[name]:
-            raise InputError(f"`gesture` goes without `{name}`")
+            raise InputError(f"`gesture` cannot be combined with `{name}`")
     gesture = load_array(Path(path), 1, (*config.tier.prop, TEMPERATURE))
     if gesture.shape[1] < 2:
         raise InputError(f"{path} has one row; a gesture has one for each block of sound, and one more")
     *ends, (low, high) = External(gesture, 1).ends().T.tolist()
     for name, values in zip(config.tier.prop, ends, strict=True):
         check_range(name, values, config.ranges[name], known=config.knows_ranges)
-    if not 0 <= low <= high <= MOST_TEMPERATURE:
-        raise InputError(f"{path}: temperatures of {low:g} to {high:g}; 0 to {MOST_TEMPERATURE:g} are played")
+    if not 0 <= low <= high <= MOST_LIVE_TEMPERATURE:
+        raise InputError(
+            f"{path}: temperatures are {low:g} to {high:g}; they must be within 0 to {MOST_LIVE_TEMPERATURE:g}"
+        )
     return gesture
 
 
 class Inputs:
-    """The parameters and the priming that options ask for; see `session.Parameters`.
+    """The parameters and the priming that options ask for: a `session.Parameters`.
 
     Args:
-        config: what is played.
+        config: of the player.
         options: what was asked for.
-        batch: sounds; 1 also takes as many as the external array has.
+        batch: number of sounds; 1 also allows as many as the external array has.
         length: steps to generate.
         prime: steps of priming.
         seed: the random seed, which decides random places and random priming.
 
     Raises:
-        InputError: conditioning that is missing or does not fit the model; see `load_array` and `ParamManager`.
+        InputError: parameters that are missing or do not fit the model; see `load_array` and `ParamManager`.
     """
 
     def __init__(
@@ -79,13 +82,13 @@ class Inputs:
         self._options, self._prime = options, prime
         self.batch, self.length = batch, length
         self._seed = seed
-        self._from_data = options.paramvect == "self" and not options.set  # what conditions the generated part
+        self._from_data = options.paramvect == "self" and not options.set  # the generated part's parameters
         self._curves = self._given()
         if isinstance(self._curves, External):
             self.batch = max(self.batch, len(self._curves.values))
         if prime * self.batch > MOST_PRIME:
             raise InputError(
-                f"`seq_len`: {prime} steps of priming for {self.batch} sounds are too many; {MOST_PRIME} in all at most"
+                f"`seq_len`: {prime} steps of priming for {self.batch} sounds are too many; at most {MOST_PRIME} in all"
             )
         self._excerpts = self._find_excerpts()
         if self._curves is None and self._tier.prop and not self._excerpts:
@@ -104,18 +107,15 @@ class Inputs:
             return None
         if self._options.rand_prime:
             rng = generator(self._seed, Purpose.PRIME)
-            names = self._tier.generate
-            low, high = (
-                np.array([-1.0 if n == AUDIO else self._ranges[n].low for n in names]),
-                np.array([1.0 if n == AUDIO else self._ranges[n].high for n in names]),
-            )
-            values = rng.uniform(low, high, (self.batch, self._prime, len(names)))
+            ranges = [Range(-1.0, 1.0) if n == AUDIO else self._ranges[n] for n in self._tier.generate]
+            low, high = np.array([(r.low, r.high) for r in ranges]).T
+            values = rng.uniform(low, high, (self.batch, self._prime, len(ranges)))
         elif self._excerpts:
             values = np.stack([excerpt.values for excerpt in self._excerpts])
         else:
             return None
         labelled = self._excerpts and all(len(p.curves) == self._tier.cond_size for p in self._excerpts)
-        held = np.repeat(self.block(0, 1), self._prime, axis=1)  # unlabelled: those of the first step
+        held = np.repeat(self.block(0, 1), self._prime, axis=1)  # without labels: the first step's
         return values, self._from_excerpts(0, self._prime) if labelled else held
 
     def block(self, first: int, count: int) -> NDArray[np.float64]:
@@ -138,7 +138,7 @@ class Inputs:
         return np.stack(curves)
 
     def _find_excerpts(self) -> list[Excerpt]:
-        """One excerpt of the data for each sound, or none where the options name no data."""
+        """One excerpt of the data for each sound; none if the options name no data."""
         options = self._options
         source = options.seed or options.data_dir
         if not source or (options.rand_prime and not (self._from_data and self._tier.prop)):
@@ -166,7 +166,7 @@ class Inputs:
         elif start > latest:
             raise InputError(
                 f"`seed_start` {self._options.seed_start:g}: {wav} lasts {len(values) / self._tier.sample_rate:.3f} s, "
-                f"and {self._prime} steps of priming must fit in after it"
+                f"and {self._prime} steps of priming must fit after that"
             )
         curves: list[Param] = []
         if self._tier.prop and (self._from_data or data.path_of(wav).is_file()):
@@ -175,25 +175,25 @@ class Inputs:
         return Excerpt(values[start : start + self._prime].copy(), curves, start)
 
     def _values_of(self, data: ParamManager, wav: Path) -> NDArray[np.floating[Any]]:
-        """What this tier generates, as it is in the data: samples [N, 1], or parameters [N, G] in the user's units."""
+        """What the data have of what this tier generates: samples [N, 1], or parameters [N, G] in the user's units."""
         rate, names = self._tier.sample_rate, self._tier.generate
         if self._tier.is_audio:
             return sound_files.read(wav, rate).samples[:, None]
         file, length = data.read(wav), int(sound_files.survey(wav)[0] * rate)
         return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
 
-    def _given(self) -> Curves | None:
-        """What the options give to condition the generated part, or None where the data does."""
+    def _given(self) -> ParameterCurves | None:
+        """The parameters of the generated part, where the options give them; None where they come from data."""
         options, names = self._options, self._tier.prop
         if options.set:
             if options.external_array:
-                raise InputError("`set` and `external_array` both give the conditioning; keep one")
+                raise InputError("`set` and `external_array` both give the parameters; use only one")
             return parse_settings(options.set, names, self.length)
         if options.external_array and options.paramvect != "external":
             raise InputError(f"`external_array` needs `paramvect` external, not {options.paramvect}")
         if options.paramvect == "external":
             if not names:
-                raise InputError("`paramvect` external: this model has no conditioning parameters")
+                raise InputError("`paramvect` external: this model has no parameters")
             if not options.external_array:
                 raise InputError(f"`paramvect` external needs `external_array`, a .npy with {listing(names)}")
             if options.external_sr is None:

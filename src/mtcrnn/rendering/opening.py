@@ -1,4 +1,4 @@
-"""From a model or a recipe on disk to a player."""
+"""Opening a model or a recipe on disk as a player: the engine, torch, or a cascade of tiers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.params import SUFFIX, ParamFile
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.rendering.cascade import Cascade, Given
-from mtcrnn.rendering.conditioning import External, check_range, load_array, whole_steps
+from mtcrnn.rendering.parameters import External, check_range, load_array, whole_steps
 from mtcrnn.rendering.player import Player
 from mtcrnn.runs import folders
 from mtcrnn.runs.recipe import Recipe, TierPlan, check_same, read_recipe
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-SLOW_SHARE = 0.05  # of a core's time for each tier that generates parameters; the audio needs the rest
+SLOW_SHARE = 0.05  # of a core's time, for each tier that generates parameters; the audio tier gets the rest
 
 
 def open_path(path: Path, playing: Playing, step: int = 0, threads: int | None = None) -> Player:
-    """What plays a recipe (.toml), or a model by its run or folder (its newest step, or another).
+    """The player of a recipe (.toml), or of a model in a run's or model's folder (step 0: the newest).
 
     Raises:
         InputError: nothing there; see `open_cascade` and `folders.find`.
@@ -45,10 +45,12 @@ def open_path(path: Path, playing: Playing, step: int = 0, threads: int | None =
 def open_model(
     source: Source, playing: Playing, typed: Mapping[str, Any], sizes: Mapping[str, int | None]
 ) -> tuple[ModelConfig, Player]:
-    """The model of ours that `source` names, or of the original, whose sizes are only in `typed`, and its player.
+    """The configuration of the model that `source` names, and its player.
+
+    The model may be one of the original's, whose sizes are only in `typed` and `sizes`.
 
     Raises:
-        InputError: no such model, or options that were typed and do not agree with it.
+        InputError: no such model, or options that the user gave and that do not agree with it.
     """
     pickled = folders.find_original(source.model_dir, source.step)
     if pickled is not None and not folders.steps(pickled.parent):
@@ -66,14 +68,14 @@ def open_model(
 def open_player(
     playing: Playing, config: ModelConfig, source: Path | Model, share: float = 1.0, threads: int | None = None
 ) -> Player:
-    """What renders a model in a folder, or one of the original. Only the reference and the latter need torch.
+    """A player for a model in a folder, or for one of the original's. The engine needs torch only for the latter.
 
     Args:
         playing: engine, device, precision and temperature.
         config: the model's.
-        source: its folder, or the model itself.
-        share: of a core's time that it may take where it is played live.
-        threads: most cores that the engine takes; None: all.
+        source: the model's folder, or the model itself.
+        share: of a core's time that it may take when played live.
+        threads: the most cores that the engine may use; None: all.
     """
     if playing.engine == "torch" or playing.device == "cuda":
         from mtcrnn.models.devices import choose_device
@@ -92,7 +94,7 @@ def open_player(
         weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
     engine = Engine(config, weights, playing.temp, playing.precision, threads, share)
     if playing.precision == "auto" and engine.precision == "int8":
-        log.info("the net is large: its weights are taken as int8 (`precision` float32 is exact, and slower)")
+        log.info("the net is large: its weights are used as int8 (`precision` float32 is exact, and slower)")
     return engine
 
 
@@ -108,12 +110,12 @@ def open_cascade(
     Args:
         recipe: its tiers are trained.
         playing: see `open_player`.
-        temperatures: of tiers by name, where it is not `playing.temp`.
-        replaced: files to play in place of tiers, by name: .npy [T, G] at the tier's rate, or a param file.
+        temperatures: by tier name, for tiers that do not use `playing.temp`.
+        replaced: files to play in place of tiers, by tier name: .npy [T, G] at the tier's rate, or a param file.
         threads: see `open_player`.
 
     Raises:
-        InputError: tiers that are not trained or do not fit together, files that do not fit.
+        InputError: tiers that are not trained or do not fit together, or files that do not fit.
     """
     last = recipe.audio()
     for name in (*temperatures, *replaced):
@@ -128,7 +130,7 @@ def open_cascade(
         config = folders.read_config(path)
         check_same(recipe, plan, config)
         if config.step < plan.num_steps:
-            log.warning("the tier %s has %d steps of training, not %d yet", name, config.step, plan.num_steps)
+            log.warning("the tier %s has trained for %d of %d steps so far", name, config.step, plan.num_steps)
         if name in replaced:
             players[name] = Given(config, _values(plan, config, replaced[name], playing.batch_size))
         else:

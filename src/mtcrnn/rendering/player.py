@@ -1,4 +1,4 @@
-"""The interface of everything that can be played: a tier in the engine or in torch, and a cascade of tiers."""
+"""The player interface, which a tier in the engine, a tier in torch and a cascade of tiers share."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from mtcrnn.config.tier import Tier
 
 
 class Interface(Protocol):
-    """What a player generates, from what, at which rate (`tier`), and the parameters' ranges by name.
+    """What a player generates, under which parameters, at which rate (`tier`), and the parameters' ranges by name.
 
-    `knows_ranges` is False where the ranges are not those that it was trained on: a model of the original.
+    `knows_ranges` is False for a model of the original, whose ranges are not those that it was trained on.
     """
 
     @property
     def tier(self) -> Tier:
-        """What is generated, and from what."""
+        """What is generated, under which parameters, at which rate."""
         ...
 
     @property
     def ranges(self) -> Mapping[str, Range]:
-        """Of every parameter."""
+        """The range of every parameter, in the user's units."""
         ...
 
     @property
     def knows_ranges(self) -> bool:
-        """Whether it was trained on these ranges."""
+        """Whether these are the ranges that it was trained on."""
         ...
 
 
 class Player(Protocol):
-    """Makes values step by step, in the user's units: audio as float32 in [-1, 1] with G = 1, or parameters.
+    """Generates values step by step, in the user's units: audio as float32 in [-1, 1] with G = 1, or parameters.
 
-    States are immutable: keep one to go back, pass it on to go on. All randomness comes from the state.
+    States are immutable: keep one to go back to it, pass it on to continue. All randomness comes from the state.
     """
 
     @property
     def config(self) -> Interface:
-        """What it generates; of a single model its whole `ModelConfig`."""
+        """What it generates, and under which parameters; for a single model, its whole `ModelConfig`."""
         ...
 
     def init(self, seed: int, batch: int = 1) -> Any:
@@ -57,9 +57,9 @@ class Player(Protocol):
         Rendering in blocks of any size gives the same values, bit for bit.
 
         Args:
-            state: where the rendering stands.
+            state: from `init`, `prime` or an earlier `render`.
             parameters: [B, T, C] in the user's units; C is 0 for a tier without conditioning.
-            temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest; None: as opened.
+            temperature: 1 as trained, below 1 tamer, above 1 wilder, 0 always the likeliest; None: as set on opening.
 
         Raises:
             InputError: parameters of the wrong shape, or not finite.
@@ -68,9 +68,9 @@ class Player(Protocol):
 
     @property
     def prime(self) -> Callable[..., Any]:
-        """The state after given values, all in the user's units.
+        """The state after given values, all in the user's units, so that rendering continues them.
 
-        Of one tier `prime(state, values [B, T, G], parameters [B, T, C] or None)`; of a cascade `prime(state, given)`,
-        with such values and parameters by tier.
+        For one tier: `prime(state, values [B, T, G], parameters [B, T, C] or None)`. For a cascade:
+        `prime(state, given)`, with such values and parameters by tier name.
         """
         ...

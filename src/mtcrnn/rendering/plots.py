@@ -1,7 +1,7 @@
-"""Pictures. The only file that imports matplotlib.
+"""Plots of waveforms, spectrograms, curves, losses and evaluations. The only file that imports matplotlib.
 
-A picture is a column of panels; those over time share one axis, so that a sound stands under the curve that was
-asked for.
+A picture is a column of panels. Panels over time share one axis, so that a sound lies below the curve that it was
+generated under.
 """
 
 from __future__ import annotations
@@ -23,26 +23,27 @@ from mtcrnn.config.generate import check_external_rate
 from mtcrnn.core.errors import InputError, listing, one_line
 from mtcrnn.core.files import read_array, write_bytes
 from mtcrnn.data.params import SUFFIX, ParamFile
-from mtcrnn.runs.folders import places
+from mtcrnn.data.store import Store
+from mtcrnn.runs.folders import candidates
 from mtcrnn.runs.log import LOG_NAME, read_log
 
 Draw = Callable[[Axes], None]
 
-FLOOR_DB = -90.0  # below the loudest point of a spectrogram
+FLOOR_DB = -90.0  # of a spectrogram, relative to its loudest point
 WINDOW_S = 0.032  # of a spectrogram: 512 samples at 16 kHz
 MOST_PANELS = 100
-MOST_POINTS = 10_000  # of a curve: some ten for each pixel of its width
-LEAST_POINTS = 100  # of each of many curves
+MOST_POINTS = 10_000  # of a curve: about ten per pixel of its width
+LEAST_POINTS = 100  # of a curve, however many there are
 MOST_COLUMNS = 2000  # of an image
 LONGEST_TEXT = 100  # characters of a title or label
 
 
 def plot_files(files: Sequence[Path], out: Path | None = None, external_sr: float | None = None) -> Path:
-    """Draw wavs, control arrays (.npy), param files or a run's losses into one picture.
+    """Draw sounds, parameter arrays (.npy), param files or a run's losses into one picture.
 
     Args:
-        files: what to draw, top to bottom. A folder stands for the training log inside it.
-        out: the picture; None puts it beside the first file, as .png.
+        files: what to draw, top to bottom. A folder means the training log inside it.
+        out: the picture; None puts it next to the first file, as .png.
         external_sr: values per second of the .npy files.
 
     Returns:
@@ -60,50 +61,49 @@ def plot_files(files: Sequence[Path], out: Path | None = None, external_sr: floa
         if log:
             over_steps += _losses(log)
         elif sound_files.is_sound(path):
-            sound = sound_files.read(path)
-            over_time += sound_panels(sound.samples, sound.sample_rate, path.name)
+            over_time += sound_panels(*_read_sound(path), path.name)
         elif path.suffix.lower() == ".npy":
             over_time += _array_panels(path, external_sr)
         elif path.suffix == SUFFIX:
             file = ParamFile.read(path)
             over_time += [
-                curve_panel(np.array(p.times), np.array(p.values), name + (f" ({p.units})" if p.units else ""))
+                curve_panel(np.array(p.times), np.array(p.values), with_units(name, p.units))
                 for name, p in file.params.items()
             ]
         else:
-            raise InputError(f"{path}: cannot draw this; give sounds, .npy, {SUFFIX}, {LOG_NAME} or a run's folder")
+            raise InputError(f"{path}: this cannot be drawn; give sounds, .npy, {SUFFIX}, {LOG_NAME} or a run's folder")
     if bool(over_time) == bool(over_steps):
         raise InputError(
-            "nothing to draw" if not over_time else "losses and sounds do not share an axis; draw them apart"
+            "nothing to draw" if not over_time else "losses and sounds do not share an axis; draw them separately"
         )
     save(over_time or over_steps, "time (s)" if over_time else "training step", target)
     return target
 
 
 def save(panels: Sequence[Draw], x_label: str, path: Path, share: bool = True) -> None:
-    """Write a `picture`, as .png or what the ending says.
+    """Write a `picture`, in the format that the ending names (none: .png).
 
     Raises:
-        InputError: a folder, an ending that matplotlib does not know, panels that cannot be drawn.
+        InputError: a folder, an ending that matplotlib does not know, or panels that cannot be drawn.
     """
     write_bytes(path, picture(panels, x_label, share, kind_of(path)))
 
 
 def kind_of(path: Path) -> str:
-    """The kind of picture that a file's ending says. Raises InputError where there is none such, and for a folder."""
+    """The picture format that a file's ending names. Raises InputError for an unknown ending and for a folder."""
     if path.is_dir():
         raise InputError(f"`out` {path} is a folder; give the name of a picture")
     kind, known = path.suffix.removeprefix(".").lower() or "png", FigureCanvasBase.get_supported_filetypes()
     if kind not in known:
-        raise InputError(f"`out` {path}: a picture ends in {listing(f'.{ending}' for ending in known)}")
+        raise InputError(f"`out` {path}: the name of a picture must end in {listing(f'.{ending}' for ending in known)}")
     return kind
 
 
 def picture(panels: Sequence[Draw], x_label: str, share: bool = True, kind: str = "png") -> bytes:
-    """Panels under each other, on one x axis if they `share` it, as the content of a file.
+    """Panels below each other, on one x axis if they `share` it, as the content of a file.
 
     Raises:
-        InputError: more than `MOST_PANELS`, or numbers that matplotlib finds too large.
+        InputError: more than `MOST_PANELS`, or numbers that are too large for matplotlib.
     """
     _check_count(len(panels))
     figure = Figure(figsize=(11, 1.2 + 1.9 * len(panels)), layout="constrained")
@@ -111,7 +111,7 @@ def picture(panels: Sequence[Draw], x_label: str, share: bool = True, kind: str 
     buffer = io.BytesIO()
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of signs that the font lacks, of axes without width
+            warnings.simplefilter("ignore")  # characters missing from the font, axes without width
             for draw, ax in zip(panels, axes, strict=True):
                 draw(ax)
             axes[-1].set_xlabel(x_label)
@@ -127,9 +127,9 @@ def _check_count(panels: int) -> None:
 
 
 def thinned(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
-    """Curves [L] or [L, N] as they look in a picture, and the index of each of the rows that stand for them.
+    """Curves [L] or [L, N] reduced to what a picture can show: the indices of the rows that are kept, and the rows.
 
-    Where they are long, these are the lowest and the highest value of each of some thousand stretches.
+    Long curves are reduced to the lowest and the highest value of each of up to some thousand stretches.
     """
     stretches = max(MOST_POINTS // (values[0].size or 1), LEAST_POINTS) // 2
     if len(values) <= 2 * stretches:
@@ -140,17 +140,17 @@ def thinned(values: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[Any]]:
 
 
 def sound_panels(samples: NDArray[np.float32], sample_rate: int, name: str) -> list[Draw]:
-    """Waveform and spectrogram of mono samples [T]."""
+    """Waveform and spectrogram of mono samples [T]; the samples themselves are not kept."""
+    kept, shown = thinned(samples)
+    hop, decibels = _spectrogram(samples, sample_rate)
 
     def waveform(ax: Axes) -> None:
-        kept, shown = thinned(samples)
         ax.plot(kept / sample_rate, shown, linewidth=0.4)
         ax.set_ylim(-1, 1)
         ax.set_ylabel("amplitude")
         ax.set_title(_text(name), loc="left", fontsize=10, parse_math=False)
 
     def spectrogram(ax: Axes) -> None:
-        hop, decibels = _spectrogram(samples, sample_rate)
         top = float(decibels.max())
         extent = (0.0, decibels.shape[1] * hop / sample_rate, 0.0, sample_rate / 2000)
         ax.imshow(
@@ -168,7 +168,7 @@ def sound_panels(samples: NDArray[np.float32], sample_rate: int, name: str) -> l
 
 
 def _spectrogram(samples: NDArray[np.float32], sample_rate: int) -> tuple[int, NDArray[np.float32]]:
-    """Decibels [frequencies, columns] of samples [T], and the samples between two columns."""
+    """The hop, in samples from column to column, and decibels [frequencies, columns] of samples [T]."""
     window = min(max(2 * round(WINDOW_S * sample_rate / 2), 16), 4096)
     hop = max(window // 4, -(-len(samples) // MOST_COLUMNS))
     centres = np.arange(0, len(samples) + 1, hop)
@@ -179,8 +179,22 @@ def _spectrogram(samples: NDArray[np.float32], sample_rate: int) -> tuple[int, N
     return hop, 10 * np.log10(np.maximum(power, 1e-12))
 
 
+def _read_sound(path: Path) -> tuple[NDArray[np.float32], int]:
+    """The mono samples [T] of a file, mapped from disk where they are many, and their rate in Hz."""
+    store = Store(np.dtype(np.float32))
+    with sound_files.source(path) as source:
+        for block in source:
+            store.add(block[:, None])
+    return store.array(1)[:, 0], source.sample_rate
+
+
+def with_units(name: str, units: str | None) -> str:
+    """A parameter's label: its name, and its units if it has any."""
+    return f"{name} ({units})" if units else name
+
+
 def _text(words: str) -> str:
-    """A title or label: escaped where it cannot be shown, shortened where it is long."""
+    """A title or label, with escapes for characters that cannot be shown, and shortened if it is long."""
     return one_line(words, LONGEST_TEXT)
 
 
@@ -197,7 +211,7 @@ def curve_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) ->
 
 
 def even_panel(rate: float, values: NDArray[Any], label: str) -> Draw:
-    """A `curve_panel` of values at `rate` a second, from 0 on."""
+    """A `curve_panel` of values at `rate` per second, starting at 0 s."""
     kept, shown = thinned(values)
     return curve_panel(kept / rate, shown, label)
 
@@ -218,7 +232,7 @@ def rows_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) -> 
 
 
 def plot_control(control: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """What was asked for against what was measured, a panel for each parameter, as `evaluation.evaluate` found it."""
+    """Draw how parameters are followed: asked against measured, a panel for each, from `evaluation.evaluate`."""
 
     def panel(one: Mapping[str, Any]) -> Draw:
         def draw(ax: Axes) -> None:
@@ -255,8 +269,8 @@ def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:
 
 
 def _find_log(path: Path) -> Path | None:
-    """The training log that a path stands for, or None."""
-    for place in (path, *places(str(path))):
+    """The training log that a path means, or None."""
+    for place in (path, *candidates(str(path))):
         for candidate in (place, place / LOG_NAME, place / "log" / LOG_NAME):
             if candidate.name == LOG_NAME and candidate.is_file():
                 return candidate

@@ -1,4 +1,4 @@
-"""From a recipe whose tiers are trained to sound: the work behind `mtcrnn cascade`."""
+"""Rendering a recipe whose tiers are trained, from options to files: what `mtcrnn cascade` does."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import keep_previous, write_together
 from mtcrnn.core.rng import fresh_seed
 from mtcrnn.rendering.cascade import Cascade, CascadeState
-from mtcrnn.rendering.conditioning import whole_steps
 from mtcrnn.rendering.generate import DEFAULT_NAME, DEFAULT_PRIME_SECONDS, default_length, write_gesture
 from mtcrnn.rendering.inputs import Inputs
 from mtcrnn.rendering.opening import open_cascade
+from mtcrnn.rendering.parameters import whole_steps
 from mtcrnn.rendering.player import Interface
 from mtcrnn.rendering.session import Parameters, Session
 from mtcrnn.rendering.write import Values, stem_of, stems
@@ -41,18 +41,18 @@ def render_recipe(
     temperatures: Mapping[str, float],
     replaced: Mapping[str, Path],
 ) -> list[Path]:
-    """Play a recipe's tiers together and write the sound, what the tiers made, and a picture of both.
+    """Play a recipe's tiers together; write the sound, what the tiers generated, and a picture of both.
 
     Args:
         recipe: its tiers are trained.
-        options: the parameters (the recipe's controls), priming, random seed, precision, and where to.
+        options: the parameters (the recipe's controls), priming, random seed, precision, and where to write.
         seconds: length of the sound; None: that of the gesture or the external array, or 10.
-        temperatures: of tiers by name, where it is not the common one.
+        temperatures: by tier name, for tiers that do not use `playing.temp`.
         replaced: files to play in place of tiers, see `open_cascade`.
 
     Returns:
-        The files: OUT.wav (OUT_0.wav, ... for several), OUT_TIER.npy [B, T, G] of every tier above, OUT.png; of a
-        gesture OUT.wav alone.
+        The files: OUT.wav (OUT_0.wav, ... for several), OUT_TIER.npy [B, T, G] of every other tier, OUT.png; for a
+        gesture only OUT.wav.
 
     Raises:
         InputError: as `open_cascade`; parameters that do not fit.
@@ -63,7 +63,7 @@ def render_recipe(
     seed = fresh_seed() if playing.rand_seed is None else playing.rand_seed
     if conditioning.gesture:
         if seconds is not None:
-            raise InputError("`gesture` goes without `seconds`")
+            raise InputError("`gesture` cannot be combined with `seconds`")
         return write_gesture(stem, cascade, options, seed)
     rate = cascade.config.tier.sample_rate
     if seconds is None:
@@ -79,12 +79,12 @@ def render_recipe(
         session.prime(_priming(cascade, conditioning, inputs.batch, seed, prime_s))
     files = _write(stem, wavs, recorder, session)
     if playing.rand_seed is None:
-        log.info("`rand_seed` %d makes the same again", seed)
+        log.info("`rand_seed` %d gives the same result again", seed)
     return files
 
 
 class Recorder:
-    """A cascade as a player that keeps what its slow tiers make: `made`, blocks [B, n, G] by name."""
+    """A player that wraps a cascade and keeps what its slow tiers generate: `made`, blocks [B, n, G] by name."""
 
     def __init__(self, cascade: Cascade) -> None:
         self.cascade, self.config = cascade, cascade.config
@@ -104,7 +104,7 @@ class Recorder:
 def _priming(
     cascade: Cascade, conditioning: Conditioning, batch: int, seed: int, prime_s: float
 ) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
-    """What primes each tier, by name: so many seconds of the file that the options name."""
+    """What to prime each tier with, by name: `prime_s` seconds of the file that the options name."""
     from_file = replace(conditioning, paramvect="self", set=(), external_array=None, external_sr=None)
     given = {}
     for name, player in cascade.players.items():
@@ -116,9 +116,9 @@ def _priming(
 
 
 def _write(stem: Path, wavs: Sequence[Path], recorder: Recorder, session: Session) -> list[Path]:
-    """Render and write the sounds and what the tiers made, then a picture; what stands in the way is kept.
+    """Render and write the sounds and what the tiers generated, then a picture of the first sound.
 
-    Returns the files. The picture shows the first sound.
+    Existing files are kept under another name. Returns the new files.
     """
     cascade, inputs = recorder.cascade, session.parameters
     arrays = [stem.with_name(f"{stem.name}_{name}.npy") for name in recorder.made]
@@ -143,7 +143,7 @@ def _draw(
     curves: Mapping[str, NDArray[np.float32]],
     inputs: Parameters,
 ) -> None:
-    """The first sound's waveform and spectrogram under its controls and the curves [B, n, G] of the tiers above."""
+    """Draw the first sound: its controls, the curves [B, n, G] of the other tiers, waveform and spectrogram."""
     from mtcrnn.rendering import plots
 
     rate = cascade.config.tier.sample_rate
@@ -161,19 +161,18 @@ def _draw(
 def _panels(
     name: str, times: NDArray[np.float64], values: NDArray[Any], parameters: Sequence[str], config: Interface
 ) -> Iterator[plots.Draw]:
-    """A panel for each parameter's values [n, C], or one for many."""
+    """A panel for each parameter of values [n, C]; a single one if there are many parameters."""
     from mtcrnn.rendering import plots
 
     if len(parameters) > MOST_PANELS:
         yield plots.rows_panel(times, values, f"{name} ({len(parameters)} parameters)")
         return
     for g, parameter in enumerate(parameters):
-        units = config.ranges[parameter].units
-        yield plots.curve_panel(times, values[:, g], f"{parameter} ({units})" if units else parameter)
+        yield plots.curve_panel(times, values[:, g], plots.with_units(parameter, config.ranges[parameter].units))
 
 
 def parse_files(words: Sequence[str]) -> dict[str, Path]:
-    """Files by tier from words like TIER=FILE. Raises InputError for other words.
+    """Files by tier name, from words such as TIER=FILE. Raises InputError for any other word.
 
     >>> parse_files(["mid=a.npy"])["mid"].name
     'a.npy'
@@ -188,10 +187,10 @@ def parse_files(words: Sequence[str]) -> dict[str, Path]:
 
 
 def parse_temperatures(words: Sequence[str], names: Sequence[str]) -> tuple[float, dict[str, float]]:
-    """The common temperature and those of single tiers from words like 0.8 or NAME=0.8.
+    """The common temperature, and those of single tiers by name, from words such as 0.8 or TIER=0.8.
 
     Raises:
-        InputError: a word that is neither, an unknown tier, a negative temperature.
+        InputError: a word that is neither, an unknown tier, or a negative temperature.
 
     >>> parse_temperatures(["0.9", "mid=0.5"], ["slow", "mid"])
     (0.9, {'mid': 0.5})
@@ -205,7 +204,7 @@ def parse_temperatures(words: Sequence[str], names: Sequence[str]) -> tuple[floa
             value = -1.0
         if not 0 <= value < float("inf") or (name and name not in names):
             raise InputError(
-                f"`temp` {word}: write a number from 0 on, or TIER=NUMBER with a tier out of {listing(names)}"
+                f"`temp` {word}: write a number of at least 0, or TIER=NUMBER; the tiers are {listing(names)}"
             )
         if name:
             own[name] = value

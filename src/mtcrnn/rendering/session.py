@@ -1,4 +1,4 @@
-"""A rendering: a player under parameters, from a seed."""
+"""Rendering sessions: a player renders a batch of sounds block by block, under parameters, from a random seed."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ BLOCK_STEPS = 1000  # rendered between two updates of the progress bar
 
 
 class Parameters(Protocol):
-    """The parameters of all sounds of a batch, over a number of steps, in the user's units."""
+    """The parameters of all sounds of a batch over a number of steps, in the user's units."""
 
     @property
     def batch(self) -> int:
-        """Sounds, B."""
+        """Number of sounds, B."""
         ...
 
     @property
     def length(self) -> int:
-        """Steps, T."""
+        """Number of steps, T."""
         ...
 
     def block(self, first: int, count: int) -> NDArray[np.floating[Any]]:
@@ -48,8 +48,8 @@ class Session:
     """Renders a batch of sounds, block by block.
 
     Args:
-        player: what plays.
-        parameters: what it plays under, and for how long.
+        player: what renders.
+        parameters: over as many steps as there are to render.
         seed: decides all randomness.
         temperature: see `Player.render`.
     """
@@ -59,11 +59,11 @@ class Session:
         self._state: Any = player.init(seed, parameters.batch)
 
     def prime(self, *given: Any) -> None:
-        """Lead the player to where it goes on from; see `Player.prime`."""
+        """Prime the player, so that the sounds continue given ones; see `Player.prime`."""
         self._state = self.player.prime(self._state, *given)
 
     def blocks(self, what: str = "generating", leave: bool = True) -> Generator[NDArray[np.float32], None, None]:
-        """Values [B, n, G], with a progress bar named `what`, which stays on the screen or not."""
+        """Values [B, n, G], with a progress bar named `what`, which stays on the screen if `leave`."""
         for first, count in _in_blocks(self.parameters.length, what, leave):
             values, self._state = self.player.render(self._state, self.parameters.block(first, count), self.temperature)
             yield values

@@ -1,4 +1,4 @@
-"""One sound that is being played: its parameters, its blocks, and its gesture from the start."""
+"""Streams: one sound rendered block by block while its parameters move, and the gesture that was played."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from mtcrnn.data.curves import sample_array
 from mtcrnn.rendering.player import Player
 
 BLOCK_S = 0.01
-MOST_TEMPERATURE = 3.0  # that a player can set
-MOST_SECONDS = 7200.0  # of a gesture that are kept, to be rendered again
-TEMPERATURE = "@temperature"  # beside the parameters' names, of which none begins with @
+MOST_LIVE_TEMPERATURE = 3.0  # the highest that can be set while playing
+MOST_SECONDS = 7200.0  # of a gesture that are kept for rendering it again
+TEMPERATURE = "@temperature"  # a gesture's last column; no parameter's name begins with @
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of sound: `samples` [n], of which the first is number `first` of the sound.
+    """A block of sound: `samples` [n], starting at sample number `first` of the sound.
 
-    `change` is the number of the newest change of a parameter that the block follows.
+    `change` is the number of the newest parameter change that the block follows.
     """
 
     first: int
@@ -38,18 +38,18 @@ class Stream:
     """A sound under parameters that move while it plays.
 
     Block b of a sound goes in a straight line from the parameters at its beginning, row b of the gesture, to those that
-    hold when it is made, row b + 1. So the gesture is an external array at `control_rate` values a second, and
+    hold when it is made, row b + 1. So the gesture is an external array at `control_rate` values per second, and
     renders to the same samples.
 
     Args:
-        player: what plays.
+        player: what renders.
         seed: decides all randomness.
 
     Attributes:
         values: the parameters that the next block goes to, by name.
         temperature: of the next block.
         block_size: samples in a block.
-        control_rate: rows of the gesture a second.
+        control_rate: rows of the gesture per second.
         seed: as given.
         change: the number of the newest change.
     """
@@ -67,7 +67,7 @@ class Stream:
         self.restart(seed)
 
     def restart(self, seed: int) -> None:
-        """From the first sample on, under the parameters as they stand."""
+        """Start over at the first sample, under the current parameters."""
         self.seed = seed
         self.blocks = 0
         self._state: Any = self.player.init(seed)
@@ -81,11 +81,11 @@ class Stream:
                 raise unknown("parameter", name[:40], self.names)
 
     def samples(self, ms: float) -> int:
-        """How many samples so many ms are; one at least."""
+        """The number of samples in `ms` milliseconds; at least one."""
         return max(round(ms / 1000 * self.sample_rate), 1)
 
     def clamped(self, values: Mapping[str, float]) -> dict[str, float]:
-        """Those of some parameters' values that lie outside their ranges, moved to the range's end."""
+        """Those of the values that lie outside their parameters' ranges, moved to the nearest end of the range."""
         inside = {name: min(max(v, self.ranges[name].low), self.ranges[name].high) for name, v in values.items()}
         return {name: value for name, value in inside.items() if value != values[name]}
 
@@ -108,13 +108,13 @@ class Stream:
         return Block(b * size, self.change, values[0, :, 0])
 
     def gesture(self) -> NDArray[np.float64]:
-        """What was played since the start, `MOST_SECONDS` at most: rows [1, blocks + 1, C + 1].
+        """What was played since the start, at most `MOST_SECONDS`: rows [1, blocks + 1, C + 1].
 
-        A row holds the parameters, and the temperature of the block that begins there.
+        A row holds the parameters, then the temperature of the block that begins there.
         """
         last = (*self._rows[-1], self.temperature)
         whole = len(self._gesture) == self.blocks * len(last)
-        rows = np.concatenate((np.asarray(self._gesture), last if whole else ()))  # one copy: the next block waits
+        rows = np.concatenate((np.asarray(self._gesture), last if whole else ()))  # one copy: rendering waits for it
         return rows.reshape(1, -1, len(last))
 
     def _row(self) -> tuple[float, ...]:
@@ -122,12 +122,12 @@ class Stream:
 
 
 def clamp_temperature(temperature: float) -> float:
-    """A temperature within what a player can set."""
-    return min(max(temperature, 0.0), MOST_TEMPERATURE)
+    """A temperature moved into the range for playing, 0 to `MOST_LIVE_TEMPERATURE`."""
+    return min(max(temperature, 0.0), MOST_LIVE_TEMPERATURE)
 
 
 def replay(stream: Stream, gesture: NDArray[np.float64]) -> Generator[NDArray[np.float32], None, None]:
-    """The sound of a stream from its start, played with a gesture [1, blocks + 1, C + 1]: blocks [1, n, 1]."""
+    """The sound of a stream from its start, under a gesture [1, blocks + 1, C + 1], in blocks [1, n, 1]."""
     stream.values = dict(zip(stream.names, gesture[0, 0, :-1].tolist(), strict=True))
     stream.restart(stream.seed)
     with tqdm(total=gesture.shape[1] - 1, desc="generating", unit="block", mininterval=0.5) as bar:

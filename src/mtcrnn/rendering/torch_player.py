@@ -1,4 +1,4 @@
-"""The readable torch reference, and the player for GPUs.
+"""The torch player: the readable reference for the engine, and the player for GPUs (CUDA graphs).
 
 Everything here is in the user's units: audio as float32 in [-1, 1], parameters as the user labelled them.
 """
@@ -21,13 +21,13 @@ from mtcrnn.models.model import Model
 
 @dataclass(frozen=True)
 class PlayState:
-    """Where a rendering stands. Immutable: keep it to go back, pass it on to go on.
+    """The state of a rendering. Immutable: keep it to go back to it, pass it on to continue.
 
     Attributes:
-        seed: decides, with `position`, all randomness.
+        seed: with `position`, decides all randomness.
         position: steps generated so far.
         last: the newest value of each sound, [B, 1, G], encoded.
-        net: the net's state.
+        net: the net's recurrent state.
     """
 
     seed: int
@@ -37,11 +37,11 @@ class PlayState:
 
 
 class TorchPlayer:
-    """One tier, played by plain torch calls: slow, readable, exact.
+    """One tier, played with plain torch calls: slow, readable, exact.
 
     Args:
         model: the model.
-        temperature: where `render` is not given another.
+        temperature: used unless `render` is given another.
     """
 
     def __init__(self, model: Model, temperature: float = 1.0) -> None:
@@ -51,7 +51,7 @@ class TorchPlayer:
         model.module.eval()
 
     def init(self, seed: int, batch: int = 1) -> PlayState:
-        """The state before the first step of `batch` sounds: the resting value and the net's first state."""
+        """The state before the first step of `batch` sounds: the resting value and the net's initial state."""
         with torch.inference_mode():
             model, encoding = self.model, self.model.encoding
             resting = np.full((batch, 1, len(encoding.names)), encoding.resting, encoding.dtype)
@@ -59,10 +59,10 @@ class TorchPlayer:
 
     @torch.inference_mode()
     def prime(self, state: PlayState, values: NDArray[Any], parameters: NDArray[Any] | None = None) -> PlayState:
-        """Run over given sound so that what is rendered next continues it.
+        """Run over given values, so that what is rendered next continues them.
 
         Args:
-            state: where the rendering stands.
+            state: from `init`, `prime` or `render`.
             values: [B, T, G] in the user's units (audio: samples, G = 1).
             parameters: [B, T, C] in the user's units; None where there are none.
         """
@@ -89,7 +89,7 @@ class TorchPlayer:
         return model.encoding.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
 
     def _step_for(self, state: PlayState, temperature: float) -> _Step:
-        """The step of the last block again if it fits, from this state on."""
+        """A step that starts from this state: the one of the last block if it fits, else a new one."""
         key = len(state.last), temperature
         if self._step is None or self._step.key != key:
             self._step = _Step(key, self.model, state)
@@ -98,9 +98,9 @@ class TorchPlayer:
 
 
 class _Step:
-    """One step over tensors that stay in their place, so that a GPU can replay it as one CUDA graph.
+    """One step on tensors that stay at the same addresses, so that a GPU can replay it as one CUDA graph.
 
-    Else a GPU, where a step is a dozen small kernels, waits for their launches most of the time.
+    Without a graph, a step is a dozen small kernels, and the GPU waits for their launches most of the time.
     """
 
     def __init__(self, key: tuple[int, float], model: Model, state: PlayState) -> None:
@@ -117,7 +117,7 @@ class _Step:
             self.replay = self._captured()
 
     def start(self, state: PlayState) -> None:
-        """Go on from this state."""
+        """Continue from this state."""
         for mine, given in zip((self.last, *self.net), (state.last, *state.net), strict=True):
             mine.copy_(given)
 
@@ -126,7 +126,10 @@ class _Step:
         return self.last.clone(), tuple(part.clone() for part in self.net)
 
     def __call__(self, x: Tensor, u: Tensor) -> Tensor:
-        """The next value [B, 1, G] under conditioning [B, 1, C] from uniforms [B, 1, draws]; the next overwrites it."""
+        """The next value [B, 1, G], under conditioning [B, 1, C], from uniforms [B, 1, draws].
+
+        The next call overwrites it.
+        """
         self.x.copy_(x)
         self.u.copy_(u)
         self.replay()
@@ -139,7 +142,7 @@ class _Step:
             mine.copy_(new)
 
     def _captured(self) -> Callable[[], None]:
-        """`_compute` as a CUDA graph, after three runs on a stream of its own, as torch's notes on CUDA graphs ask."""
+        """`_compute` as a CUDA graph, after three runs on a side stream, as torch's notes on CUDA graphs require."""
         stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
@@ -154,7 +157,7 @@ class _Step:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """A step is too little work to share: waking a second thread for each operation made it 10 times slower."""
+    """Run torch on one thread: a step is too little work, and a second thread made it 10 times slower."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

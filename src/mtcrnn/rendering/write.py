@@ -1,11 +1,10 @@
-"""The files of one command, that appear together; and values too long for memory."""
+"""Writing generated values: wav, .npy and param files that appear together; values too long for memory."""
 
 from __future__ import annotations
 
 import errno
 import os
 import re
-import unicodedata
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from mtcrnn.config.generate import Output
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.files import write_together
+from mtcrnn.core.files import nfc, write_together
 from mtcrnn.core.validation import read_text
 from mtcrnn.data.dataset import make_param
 from mtcrnn.data.params import SUFFIX, ParamFile
@@ -29,10 +28,10 @@ MOST_SAVED = 1_000_000  # values in a param file
 
 
 def stem_of(out: str, default: str | None = None) -> Path:
-    """The name without ending that a user gives for files; in a folder it is `default`. Dots inside a name stay.
+    """The path that a user gives for files, without its ending; in a folder the name is `default`. Other dots stay.
 
     Raises:
-        InputError: no name; a folder where there is no `default`.
+        InputError: not a file name, or a folder although there is no `default`.
 
     >>> stem_of("takes/glide0.5.wav").as_posix(), stem_of("takes/", "generated").as_posix()
     ('takes/glide0.5', 'takes/generated')
@@ -44,12 +43,12 @@ def stem_of(out: str, default: str | None = None) -> Path:
         return path / default
     name = re.sub(r"\.(wav|npy)$", "", path.name, flags=re.IGNORECASE)
     if not name or "\0" in out:
-        raise InputError(f"{out!r} is no name of a file")
+        raise InputError(f"{out!r} is not a file name")
     return path.with_name(name)
 
 
 class Values:
-    """Values [B, T, G] on disk, a .npy of float32: appended along T for all sounds, read back sound by sound.
+    """Values [B, T, G] on disk, in a .npy of float32: appended along T for all sounds, read back sound by sound.
 
     Args:
         path: the file.
@@ -69,27 +68,27 @@ class Values:
         self._file.close()
 
     def append(self, block: NDArray[Any]) -> None:
-        """The next steps [B, n, G] of all sounds."""
+        """Append the next steps [B, n, G] of all sounds."""
         for b, rows in enumerate(block.astype("<f4")):
             self._seek(b, self._done)
             self._file.write(rows.tobytes())
         self._done += block.shape[1]
 
     def sound(self, b: int) -> Iterator[NDArray[np.float32]]:
-        """Sound b in blocks [n, G]."""
+        """Read sound b in blocks [n, G]."""
         _, T, G = self.shape
         for first in range(0, T, CHUNK):
             self._seek(b, first)
             yield np.frombuffer(self._file.read(4 * G * min(CHUNK, T - first)), "<f4").reshape(-1, G)
 
     def write_wav(self, b: int, path: Path, sample_rate: int) -> None:
-        """Sound b as a 24-bit wav: the bytes of `audio.wav_bytes`."""
+        """Write sound b as a 24-bit wav, with the same bytes as `audio.files.wav_bytes`."""
         try:
             with soundfile.SoundFile(os.fsencode(path), "w", sample_rate, 1, **WAV) as wav:
                 for block in self.sound(b):
                     wav.write(np.clip(block[:, 0], -1.0, 1.0))
-        except soundfile.LibsndfileError as error:  # it does not say what is wrong
-            raise OSError(errno.EIO, "the disk is full, or broken") from error
+        except soundfile.LibsndfileError as error:  # libsndfile does not say what is wrong
+            raise OSError(errno.EIO, "the disk is full or broken") from error
 
     def _seek(self, b: int, step: int) -> None:
         _, T, G = self.shape
@@ -106,14 +105,17 @@ def write_values(
 ) -> list[Path]:
     """Write values [B, length, G] that come in blocks [B, n, G]. Returns the files.
 
-    Sounds go to the names of `sounds` (see `stems`), and with `save` to STEM.npy too; parameters
-    to STEM.npy, and with `save_params` to STEM.params or STEM_0.params, ... All of them appear at the end, or none;
-    what stands in the way is kept under another name.
+    Audio goes to wavs with the names in `sounds` (see `stems`), and with `save` also to STEM.npy. Parameters go to
+    STEM.npy, and with `save_params` also to param files with the names in `sounds`. All files appear at the end, or
+    none does; existing files are kept under another name.
+
+    Raises:
+        InputError: too many values for a param file; also as `write_together`.
     """
     tier, sounding = config.tier, config.tier.is_audio
     shape = (len(sounds), length, len(tier.generate))
     if output.save_params and length * shape[2] > MOST_SAVED:
-        raise InputError(f"`save_params`: {length} steps are too long for a param file; {MOST_SAVED} values at most")
+        raise InputError(f"`save_params`: {length} steps are too many for a param file; at most {MOST_SAVED} values")
     ending = ".wav" if sounding else SUFFIX if output.save_params else None
     files = [Path(f"{one}{ending}") for one in sounds if ending]
     array = Path(f"{stem}.npy")
@@ -130,19 +132,20 @@ def write_values(
 
 
 def stems(stem: Path, output: Output, batch: int) -> list[Path]:
-    """The files of the sounds of a batch, without ending: STEM; or STEM_0, STEM_1, ...; or STEM_NAME for each name.
+    """The files of a batch's sounds, without ending: STEM; or STEM_0, STEM_1, ...; or STEM_NAME for each name.
 
     Raises:
-        InputError: a list of names that cannot be read, is of another length, or holds one twice.
+        InputError: a list of names that cannot be read, has another length, or contains a name twice.
     """
     if output.names is None:
         return [stem.with_name(f"{stem.name}_{b}" if batch > 1 else stem.name) for b in range(batch)]
     names = [name.strip() for name in read_text(Path(output.names)).split("\n") if name.strip()]
     if len(names) != batch:
         raise InputError(f"`names` {output.names} has {len(names)} names for {batch} sounds")
-    spelt = {unicodedata.normalize("NFC", name) for name in names}  # what some disks take for the same is the same
-    if len(spelt) < batch or any("/" in name or "\\" in name or not name.isprintable() for name in names):
-        raise InputError(f"`names` {output.names}: each name must be there once, and fit into a file's name")
+    if len({nfc(name) for name in names}) < batch or any(
+        "/" in name or "\\" in name or not name.isprintable() for name in names
+    ):
+        raise InputError(f"`names` {output.names}: each name must occur once and be usable in a file name")
     return [stem.with_name(f"{stem.name}_{name}") for name in names]
 
 

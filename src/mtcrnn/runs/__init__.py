@@ -1,1 +1,1 @@
-"""A run on disk: its folders, its models, its log; recipes; the models of the original."""
+"""Runs on disk: folders, checkpoints, training state, logs and locks; recipes; models of the original code."""

@@ -1,7 +1,7 @@
-"""Models on disk.
+"""Checkpoints: saving and loading models and training states.
 
 `OUTPUT_DIR/model/model_STEP/` holds `config.json` and `weights.safetensors`, all that generating and playing need;
-`OUTPUT_DIR/model/train_state_STEP.pt` holds what only resuming needs. Both appear whole or not at all.
+`OUTPUT_DIR/model/train_state_STEP.pt` holds what only resuming needs. Both are written completely or not at all.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from mtcrnn.runs.train_state import TrainState
 
 
 def save(folder: Path, model: Model, state: bytes | None = None) -> Path:
-    """Save a model as `folder/model_STEP`, and beside it what resuming needs, the content of its file.
+    """Save a model as `folder/model_STEP`, and next to it the file with this training state, if any.
+
+    Returns:
+        The model's folder.
 
     Raises:
-        InputError: the disk is full or the folder cannot be written; models saved before stay as they were.
+        InputError: the disk is full or the folder cannot be written; models saved before are unchanged.
     """
-    resuming = state_file(folder, model.config.step)
-    if state is not None:  # first, so that every model that is there can be resumed from
-        write_bytes(resuming, state)
+    state_path = state_file(folder, model.config.step)
+    if state is not None:  # first, so that every saved model can be resumed
+        write_bytes(state_path, state)
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.module.state_dict().items()}
     config = json.dumps(dataclasses.asdict(model.config), indent=2) + "\n"
     path = model_path(folder, model.config.step)
@@ -37,7 +40,7 @@ def save(folder: Path, model: Model, state: bytes | None = None) -> Path:
     try:
         write_folder(path, {CONFIG: config.encode(), WEIGHTS: save_tensors(weights)})
     except InputError:
-        resuming.unlink(missing_ok=True)
+        state_path.unlink(missing_ok=True)
         raise
     return path
 
@@ -46,10 +49,10 @@ def load(path: Path) -> Model:
     """Rebuild the model in a model_STEP folder.
 
     Raises:
-        InputError: as `read_config`, or weights that are missing, broken or do not fit the config.
+        InputError: as `read_config`; also weights that are missing, broken or do not fit the config.
     """
     config, weights = read_config(path), read_weights(path)
-    if problems := misfits(weight_shapes(config), weights):  # before anything of the config's sizes is made
+    if problems := misfits(weight_shapes(config), weights):  # before anything of the config's sizes is allocated
         raise InputError(f"{path / WEIGHTS} does not fit the model: {'; '.join(problems[:8])}")
     model = Model(config)
     model.module.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
@@ -57,24 +60,24 @@ def load(path: Path) -> Model:
 
 
 def load_train_state(path: Path) -> TrainState:
-    """What resuming from the model_STEP folder `path` needs.
+    """The training state that belongs to the model_STEP folder `path`.
 
     Raises:
-        InputError: there is none, or as `train_state.load`.
+        InputError: there is none; or as `train_state.load`.
     """
     file = state_file(path.parent, step_of(path))
     if not file.is_file():
-        raise InputError(f"{path} can be played but not resumed: {file.name} is not beside it")
+        raise InputError(f"{path} can be played but not resumed: {file.name} is not next to it")
     return train_state.load(file)
 
 
 def state_file(folder: Path, step: int | None) -> Path:
-    """Where what resuming from a step needs lies, in a folder of saved models."""
+    """The file of the training state of a step, in a folder of saved models."""
     return folder / f"train_state_{step}.pt"
 
 
 def tidy(folder: Path) -> None:
-    """Remove what a killed process left in a run's folder: files half written, training states without their model."""
+    """Remove what a killed process left in a run's folder: unfinished files, and training states without a model."""
     for place in (folder, folder / "model", folder / "log"):
         for path in place.iterdir() if place.is_dir() else ():
             if is_temporary(path):

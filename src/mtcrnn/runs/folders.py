@@ -1,4 +1,4 @@
-"""Where runs and their models lie, and what a model folder says of itself. Needs no torch.
+"""Run folders and model folders: finding them, and reading a model's configuration and weights. Needs no torch.
 
 `OUTPUT_DIR/model/model_STEP/` holds `config.json` and `weights.safetensors`: all that generating and playing need.
 """
@@ -18,12 +18,12 @@ from mtcrnn.core.validation import parse, read_json
 from mtcrnn.models.config import FORMAT_VERSION, ModelConfig
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
-LOG = Path("log/args.txt")  # of a run: what it was started with
-OUTPUT_ROOT = Path("output")  # relative output folders lie under it, as in the original
+ARGS = Path("log/args.txt")  # in a run: the options that it was started with
+OUTPUT_ROOT = Path("output")  # relative output folders are in it, as in the original
 
 
 def run_folder(output_dir: str) -> Path:
-    """Where a run goes: a name under output/; a path (/..., ./..., ../..., output/...) as it is.
+    """The folder of a run: a name goes under output/; a path (/..., ./..., ../..., output/...) is used as it is.
 
     >>> run_folder("pops").as_posix(), run_folder("../pops").as_posix()
     ('output/pops', '../pops')
@@ -38,46 +38,46 @@ def model_folder(output_dir: str) -> Path:
     return run_folder(output_dir) / "model"
 
 
-def places(model_dir: str) -> list[Path]:
-    """Where a folder may be that a user names, as it stands or under output/: first what holds a run, then the rest."""
+def candidates(model_dir: str) -> list[Path]:
+    """The existing folders that a user may mean, as given and under output/; those that hold a run come first."""
     both = [Path(model_dir).expanduser(), run_folder(os.path.expanduser(model_dir))]
     return sorted((path for path in both if path.exists()), key=lambda path: not holds_run(path))
 
 
 def holds_run(folder: Path) -> bool:
-    """Whether a folder is a run or a model, or was to become one."""
-    return any((folder / name).exists() for name in (CONFIG, "model", LOG)) or bool(
+    """Whether a folder is a run or a model, or a run that has not saved a model yet."""
+    return any((folder / name).exists() for name in (CONFIG, "model", ARGS)) or bool(
         steps(folder) or original_steps(folder)
     )
 
 
 def model_path(folder: Path, step: int) -> Path:
-    """Where the model of a step lies in a folder of saved models."""
+    """The folder of the model of a step, in a folder of saved models."""
     return folder / f"model_{step}"
 
 
 def find(model_dir: str, step: int = 0) -> Path:
-    """The model_STEP folder that a user means: by run folder, model folder or itself, also under output/.
+    """The model_STEP folder that a user means by a run folder, a folder of models or itself, also under output/.
 
     Args:
-        model_dir: what the user gave.
-        step: the step; 0 takes the newest.
+        model_dir: the folder that the user gave.
+        step: the step; 0 for the newest.
 
     Raises:
-        InputError: nothing there (lists what is), or no such step (lists those that exist).
+        InputError: no model (lists what the folder holds), or no such step (lists the steps that exist).
     """
-    given = next(iter(places(model_dir)), None)
+    given = next(iter(candidates(model_dir)), None)
     if given is None:
         raise InputError(f"{model_dir}: no such model folder")
     if (given / CONFIG).is_file():
         if step and step_of(given) != step:
-            raise InputError(f"{given} is one model; `step` {step} does not go with it")
+            raise InputError(f"{given} is a single model, and not that of `step` {step}")
         return given
     folder = given / "model" if (given / "model").is_dir() else given
     found = steps(folder)
     if not found:
         if find_unsaved(model_dir):
-            raise InputError(f"{given} has no model yet: mtcrnn train --model_dir {given} begins the run anew")
+            raise InputError(f"{given} has no model yet: mtcrnn train --model_dir {given} starts the run again")
         inside = sorted(p.name for p in folder.iterdir()) if folder.is_dir() else [folder.name]
         raise InputError(f"{folder} holds no models (folders named model_STEP); it holds {listing(inside)}")
     if step and step not in found:
@@ -86,16 +86,16 @@ def find(model_dir: str, step: int = 0) -> Path:
 
 
 def find_unsaved(model_dir: str) -> Path | None:
-    """The run that a user means where it ended before its first save, else None."""
-    for place in places(model_dir):
-        folder = place.parent if place.name == "model" else place
-        if (folder / LOG).is_file() and not steps(folder / "model") and not original_steps(folder / "model"):
+    """The run that a user means if it ended before its first save, else None."""
+    for given in candidates(model_dir):
+        folder = given.parent if given.name == "model" else given
+        if (folder / ARGS).is_file() and not steps(folder / "model") and not original_steps(folder / "model"):
             return folder
     return None
 
 
 def steps(folder: Path) -> list[int]:
-    """The steps of the models in a folder, rising."""
+    """The steps of the models in a folder, in increasing order."""
     found = [step_of(path.parent) for path in folder.glob(f"model_*/{CONFIG}")]
     return sorted(step for step in found if step is not None)
 
@@ -104,7 +104,7 @@ def read_config(path: Path) -> ModelConfig:
     """The configuration in a model_STEP folder.
 
     Raises:
-        InputError: a missing or broken file, or a version from the future.
+        InputError: a missing or broken file, or another format version.
     """
     content = read_json(path / CONFIG)
     version = content.get("version") if isinstance(content, dict) else None
@@ -112,19 +112,19 @@ def read_config(path: Path) -> ModelConfig:
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
     net = content.get("net")
     if isinstance(net, dict) and (order := net.pop("lpc_order", 0)):  # of mtcrnn 0.1
-        raise InputError(f"{path / CONFIG}: lpc_order is {order!r}, but linear prediction is no longer there")
+        raise InputError(f"{path / CONFIG}: lpc_order is {order!r}, but linear prediction is no longer supported")
     return parse(ModelConfig, content, str(path / CONFIG))
 
 
 def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
-    """The tensors in a model_STEP folder by name.
+    """The tensors in a model_STEP folder, by name.
 
     Raises:
-        InputError: weights that are missing, broken, not finite, or of another type than float32.
+        InputError: weights that are missing, broken, not finite, or not float32.
     """
     file = path / WEIGHTS
     try:
-        with safe_open(file, "numpy") as content:  # maps the file: nothing is read that is not taken
+        with safe_open(file, "numpy") as content:  # maps the file: only the tensors taken are read
             kinds = {name: content.get_slice(name).get_dtype() for name in content.keys()}  # noqa: SIM118
             if odd := [name for name, kind in kinds.items() if kind != "F32"]:
                 raise InputError(f"{file} holds {odd[0]} as {kinds[odd[0]]}; weights are F32")
@@ -137,22 +137,27 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
 
 
 def original_steps(folder: Path) -> list[int]:
-    """The steps of the original's models in a folder, rising."""
+    """The steps of the original's models in a folder, in increasing order."""
     found = (re.fullmatch(r"model_(\d+)\.pkl", path.name) for path in folder.glob("model_*.pkl"))
     return sorted(int(match[1]) for match in found if match)
 
 
 def find_original(model_dir: str, step: int = 0) -> Path | None:
-    """The original's model that a user means (step 0: the newest), or None where there is none of that step."""
-    for base in places(model_dir):
-        for folder in (base, base / "model"):
-            found = original_steps(folder) if folder.is_dir() else []
-            if found and (not step or step in found):
-                return folder / f"model_{step or found[-1]}.pkl"
+    """The original's model that a user means (step 0: the newest), or None if there is none of that step."""
+    for folder in original_folders(model_dir):
+        found = original_steps(folder)
+        if not step or step in found:
+            return folder / f"model_{step or found[-1]}.pkl"
     return None
 
 
+def original_folders(model_dir: str) -> list[Path]:
+    """The folders that hold models of the original, of those that a user may mean."""
+    both = [folder for base in candidates(model_dir) for folder in (base, base / "model") if folder.is_dir()]
+    return [folder for folder in both if original_steps(folder)]
+
+
 def step_of(path: Path) -> int | None:
-    """The step in the name of a model_STEP folder."""
+    """The step in the name of a model_STEP folder; None if the name is another."""
     match = re.fullmatch(r"model_(\d+)", path.name)
     return int(match[1]) if match else None

@@ -1,4 +1,4 @@
-"""One process at a time trains in a folder."""
+"""File locks on run folders: only one process at a time trains in a run."""
 
 from __future__ import annotations
 
@@ -24,10 +24,12 @@ LOCK, HOLDER = ".lock", ".holder.json"
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold a run's folder, which is made if need be; the system lets go of it when the process ends, however it does.
+    """Hold the lock of a run's folder, which is created if need be. The system releases it however the process ends.
+
+    Where the file system cannot lock, logs a warning and continues without a lock.
 
     Raises:
-        InputError: another process trains there (says which), or the folder cannot be written.
+        InputError: another process is training there (says which), or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -37,11 +39,11 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise InputError(f"{folder}: another process trains there already{_holder(folder)}") from error
+        raise InputError(f"{folder}: another process is already training there{_holder(folder)}") from error
     except (OSError, NotImplementedError) as error:
         if isinstance(error, PermissionError) or not os.access(folder, os.W_OK):
             raise InputError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
-        log.warning("%s cannot be locked (%s): take care that only one process trains there", folder, error)
+        log.warning("%s cannot be locked (%s): make sure that only one process trains there", folder, error)
         yield
         return
     try:

@@ -1,4 +1,4 @@
-"""A run's log files: `log/args.txt`, `log/traininglog.txt` (tab-separated) and TensorBoard events."""
+"""The log files of a run: `log/args.txt`, `log/traininglog.txt` (tab-separated) and TensorBoard events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from tensorboardX.event_file_writer import EventsWriter  # SummaryWriter's own thread waits for ever on a full disk
+from tensorboardX.event_file_writer import EventsWriter  # the thread of SummaryWriter hangs on a full disk
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.summary import scalar
 
@@ -24,11 +24,11 @@ log = logging.getLogger(__name__)
 
 LOG_NAME = "traininglog.txt"
 COLUMNS = ("step", "loss", "bits", "held_out", "held_out_bits", "samples_per_s")
-HEAD = "\t".join(COLUMNS) + "\n"
+HEADER = "\t".join(COLUMNS) + "\n"
 
 
 def bits(nats: float) -> float:
-    """Nats as bits.
+    """Nats to bits.
 
     >>> round(bits(math.log(2)), 12)
     1.0
@@ -37,19 +37,22 @@ def bits(nats: float) -> float:
 
 
 class RunLog:
-    """Writes one row per look at a run; keeps the newest numbers for the progress bar.
+    """Writes a row for each evaluation of a run, and keeps the newest numbers for the progress bar.
 
     Args:
         folder: the run's folder.
-        description: what the run was started with.
-        first: the step that it goes on from.
+        description: the content of args.txt: the options that the run was started with.
+        first: the step that the run continues from.
+
+    Raises:
+        InputError: the log's folder cannot be written.
     """
 
     def __init__(self, folder: Path, description: str, first: int = 0) -> None:
         self._folder = folder / "log"
         self._newest: dict[str, float] = {}
         self._events: EventsWriter | None = None
-        self._told = False
+        self._warned = False
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -58,14 +61,14 @@ class RunLog:
         self._drop_rows_after(first)
 
     def _drop_rows_after(self, step: int) -> None:
-        """Rows after the step that a run goes on from were logged by steps that are taken again."""
+        """Drop the rows after the step that a run continues from: those steps are repeated."""
         path = self._folder / LOG_NAME
         if not path.exists():
-            write_text(path, HEAD)
+            write_text(path, HEADER)
             return
         rows = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)[1:]
         kept = [row for row in rows if re.match(r"\d+\t.*\n", row) and int(row.split("\t")[0][:18]) <= step]
-        write_text(path, HEAD + "".join(kept))
+        write_text(path, HEADER + "".join(kept))
 
     def __enter__(self) -> Self:
         with self._optional():
@@ -79,16 +82,16 @@ class RunLog:
 
     @contextmanager
     def _optional(self) -> Iterator[None]:
-        """A log is not worth its run: where it cannot be written, that is said once, and the run goes on."""
+        """If the log cannot be written, warn once and continue: that must not stop the run."""
         try:
             yield
         except OSError as error:
-            if not self._told:
-                log.warning("%s cannot be written (%s): the run goes on", self._folder, error)
-            self._told = True
+            if not self._warned:
+                log.warning("%s cannot be written (%s): the run continues", self._folder, error)
+            self._warned = True
 
     def add(self, step: int, row: dict[str, float]) -> None:
-        """Log losses in nats per step (`loss`, and where measured `held_out`) and the speed."""
+        """Log losses in nats per step (`loss`, and `held_out` if measured) and the speed (`samples_per_s`)."""
         row = {**row, "bits": bits(row["loss"])}
         if "held_out" in row:
             row["held_out_bits"] = bits(row["held_out"])
@@ -100,7 +103,7 @@ class RunLog:
             self._add_events(step, row)
 
     def _add_events(self, step: int, row: dict[str, float]) -> None:
-        """The same for TensorBoard; a file that could not be written once is written no more."""
+        """The same for TensorBoard. After the first error its file is no longer written."""
         if self._events is None:
             return
         try:
@@ -114,7 +117,7 @@ class RunLog:
             raise
 
     def summary(self, best: float) -> str:
-        """The newest numbers for people, beside the best held-out loss."""
+        """The newest numbers in one line to read, with the best held-out loss."""
         newest = self._newest
         text = f"loss {newest['loss']:.3f} nats ({newest['bits']:.2f} bits)"
         if "held_out" in newest:
@@ -123,7 +126,7 @@ class RunLog:
 
 
 def _append(path: Path, line: str) -> None:
-    """Append a line to a file, whole or not at all."""
+    """Append a line to a file, completely or not at all."""
     data = line.encode()
     with open(path, "ab", buffering=0) as file:
         size = file.tell()
@@ -140,11 +143,13 @@ def read_log(path: Path) -> dict[str, list[tuple[int, float]]]:
     """The columns of a traininglog.txt as (step, value) pairs, by name.
 
     Raises:
-        InputError: the file is no training log.
+        InputError: the file is not a training log.
     """
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]  # behind the last end: a half line
+    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")[
+        :-1
+    ]  # what follows the last newline is an incomplete line
     if not lines or tuple(lines[0].split("\t")) != COLUMNS:
-        raise InputError(f"{path} is no training log (its first line should name {', '.join(COLUMNS)})")
+        raise InputError(f"{path} is not a training log (its first line should name {', '.join(COLUMNS)})")
     columns: dict[str, list[tuple[int, float]]] = {name: [] for name in COLUMNS[1:]}
     for number, line in enumerate(lines[1:], 2):
         cells = line.split("\t")

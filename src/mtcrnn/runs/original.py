@@ -1,7 +1,7 @@
-"""Models written by the original code: `model_STEP.pkl`, a bare state dict whose sizes are in no file.
+"""Models of the original code: importing `model_STEP.pkl`, a bare state dict without the sizes of its net.
 
-The sizes come from the original's flags, or from the `log/args.txt` beside the model. Only tensors are unpickled, and
-only such as the file holds whole.
+The sizes come from the original's flags, or from `log/args.txt` in the model's run. Only tensors are unpickled,
+and only if the file holds all their data uncompressed.
 """
 
 from __future__ import annotations
@@ -33,23 +33,23 @@ from mtcrnn.runs import checkpoint, folders
 
 HEADS = {"categorical": ("h2o",), "normal": ("h2n", "h2v"), "mixture": ("mu", "sigma", "pi")}
 
-Renaming = dict[str, tuple[str, ...]]  # our tensor's name -> the original's; several are stacked by rows
+Renaming = dict[str, tuple[str, ...]]  # our tensor's name -> the original's names; several are stacked by rows
 
 MOST_FLAGS = 1 << 16  # bytes of an args.txt
 MOST_BYTES = 8 * MOST_WEIGHTS  # of a model
-OLD_PICKLES = 5  # that a file of torch before 1.6 begins with
-OF_TENSORS = re.compile(
+OLD_PICKLES = 5  # pickles at the beginning of a file written by torch before 1.6
+TENSOR_GLOBALS = re.compile(
     r"collections OrderedDict|torch\._utils _rebuild_(tensor|tensor_v2|parameter)|torch(\.cuda)? \w+Storage"
 )
 FLOATS = torch.float16, torch.bfloat16, torch.float32, torch.float64
-ZIP = b"PK\3\4"  # what torch tells its two formats by
+ZIP = b"PK\3\4"  # how torch tells its two formats apart
 
 
 def read_flags(path: Path) -> dict[str, Any]:
-    """The flags in the `log/args.txt` beside a model's folder (a printed `Namespace(...)`); {} where there is none.
+    """The flags in the `log/args.txt` of a model's run (a printed `Namespace(...)`); {} if there is no such file.
 
     Raises:
-        InputError: anything else in the file.
+        InputError: the file holds anything else.
     """
     file = path.parent.parent / "log" / "args.txt"
     if not file.is_file():
@@ -60,22 +60,22 @@ def read_flags(path: Path) -> dict[str, Any]:
         with warnings.catch_warnings(action="ignore"):
             call = ast.parse(read_text(file).strip(), mode="eval").body
         if not isinstance(call, ast.Call):
-            raise ValueError("no Namespace(...)")
+            raise ValueError("not a Namespace(...)")
         flags = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
         return json.loads(json.dumps(flags))  # plain values only
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
-        raise InputError(f"{file} is no args.txt of the original: {str(error) or 'too deep'}") from error
+        raise InputError(f"{file} is not an args.txt of the original: {str(error) or 'too deep'}") from error
 
 
 def load(path: Path, flags: Mapping[str, Any]) -> Model:
-    """A model of the original, with its encoder and with parameters in the units that it was trained on.
+    """A model of the original, with its encoding, and with parameters in the units that it was trained on.
 
     Args:
         path: the model_STEP.pkl.
-        flags: the original's flags by name; those left out, or None, come from log/args.txt, then from its defaults.
+        flags: the original's flags by name; those missing or None are taken from log/args.txt, else from its defaults.
 
     Raises:
-        InputError: a file that is no bare state dict of tensors, or tensors that do not fit the flags.
+        InputError: a file that is not a bare state dict of tensors, or tensors that do not fit the flags.
     """
     known = {**defaults(Tier, original=True), **defaults(Net, original=True)}
     known |= {name: value for given in (read_flags(path), flags) for name, value in given.items() if value is not None}
@@ -103,10 +103,10 @@ def load(path: Path, flags: Mapping[str, Any]) -> Model:
 
 
 def import_model(model_dir: str, step: int, flags: dict[str, Any], output_dir: str) -> Path:
-    """Turn a model of the original into a model folder of ours, `OUTPUT_DIR/model/model_STEP`, and return it.
+    """Convert a model of the original into a model folder `OUTPUT_DIR/model/model_STEP`, and return that folder.
 
     Raises:
-        InputError: as `load`, or a folder that holds this step already.
+        InputError: as `load`; also if the folder already holds a model of this step.
     """
     model = load(find(model_dir, step), flags)
     folder = folders.model_folder(output_dir)
@@ -116,10 +116,10 @@ def import_model(model_dir: str, step: int, flags: dict[str, Any], output_dir: s
 
 
 def find(model_dir: str, step: int) -> Path:
-    """The model of the original, model_STEP.pkl, that a user means; step 0 takes the newest. Raises InputError."""
+    """The model_STEP.pkl of the original that a user means (step 0: the newest). Raises InputError if there is none."""
     path = folders.find_original(model_dir, step)
     if path is None:
-        found = folders.original_steps(Path(model_dir))
+        found = sorted({s for folder in folders.original_folders(model_dir) for s in folders.original_steps(folder)})
         raise InputError(
             f"{model_dir} has no model of the original (model_STEP.pkl)"
             + (f" of step {step}; it has steps {listing(found)}" if found else "")
@@ -128,30 +128,30 @@ def find(model_dir: str, step: int) -> Path:
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict by name."""
+    """The tensors of a state dict, by name."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ValueError("too large")
-        if any(not OF_TENSORS.fullmatch(name) for name in _asked_for(path)):
+        if any(not TENSOR_GLOBALS.fullmatch(name) for name in _globals_of(path)):
             raise InputError(f"{path} is refused: it wants to run code; expected a bare state dict of tensors")
         with warnings.catch_warnings(action="ignore"):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except InputError:
         raise
-    except Exception as error:  # damaged bytes make the unpickler fail in any way
-        raise InputError(f"{path} is damaged, or no model of the original ({type(error).__name__})") from error
+    except Exception as error:  # a damaged file can make the unpickler raise anything
+        raise InputError(f"{path} is damaged, or not a model of the original ({type(error).__name__})") from error
     if not isinstance(content, dict) or not all(
         isinstance(name, str) and isinstance(value, Tensor) and value.layout == torch.strided and value.dtype in FLOATS
         for name, value in content.items()
     ):
-        raise InputError(f"{path} holds something else than a state dict of tensors, which the original writes")
+        raise InputError(f"{path} does not hold a state dict of tensors, which the original writes")
     return content
 
 
-def _asked_for(path: Path) -> set[str]:
-    """All that the pickles in a file take from Python's modules, as "MODULE NAME".
+def _globals_of(path: Path) -> set[str]:
+    """The globals that the pickles in a file refer to, as "MODULE NAME".
 
-    What is asked for is not yet harmless where torch unpickles it: `bytearray` takes any amount of memory.
+    torch's own check is not enough: it allows `bytearray`, which can take any amount of memory.
     """
     with open(path, "rb") as file:
         pickles: Iterable[Any] = [file] * OLD_PICKLES
@@ -171,7 +171,7 @@ def _asked_for(path: Path) -> set[str]:
 
 
 def _renaming(config: ModelConfig, names: Iterable[str]) -> Renaming:
-    """What each of our tensors is called in the original's state dict."""
+    """The names of our tensors in the original's state dict."""
     net = config.net.net
     result: Renaming = {}
     for ours in names:
@@ -184,8 +184,12 @@ def _renaming(config: ModelConfig, names: Iterable[str]) -> Renaming:
             result[ours] = (f"gru.{rest}",)
         elif layer == "cells":
             number, _, tensor = rest.partition(".")
-            their = {"inward.weight": "linear_ih.weight", "inward.bias": "bias", "recurrent.weight": "linear_hh.weight"}
-            result[ours] = (f"plstm_layer.cells.{number}.{their.get(tensor, tensor)}",)
+            theirs = {
+                "inward.weight": "linear_ih.weight",
+                "inward.bias": "bias",
+                "recurrent.weight": "linear_hh.weight",
+            }
+            result[ours] = (f"plstm_layer.cells.{number}.{theirs.get(tensor, tensor)}",)
         elif layer == "head":
             result[ours] = tuple(f"{part}.{rest}" for part in HEADS[config.distribution.kind])
         else:
@@ -194,7 +198,7 @@ def _renaming(config: ModelConfig, names: Iterable[str]) -> Renaming:
 
 
 def _split_names(layer: str, rest: str, net: str) -> tuple[str, ...]:
-    """The original's names of `stacks.K.TENSOR` or `heads.K.TENSOR` of a split net."""
+    """The original's names for `stacks.K.TENSOR` or `heads.K.TENSOR` of a split net."""
     number, _, tensor = rest.partition(".")
     if net.startswith("split-moments"):
         return (f"{('mu', 'sigma')[int(number)]}{1 if layer == 'stacks' else 2}.{tensor}",)

@@ -1,4 +1,4 @@
-"""A texture as a data set on disk: which values its files take, and writing them."""
+"""Writing a data set of a built-in texture: choosing the parameter values of its files, making wavs and param files."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from mtcrnn.core.limits import MOST_RATE
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.dataset import make_param
 from mtcrnn.data.params import SUFFIX, ParamFile
-from mtcrnn.textures.synths import TEXTURES, Texture
+from mtcrnn.textures.synths import TEXTURES, Texture, Values
 
-HELD_OUT = "_held_out"  # a folder's name goes on with this
-MOST_FILES = 100_000
-MOST_SAMPLES = 10_000_000  # of a file: what it takes to make one fits into 2 GB
-LONGEST_STEM = 128  # characters of a file's name, and some
-APART = 1 / 20  # of a parameter's range: random values keep so far from those held out
+HELD_OUT = "_held_out"  # suffix of the folder of held-out files
+MOST_FILES = 100_000  # in a data set
+MOST_SAMPLES = 10_000_000  # in a file; making one of this length needs 2 GB
+LONGEST_STEM = 128  # characters in the name of a file, with some to spare
+APART = 1 / 20  # share of a parameter's range: the least distance of random values from held-out ones
+
+Pair = tuple[Values, Values]  # at the start and at the end of a file
 
 
 def write_texture(
@@ -43,77 +45,87 @@ def write_texture(
 ) -> list[Path]:
     """Write a data set of a texture: wavs with param files that label all of its parameters.
 
-    The same arguments make the same files. Each is on disk before the next is made.
+    The same arguments give the same files. Each is written to disk before the next is made.
 
     Args:
         name: one of `TEXTURES`.
         out: a new folder.
-        vary: parameters that differ between files; left out: the first.
-        files: with one number, so many values of each of `vary`, evenly spread over its range, in all combinations;
-            with several, so many of each in turn.
-        random: values drawn at random instead; `files` is the number of files.
-        glide: every file moves from its values to those of another, in a straight line.
+        vary: parameters that differ between files (default: the first).
+        files: the number of values of each of `vary`, evenly spaced over its range, in all combinations; or a number
+            for each of `vary`.
+        random: draw the values at random instead; `files` is then the number of files.
+        glide: every file moves linearly from its values to those of another.
         settings: values of parameters that do not vary, in the texture's units.
-        held_out: values that no file takes, by parameter; a file for each of them goes to the folder `OUT_held_out`.
-        seconds: length of each file.
+        held_out: values that no file has, by parameter; one file for each is written to the folder `OUT_held_out`.
+        seconds: length of each file, in seconds.
         sample_rate: in Hz.
-        seed: of everything random.
+        seed: random seed.
 
     Returns:
-        The wavs; without those held out.
+        The wavs, without those held out.
 
     Raises:
-        InputError: an unknown texture or parameter, numbers out of range, or a folder that exists already.
+        InputError: an unknown texture or parameter, numbers out of range, or a folder that already exists.
     """
     if name not in TEXTURES:
         raise unknown("texture", name, TEXTURES)
     texture = TEXTURES[name]
-    vary = tuple(vary) or (next(iter(texture.knobs)),)
+    vary = tuple(vary) or (next(iter(texture.parameters)),)
     counts = [files] if isinstance(files, int) else list(files)
     _check(texture, vary, counts, random, glide, settings or {}, held_out or {})
     length = _length(seconds, sample_rate)
     if out.name in ("", ".."):
-        raise InputError(f"`out` {out} is no name of a new folder")
-    usual = {k: knob.usual for k, knob in texture.knobs.items()} | dict(settings or {})
-    held = {k: list(values) for k, values in (held_out or {}).items()}
+        raise InputError(f"`out` {out} is not a name for a new folder")
+    default = {p: parameter.default for p, parameter in texture.parameters.items()} | dict(settings or {})
+    held = {p: list(values) for p, values in (held_out or {}).items()}
     rng = generator(seed, Purpose.TEXTURE)
     points = _drawn(texture, vary, counts[0], held, rng) if random else _grid(texture, vary, counts, held)
     if not points:
         raise InputError("all values are held out: there is nothing to write")
-    starts = [usual | point for point in points]
+    starts = [default | point for point in points]
     ends = [starts[k] for k in _others(len(starts), rng)] if glide else starts
-    apart = [usual | {k: value} for k, values in held.items() for value in values]
-    written = {out: list(zip(starts, ends, strict=True)), out.with_name(out.name + HELD_OUT): [(p, p) for p in apart]}
-    for folder in written:
-        if written[folder]:
-            _check_new(folder)
-    for which, (folder, pairs) in enumerate(written.items()):
-        if pairs:
-            shown = [*vary, *(k for k in held if k not in vary)]
-            write_folder(folder, _contents(name, shown, pairs, (seconds, length, sample_rate), (seed, which)))
+    apart = [default | {p: value} for p, values in held.items() for value in values]
+    folders = {out: list(zip(starts, ends, strict=True)), out.with_name(out.name + HELD_OUT): [(v, v) for v in apart]}
+    shown = [*vary, *(p for p in held if p not in vary)]
+    _write_folders(name, shown, folders, (seconds, length, sample_rate), seed)
     return sorted(out.glob("*.wav"))
 
 
-def _contents(
+def _write_folders(
     name: str,
     shown: Sequence[str],
-    pairs: Sequence[tuple[Mapping[str, float], Mapping[str, float]]],
+    folders: Mapping[Path, Sequence[Pair]],
     size: tuple[float, int, int],
-    seed: tuple[int, int],
+    seed: int,
+) -> None:
+    """Write the files of each folder that has any, after checking that all are new."""
+    for folder, pairs in folders.items():
+        if pairs:
+            _check_new(folder)
+    for number, (folder, pairs) in enumerate(folders.items()):
+        if pairs:
+            write_folder(folder, _contents(name, shown, pairs, size, (seed, number)))
+
+
+def _contents(
+    name: str, shown: Sequence[str], pairs: Sequence[Pair], size: tuple[float, int, int], seed: tuple[int, int]
 ) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file: wavs that go from the first to the second values of a pair, and param files."""
+    """Name and content of each file: a wav that moves from the first to the second values of a pair; its param file.
+
+    The names have the values of the parameters `shown`; `size` is seconds, samples and sample rate.
+    """
     seconds, length, rate = size
     texture = TEXTURES[name]
     digits = len(str(len(pairs) - 1))
     for k, (start, end) in enumerate(tqdm(pairs, desc=name, unit="file", leave=False)):
-        curves = {p: np.linspace(start[p], end[p], length) for p in texture.knobs}
+        curves = {p: np.linspace(start[p], end[p], length) for p in texture.parameters}
         rng = generator(seed[0], Purpose.TEXTURE, seed[1], k)
         samples = texture.sound(rng, curves, rate)
         values = "_".join(f"{p}{start[p]:06.3f}" + (f"-{end[p]:06.3f}" if start is not end else "") for p in shown)
         stem = f"{name}_{k:0{digits}}_{values}" if len(pairs) > 1 else f"{name}_{values}"
         params = {
-            p: make_param([0.0, seconds], [start[p], end[p]], units=knob.units, minval=knob.low, maxval=knob.high)
-            for p, knob in texture.knobs.items()
+            p: make_param([0.0, seconds], [start[p], end[p]], units=about.units, minval=about.low, maxval=about.high)
+            for p, about in texture.parameters.items()
         }
         yield f"{stem}.wav", sound_files.wav_bytes(samples, rate)
         yield f"{stem}{SUFFIX}", ParamFile(params, {"filename": f"{stem}.wav", "texture": name}).text().encode()
@@ -122,11 +134,11 @@ def _contents(
 def _grid(
     texture: Texture, vary: Sequence[str], counts: Sequence[int], held: Mapping[str, Sequence[float]]
 ) -> list[dict[str, float]]:
-    """All combinations of evenly spread values, without those held out."""
+    """All combinations of evenly spaced values, without those held out."""
     axes = [
         [
             float(value)
-            for value in np.linspace(texture.knobs[p].low, texture.knobs[p].high, size)
+            for value in np.linspace(texture.parameters[p].low, texture.parameters[p].high, size)
             if not any(math.isclose(value, h, rel_tol=1e-6, abs_tol=1e-9) for h in held.get(p, ()))
         ]
         for p, size in zip(vary, _sizes(vary, counts), strict=True)
@@ -135,27 +147,27 @@ def _grid(
 
 
 def _sizes(vary: Sequence[str], counts: Sequence[int]) -> list[int]:
-    """How many values of each parameter a grid has."""
+    """The number of values of each parameter in a grid."""
     return list(counts) * (len(vary) if len(counts) == 1 else 1)
 
 
 def _drawn(
     texture: Texture, vary: Sequence[str], count: int, held: Mapping[str, Sequence[float]], rng: np.random.Generator
 ) -> list[dict[str, float]]:
-    """Values at random, none of them near to one that is held out."""
+    """Random values, none of them close to a held-out one."""
 
     def draw(p: str) -> float:
-        knob = texture.knobs[p]
+        low, high = texture.parameters[p].low, texture.parameters[p].high
         while True:
-            value = float(rng.uniform(knob.low, knob.high))
-            if all(abs(value - h) > APART * (knob.high - knob.low) for h in held.get(p, ())):
+            value = float(rng.uniform(low, high))
+            if all(abs(value - h) > APART * (high - low) for h in held.get(p, ())):
                 return value
 
     return [{p: draw(p) for p in vary} for _ in range(count)]
 
 
 def _others(count: int, rng: np.random.Generator) -> list[int]:
-    """For each of `count` files another one, each of them once, in one round."""
+    """For each of `count` files another one: a random permutation that is a single cycle."""
     order = rng.permutation(count)
     others = np.empty(count, int)
     others[order] = np.roll(order, 1)
@@ -163,17 +175,17 @@ def _others(count: int, rng: np.random.Generator) -> list[int]:
 
 
 def _check_new(folder: Path) -> None:
-    """Raise InputError where a folder is there already, or its files could not be written."""
+    """Raise InputError if a folder already exists, or if its files could not be written."""
     try:
         there = folder.exists() or (folder / ("_" * LONGEST_STEM)).exists()
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror}") from error
     if there:
-        raise InputError(f"{folder} exists already")
+        raise InputError(f"{folder} already exists")
 
 
 def _length(seconds: float, sample_rate: int) -> int:
-    """Samples of a file. Raises InputError for none, and for too many."""
+    """The number of samples in a file. Raises InputError for none, and for too many."""
     if not seconds > 0:
         raise InputError(f"`seconds` is {seconds}; it must be above 0")
     if not LEAST_RATE <= sample_rate <= MOST_RATE:
@@ -184,7 +196,7 @@ def _length(seconds: float, sample_rate: int) -> int:
     if length > MOST_SAMPLES:
         most = MOST_SAMPLES // sample_rate
         raise InputError(
-            f"`seconds` {seconds:g} is too long for one file at {sample_rate} Hz: {most} at most; more `files`"
+            f"`seconds` {seconds:g} is too long for one file at {sample_rate} Hz: at most {most}; make more `files`"
         )
     return length
 
@@ -198,12 +210,12 @@ def _check(
     settings: Mapping[str, float],
     held_out: Mapping[str, Sequence[float]],
 ) -> None:
-    """Raise InputError where the arguments of `write_texture` do not fit the texture or each other."""
+    """Raise InputError if the arguments of `write_texture` do not fit the texture or each other."""
     for p in (*vary, *settings, *held_out):
-        if p not in texture.knobs:
-            raise unknown("parameter", p, texture.knobs)
+        if p not in texture.parameters:
+            raise unknown("parameter", p, texture.parameters)
     if len(set(vary)) < len(vary):
-        raise InputError(f"`vary` {' '.join(vary)}: each once")
+        raise InputError(f"`vary` {' '.join(vary)}: name each once")
     for count in counts:
         if count < 1:
             raise InputError(f"`files` is {count}; it must be above 0")
@@ -212,11 +224,11 @@ def _check(
         raise InputError(f"`files` {' '.join(map(str, counts))}: give {allowed}")
     total = (counts[0] if random else math.prod(_sizes(vary, counts))) + sum(map(len, held_out.values()))
     if total > MOST_FILES:
-        raise InputError(f"`files` {' '.join(map(str, counts))} makes {total:,} files; {MOST_FILES:,} at most")
+        raise InputError(f"`files` {' '.join(map(str, counts))} makes {total:,} files; at most {MOST_FILES:,}")
     if both := [p for p in settings if p in vary]:
         raise InputError(f"`set` {both[0]}: that parameter varies (`vary`)")
     if glide and held_out:
-        raise InputError("`held_out` goes without `glide`, which passes through all values")
+        raise InputError("`held_out` cannot be used with `glide`, which passes through all values")
     for p, value in settings.items():
         _check_values(texture, "set", p, [value])
     for p, values in held_out.items():
@@ -226,7 +238,7 @@ def _check(
 
 
 def _check_values(texture: Texture, option: str, p: str, values: Sequence[float]) -> None:
-    knob = texture.knobs[p]
+    about = texture.parameters[p]
     for value in values:
-        if not knob.low <= value <= knob.high:
-            raise InputError(f"`{option}` {p}={value:g}: it must be {knob.low:g} to {knob.high:g} ({knob.units})")
+        if not about.low <= value <= about.high:
+            raise InputError(f"`{option}` {p}={value:g}: it must be {about.low:g} to {about.high:g} ({about.units})")

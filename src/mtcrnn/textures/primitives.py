@@ -1,4 +1,4 @@
-"""What textures are made of: curves, moments, ringing bodies, noise in a band. Samples are float64 [T]."""
+"""Building blocks of the textures: phases, event onsets, decaying sinusoids, band-pass noise. Samples: float64 [T]."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.core.numba_math import BARE, kept
+from mtcrnn.core.numba_math import BARE, cached_njit
 
 Samples = NDArray[np.float64]
 
-_jit = kept("the textures", "textures/primitives.py", **BARE)
-INAUDIBLE = 1e-4  # of its height: where a ring ends
+_jit = cached_njit("the textures", "textures/primitives.py", **BARE)
+INAUDIBLE = 1e-4  # share of its height at which a decaying sinusoid ends
 
 
 def cycles(hz: Samples, sample_rate: int, start: float = 0.0) -> Samples:
@@ -21,7 +21,7 @@ def cycles(hz: Samples, sample_rate: int, start: float = 0.0) -> Samples:
     return start + np.cumsum(hz) / sample_rate
 
 
-def regular(phase: Samples, jitter: Samples, rng: np.random.Generator) -> NDArray[np.int64]:
+def regular_onsets(phase: Samples, jitter: Samples, rng: np.random.Generator) -> NDArray[np.int64]:
     """The samples at which `phase` passes whole numbers, each moved by up to half of `jitter` [T] (0 to 1) cycles."""
     whole = np.arange(math.ceil(phase[0]), math.ceil(phase[-1]))
     place = np.searchsorted(phase, whole)
@@ -29,8 +29,8 @@ def regular(phase: Samples, jitter: Samples, rng: np.random.Generator) -> NDArra
     return np.minimum(np.searchsorted(phase, moved), len(phase) - 1)
 
 
-def irregular(per_second: Samples, sample_rate: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """The samples at which events of a Poisson process of rate `per_second` [T] come, in order."""
+def poisson_onsets(per_second: Samples, sample_rate: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """The samples at which events of a Poisson process of rate `per_second` [T] occur, in order."""
     expected = np.cumsum(per_second) / sample_rate
     places = np.sort(rng.random(rng.poisson(expected[-1]))) * expected[-1]
     return np.minimum(np.searchsorted(expected, places), len(per_second) - 1)
@@ -41,8 +41,8 @@ def rings(
 ) -> Samples:
     """Sum [length] of sinusoids that begin at `onsets` [N] and decay as exp(-t / decay_s).
 
-    `hz`, `decay_s` (seconds to 1/e) and `heights` are arrays [N], or one number for all; `phase`, in cycles, is where
-    each begins: 0 a sine, 0.25 a cosine.
+    `hz`, `decay_s` (seconds to 1/e) and `heights` are arrays [N], or one number for all. Each begins at `phase`, in
+    cycles: 0 is a sine, 0.25 a cosine.
     """
     out = np.zeros(length)
     each = [np.broadcast_to(np.asarray(a, np.float64), onsets.shape) for a in (hz, decay_s, heights)]
@@ -82,7 +82,7 @@ def _leak(out: Any, per_sample: float) -> None:  # pragma: no cover
 
 
 def band(noise: Samples, hz: Samples, quality: float, sample_rate: int) -> Samples:
-    """White noise [T] of variance 1 through a band-pass round `hz` [T], at variance 1 again.
+    """White noise [T] of variance 1 through a band-pass filter around `hz` [T], scaled to variance 1 again.
 
     A state variable filter that stays stable while its frequency moves (Zavalishin, The Art of VA Filter Design,
     2012). Its noise bandwidth is pi / 2 of hz / quality.

@@ -1,1 +1,1 @@
-"""From labelled sounds to a model."""
+"""Training: the training loop, its schedules, teacher forcing, several processes, and the tiers of a recipe."""

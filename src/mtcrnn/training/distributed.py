@@ -1,7 +1,7 @@
-"""Several processes that train one model together, started by `torchrun` or Slurm's `srun`.
+"""Distributed (data-parallel) training: several processes, started by `torchrun` or Slurm's `srun`, train one model.
 
 Every process holds the whole model and data set, takes its share of each batch, and averages its gradients with the
-others': N processes with batch B do what one does with batch N * B. Process 0 leads: it alone writes files and prints.
+others. So N processes with batch size B do what one does with N * B. Only process 0 writes files and prints.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from torch import Tensor
 from torch import distributed as dist
 
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.processes import Place, place
+from mtcrnn.core.processes import ProcessRank, process_rank
 from mtcrnn.models.devices import choose_device
 
 
 @dataclass(frozen=True)
 class World:
-    """The processes of a run, as one of them sees them. Alone, every method gives back what it was given.
+    """The processes of a run, as seen by one of them. With one process, every method returns what it was given.
 
     Attributes:
-        rank: this process, from 0.
-        size: how many there are.
+        rank: the number of this process, from 0.
+        size: the number of processes.
         device: where this process computes.
     """
 
@@ -37,23 +37,23 @@ class World:
 
     @property
     def leads(self) -> bool:
-        """True in the one process that writes and prints."""
+        """True in process 0, the only one that writes files and prints."""
         return self.rank == 0
 
     def share(self, batch_size: int) -> slice:
         """This process's rows of a batch of size * `batch_size` rows."""
         return slice(self.rank * batch_size, (self.rank + 1) * batch_size)
 
-    def any(self, wish: bool) -> bool:
-        """Whether any process wishes it."""
-        return bool(self._summed(torch.tensor(float(wish))) > 0)
+    def any(self, flag: bool) -> bool:
+        """Whether `flag` is True in any process."""
+        return bool(self._summed(torch.tensor(float(flag))) > 0)
 
     def mean(self, number: float) -> float:
-        """The mean of the processes' numbers."""
+        """The mean over the processes of a number that each of them gives."""
         return float(self._summed(torch.tensor(number, dtype=torch.float64))) / self.size
 
     def average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace each tensor by its mean over the processes; they travel as one."""
+        """Replace each tensor by its mean over the processes; all are sent as one tensor."""
         if self.size == 1:
             return
         whole = self._summed(torch.cat([tensor.flatten() for tensor in tensors])) / self.size
@@ -65,34 +65,34 @@ class World:
         if self.size == 1:
             return tensor
         parts = [torch.empty_like(tensor, memory_format=torch.contiguous_format) for _ in range(self.size)]
-        with _others():
+        with _peer_errors():
             dist.all_gather(parts, tensor.contiguous())
         return torch.cat(parts, dim=1)
 
     def _summed(self, tensor: Tensor) -> Tensor:
         if self.size > 1:
-            with _others():
+            with _peer_errors():
                 dist.all_reduce(tensor)
         return tensor
 
 
 @contextmanager
 def join(kind: str = "auto") -> Iterator[World]:
-    """Meet the other processes, if this one was started beside others; leave them at the end.
+    """Connect to the other processes, if there are any; disconnect at the end.
 
     Args:
-        kind: of device, see `hardware.choose_device`.
+        kind: of device, see `models.devices.choose_device`.
 
     Raises:
         InputError: more processes on a machine than it has GPUs, or the others cannot be reached.
     """
-    where = place()
+    where = process_rank()
     device = choose_device(kind)
     if device.type == "cuda":
         if where.local_rank >= torch.cuda.device_count():
             raise InputError(
-                f"process {where.local_rank} of this machine has no GPU of its own: there are "
-                f"{torch.cuda.device_count()}; start one process for each"
+                f"process {where.local_rank} on this machine has no GPU of its own: start one process per GPU, "
+                f"{torch.cuda.device_count()} in all"
             )
         device = torch.device("cuda", where.local_rank)
         torch.cuda.set_device(device)
@@ -114,8 +114,8 @@ def join(kind: str = "auto") -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def _address(where: Place, environment: Mapping[str, str]) -> str:
-    """Where process 0 listens: as torchrun says, or on the first node of a Slurm step, at a port of the job's own."""
+def _address(where: ProcessRank, environment: Mapping[str, str]) -> str:
+    """The address of process 0: from torchrun, or the first node of a Slurm step, with a port derived from the job."""
     host = environment.get("MASTER_ADDR") or first_node(environment.get("SLURM_STEP_NODELIST", "localhost"))
     port = environment.get("MASTER_PORT") or str(20000 + int(environment.get("SLURM_JOB_ID", "0")) % 20000)
     return f"tcp://{host}:{port}"
@@ -131,7 +131,8 @@ def first_node(nodes: str) -> str:
 
 
 @contextmanager
-def _others() -> Iterator[None]:
+def _peer_errors() -> Iterator[None]:
+    """Turn torch's error for a process that has ended into an InputError."""
     try:
         yield
     except RuntimeError as error:

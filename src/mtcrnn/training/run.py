@@ -1,4 +1,4 @@
-"""Training: a run from its start, or from where it stands."""
+"""Training runs: start a new one, continue a saved one, or start over one that ended before its first save."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtcrnn.config.nets import Net
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.processes import leads
+from mtcrnn.core.processes import is_main_process
 from mtcrnn.core.validation import parse, read_json
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
@@ -36,17 +36,17 @@ Sizes = Mapping[str, int | None]  # `gen_size` and `cond_size`, where given
 def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> Path:
     """Train a new model and return the folder of its last saved state.
 
-    Ctrl-C ends the run after the step in hand and saves. A folder in which a run ended before its first save is free.
+    Ctrl-C ends the run after the current step and saves it. The folder may hold a run that ended before its first save.
 
     Args:
-        tier: what is generated.
-        net: by what.
-        options: how.
-        folder: of the run, where it is not the one that `options` name.
+        tier: what is generated, under which parameters.
+        net: the net that generates it.
+        options: how to train.
+        folder: of the run, if it is not the one that `options` name.
 
     Raises:
         InputError: bad data or options, an output folder that holds another run or in which another process trains, a
-            loss that is no finite number (models saved before stay), a full disk.
+            loss that is not finite (models saved before are kept), or a full disk.
     """
     net.check_for(tier)
     folder = folders.run_folder(options.output_dir) if folder is None else folder
@@ -57,33 +57,33 @@ def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> P
         trainer = Trainer(model, corpus, options, folder, world)
         with locked(folder) if world.leads else nullcontext():
             if world.leads:
-                _check_free(folder)  # another run may have been and gone since
+                _check_free(folder)  # another run may have saved a model in the meantime
                 checkpoint.tidy(folder)
             return trainer.run()
 
 
 def _check_free(folder: Path) -> None:
-    """Raise InputError where a folder holds models."""
+    """Raise InputError if a folder holds models."""
     models = folder / "model"
     if folders.steps(models) or folders.original_steps(models):
         raise InputError(f"{folder} already holds a run; choose another `output_dir`")
 
 
-def _anew(folder: Path, typed_model: Mapping[str, Any], typed_options: Mapping[str, Any], sizes: Sizes) -> Path:
-    """Begin a run again that ended before its first save, as its log says that it was begun."""
-    file = folder / folders.LOG
-    said = read_json(file)
-    if not isinstance(said, dict):
-        raise InputError(f"{file} does not say how the run was begun")
+def _start_over(folder: Path, typed_model: Mapping[str, Any], typed_options: Mapping[str, Any], sizes: Sizes) -> Path:
+    """Start over a run that ended before its first save, with the options in its log."""
+    file = folder / folders.ARGS
+    logged = read_json(file)
+    if not isinstance(logged, dict):
+        raise InputError(f"{file} does not say how the run was started")
 
     def part(cls: type[T]) -> T:
         names = [spec.name for spec in dataclasses.fields(cls)]  # type: ignore[arg-type]
-        return parse(cls, {name: said[name] for name in names if name in said}, str(file))
+        return parse(cls, {name: logged[name] for name in names if name in logged}, str(file))
 
     tier, net, options = part(Tier), part(Net), part(Train)
     check_agreement(tier, net, typed_model)
     check_sizes(tier, sizes)
-    log.info("%s ended before its first save: it begins anew", folder)
+    log.info("%s ended before its first save: it starts over", folder)
     return train(tier, net, dataclasses.replace(options, **typed_options), folder)
 
 
@@ -94,30 +94,30 @@ def resume(
     typed_options: Mapping[str, Any],
     sizes: Sizes,
 ) -> Path:
-    """Go on with a run: what it was started with, its optimiser, its place in the data; bit for bit on one CPU.
+    """Continue a run with its options, optimiser and place in the data; on one CPU bit for bit as if uninterrupted.
 
-    An unfinished run goes on to its planned end, a finished one for as many steps or minutes more. Models of later
-    steps, where an earlier one is picked, are kept aside under another name.
+    An unfinished run continues to its planned end, a finished one for as many steps or minutes again. If it continues
+    from an earlier step, the models of later steps are kept under another name.
 
     Args:
         model_dir: the run's folder, or its model/ folder.
-        step: which saved step; 0 takes the newest.
-        typed_model: options of the tier and the net that the user gave all the same: they must agree.
+        step: which saved step; 0: the newest.
+        typed_model: options of the tier and the net that the user gave although the run has them; they must agree.
         typed_options: training options to change from here on.
-        sizes: `gen_size` and `cond_size` where given: they must agree.
+        sizes: `gen_size` and `cond_size` where given; they must agree.
 
     Raises:
-        InputError: as `train`; also no such model, nothing to resume from, options that contradict the model, data
+        InputError: as `train`; also no such model, nothing to resume from, options that contradict the model, or data
             that lacks a parameter.
     """
     if (unsaved := folders.find_unsaved(model_dir)) is not None:
-        return _anew(unsaved, typed_model, typed_options, sizes)
+        return _start_over(unsaved, typed_model, typed_options, sizes)
     path = folders.find(model_dir, step)
     folder = path.parent.parent
     if "output_dir" in typed_options:
         folder = folders.run_folder(typed_options["output_dir"])
-    with locked(folder) if leads() else nullcontext():
-        if leads():
+    with locked(folder) if is_main_process() else nullcontext():
+        if is_main_process():
             checkpoint.tidy(folder)
         model = checkpoint.load(path)
         check_agreement(model.config.tier, model.config.net, typed_model)
@@ -125,11 +125,11 @@ def resume(
         state = checkpoint.load_train_state(path)
         state.check_for(model, f"the training state of {path}")
         options = dataclasses.replace(state.train, **typed_options)
-        schedule = _rest(state, options, typed_options, model.config.step)
+        schedule = _remaining(state, options, typed_options, model.config.step)
         data = ParamManager.at(options.data_dir, options.param_dir)
         corpus = Corpus(model.config.tier, data, model.config.ranges)
         if state.data and (changes := corpus.changes(state.data)):
-            log.warning("the data are not those that it was trained on: %s", "; ".join(changes))
+            log.warning("the data differ from those that the run was trained on: %s", "; ".join(changes))
         with join(options.device) as world:
             trainer = Trainer(model, corpus, options, folder, world, schedule)
             trainer.restore(state)
@@ -137,14 +137,14 @@ def resume(
 
 
 def is_over(path: Path) -> bool:
-    """Whether the run that a saved model is of had come to its planned end there. Raises InputError as `resume`."""
+    """Whether a run had reached its planned end when it saved this model. Raises InputError as `resume`."""
     state = checkpoint.load_train_state(path)
     by_steps = state.end is not None and state.end <= (folders.step_of(path) or 0)
     return by_steps or Schedule(state.end, state.train.minutes, state.elapsed).time_is_up
 
 
-def _rest(state: TrainState, options: Train, typed: Mapping[str, Any], step: int) -> Schedule:
-    """What is left of a run after `step`; of a finished one, as much as was asked for once more."""
+def _remaining(state: TrainState, options: Train, typed: Mapping[str, Any], step: int) -> Schedule:
+    """The schedule of what remains of a run after `step`; of a finished one, as much again as was asked for."""
     end, elapsed = state.end, state.elapsed
     if "num_steps" in typed or (end is not None and end <= step and "minutes" not in typed):
         end = step + int(options.num_steps or 0)

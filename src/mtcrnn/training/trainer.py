@@ -1,4 +1,4 @@
-"""The training loop: one run."""
+"""The training loop: optimiser steps, losses, the held-out loss, the overfitting warning, saving."""
 
 from __future__ import annotations
 
@@ -27,27 +27,27 @@ from mtcrnn.models.nets import State
 from mtcrnn.models.nets.frame import take_frames
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.runs.log import RunLog
-from mtcrnn.runs.train_state import TrainState, as_plain
+from mtcrnn.runs.train_state import TrainState, to_bytes
 from mtcrnn.training.distributed import World
 from mtcrnn.training.schedule import Schedule
-from mtcrnn.training.teacher_forcing import draw_coins, draw_uniforms, self_sampled_inputs
+from mtcrnn.training.teacher_forcing import draw_forced, draw_uniforms, self_sampled_inputs
 
 log = logging.getLogger(__name__)
 
-OVERFIT_NATS = 0.1  # a held-out loss so far above its lowest is told
-LOOK_EVERY = 10  # steps between looks at the losses (each look waits for the device), log lines and held-out tests
+OVERFIT_NATS = 0.1  # warn of overfitting if the held-out loss ends this far above its lowest
+LOG_EVERY = 10  # steps between two rows of the log, which wait for the device; held-out losses: in every tenth row
 
 
 class Trainer:
     """One run: a model, its data, its optimiser and its logs.
 
     Args:
-        model: to be trained.
+        model: the model to train.
         corpus: its data.
-        options: how.
+        options: how to train.
         folder: of the run.
-        world: the processes that train it together.
-        schedule: how long the run takes, where `options` do not tell.
+        world: the processes that train the model together; None: this one alone.
+        schedule: how long to train; None: as `options` say.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Trainer:
         net = model.config.net
         self.frame_size = net.step_size
         if options.seq_len % self.frame_size:
-            raise InputError(f"`seq_len` {options.seq_len} is no multiple of `frame_size` {self.frame_size}")
+            raise InputError(f"`seq_len` {options.seq_len} is not a multiple of `frame_size` {self.frame_size}")
         if options.scored_frames and not net.spec.framed:
             raise InputError(f"`scored_frames` {options.scored_frames} is for the net frame, not for {net.net}")
         all_frames = options.seq_len // self.frame_size
@@ -80,15 +80,15 @@ class Trainer:
         self.optimiser = torch.optim.Adam(model.module.parameters(), lr=options.lr, fused=True)
         auto = net.spec.mixed and has_bf16(self.world.device)
         self.mixed = options.precision == "bf16" or (options.precision == "auto" and auto)
-        self.streams: Streams | None = None  # where --carry reads, and the states that it carries
+        self.streams: Streams | None = None  # with `carry`: where the windows are read, and the states between them
         self.carried: State = ()
-        self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last look
+        self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last row of the log
         self.best = (math.inf, 0)  # the lowest held-out loss so far, and its step
         self.newest_held_out = -math.inf
         self.saved: Path | None = None
 
     def restore(self, state: TrainState) -> None:
-        """Take up what `_save` saved beside the model, by any number of processes; it was checked for the model."""
+        """Restore what `_save` saved, with any number of processes; `state` was checked for the model."""
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state.optimiser, "param_groups": groups})
         self.best = state.best
@@ -96,10 +96,10 @@ class Trainer:
             self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state.carried)
         elif state.carried:
             before = state.carried[0].shape[1]
-            log.warning("the batch had %d windows and has %d now: carried states begin anew", before, self.batch_size)
+            log.warning("the batch had %d windows and has %d now: carried states start over", before, self.batch_size)
 
     def run(self) -> Path:
-        """Train to the schedule's end or to Ctrl-C; save; return the folder of the last model."""
+        """Train to the end of the schedule or until Ctrl-C; save; return the folder of the last model."""
         first, schedule = self.model.config.step, self.schedule
         keep_freed_memory()
         with ExitStack() as stack:
@@ -108,17 +108,17 @@ class Trainer:
             bar = stack.enter_context(
                 tqdm(initial=first, desc="training", unit="step", mininterval=0.5, disable=runlog is None)
             )
-            looked_at = time.perf_counter()
+            logged_at = time.perf_counter()
             schedule.start()
             for step in itertools.count(first + 1):
                 self.recent.append(self._step(step))
-                schedule.look(self.world.mean)
+                schedule.read_clock(self.world.mean)
                 bar.update()
                 ending = step == schedule.end or schedule.time_is_up or self.world.any(bool(stop.wanted))
                 saving = ending or step % self.options.checkpoint == 0
-                if saving or step % LOOK_EVERY == 0:
-                    row = self._look(step, looked_at, saving)
-                    looked_at = time.perf_counter()
+                if saving or step % LOG_EVERY == 0:
+                    row = self._log_row(step, logged_at, saving)
+                    logged_at = time.perf_counter()
                     if runlog is not None:
                         runlog.add(step, row)
                         bar.total = schedule.last_step(step)
@@ -135,45 +135,45 @@ class Trainer:
         elif schedule.end and step < schedule.end and schedule.time_is_up:
             log.info("stopped at step %d of %d: %g minutes are over", step, schedule.end, schedule.minutes)
         assert self.saved is not None
-        self._tell_overfitting()
+        self._warn_of_overfitting()
         return self.saved
 
-    def _tell_overfitting(self) -> None:
+    def _warn_of_overfitting(self) -> None:
         lowest, at = self.best
         if self.newest_held_out > lowest + OVERFIT_NATS:
             log.warning(
-                "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net begins to know its data by "
-                "heart; fewer steps, a smaller net, more data or `input_noise` help (saved: steps %s)",
+                "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net is overfitting; fewer steps, "
+                "a smaller net, more data or `input_noise` help (saved: steps %s)",
                 at,
                 lowest,
                 self.newest_held_out,
                 listing(folders.steps(self.folder / "model")),
             )
 
-    def _look(self, step: int, since: float, saving: bool) -> dict[str, float]:
-        """Check and average the losses since the last look, at time `since`; now and then also the held-out loss."""
+    def _log_row(self, step: int, since: float, saving: bool) -> dict[str, float]:
+        """A row for the log: the mean of the losses since the last row, at time `since`; the held-out loss when due."""
         losses = self._check(step)
         values = len(losses) * self.batch_size * (self.scored_frames * self.frame_size or self.options.seq_len)
         row = {"loss": sum(losses) / len(losses), "samples_per_s": values / (time.perf_counter() - since)}
-        if self.world.leads and len(self.held_out) and (saving or step % (10 * LOOK_EVERY) == 0):
+        if self.world.leads and len(self.held_out) and (saving or step % (10 * LOG_EVERY) == 0):
             row["held_out"] = self.newest_held_out = self.held_out_loss()
             self.best = min(self.best, (row["held_out"], step))
         self.recent.clear()
         return row
 
     def _step(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """One optimiser step on batch `step`; its loss and gradient norm, still on the device."""
+        """One optimiser step on batch `step`. Returns its loss and gradient norm, still on the device."""
         options, model = self.options, self.model
         batch, state = self._next_batch(step)
         values, conditioning = self._to_device(batch)
         past = values[:, :-1]
         if (rate := self.teacher_forcing_rate(step)) < 1:
-            coins = draw_coins(options.rand_seed, step, options.seq_len, rate)
+            forced = draw_forced(options.rand_seed, step, options.seq_len, rate)
             draws = model.distribution.draws
             u = draw_uniforms(options.rand_seed, step, self.batch_size, options.seq_len, draws)[self.share]
             with self._precision():
                 past = self_sampled_inputs(
-                    model, past, conditioning, state, coins, torch.from_numpy(u).to(past.device), options.temp
+                    model, past, conditioning, state, forced, torch.from_numpy(u).to(past.device), options.temp
                 )
         if options.input_noise:
             past = self._noisy(past, step)
@@ -198,7 +198,7 @@ class Trainer:
         return self.schedule.at(step, self.options.lr, self.options.lr_final)
 
     def _noisy(self, past: torch.Tensor, step: int) -> torch.Tensor:
-        """Encoded past values [B, T, G] with normal noise, within their bounds."""
+        """Encoded past values [B, T, G] with Gaussian noise, clipped to their bounds."""
         rng = generator(self.options.rand_seed, Purpose.NOISE, step)
         noise = rng.standard_normal((self.batch_size, *past.shape[1:]), dtype=np.float32)[self.share]
         encoding = self.model.encoding
@@ -206,7 +206,7 @@ class Trainer:
         return (past + shift).clamp(*encoding.bounds)
 
     def _next_batch(self, step: int) -> tuple[Batch, State]:
-        """The windows of a step and the states that they start from: carried, or the net's first."""
+        """The windows of a step and the states that they start from: carried, or the net's initial states."""
         options, corpus = self.options, self.corpus
         first = self.model.net.init_state(options.batch_size)
         if not options.carry:
@@ -233,7 +233,7 @@ class Trainer:
         state: State,
         frames: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, State]:
-        """Nats per step of a batch of windows (or some frames of them) in one call, and the states at their ends."""
+        """Nats per step of a batch of windows (or of some of their frames), and the states at their ends."""
         with self._precision():
             raw, state = self.model(past, conditioning, state, frames)
         if frames is not None:
@@ -241,18 +241,18 @@ class Trainer:
         return self.distribution.loss(raw, targets), state
 
     def _precision(self) -> torch.autocast:
-        """Products in bf16 where `mixed` says so."""
+        """A context for mixed precision (products in bf16) if `mixed`."""
         return torch.autocast(self.model.device.type, torch.bfloat16, enabled=self.mixed)
 
     @torch.no_grad()
     def held_out_loss(self) -> float:
-        """Nats per step, teacher forced, on one batch of held-out windows: the same ones at every call."""
+        """Nats per step, teacher forced, on one batch of held-out windows: the same in every call."""
         values, conditioning = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
         state = self.model.net.init_state(len(values))
         return float(self._loss(values[:, :-1], conditioning, values[:, 1:], state)[0])
 
     def _check(self, step: int) -> list[float]:
-        """The recent losses as numbers. Raises InputError where one of them, or a gradient, is not finite."""
+        """The recent losses as numbers. Raises InputError if one of them, or of the gradient norms, is not finite."""
         both = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for loss, norm in self.recent]).tolist()
         for k, (loss, norm) in enumerate(both):
             if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -264,7 +264,7 @@ class Trainer:
         return [loss for loss, _ in both]
 
     def _save(self, step: int) -> None:
-        """Write the model and what resuming needs: what a process of the whole batch would write."""
+        """Write the model and what resuming needs: the same as one process with the whole batch would write."""
         self.model.config = dataclasses.replace(self.model.config, step=step)
         carried = tuple(self.world.join_rows(tensor) for tensor in self.carried)
         folder = self.folder / "model"
@@ -276,16 +276,16 @@ class Trainer:
                 "elapsed": self.schedule.elapsed,
                 "carried": carried,
                 "best": self.best,
-                "data": self.corpus.marks,
+                "data": self.corpus.fingerprints,
             }
-            checkpoint.save(folder, self.model, as_plain(self.optimiser.state_dict(), others))
+            checkpoint.save(folder, self.model, to_bytes(self.optimiser.state_dict(), others))
 
     def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         device = self.model.device
         return torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.conditioning).to(device)
 
     def _describe(self) -> str:
-        """What the run was started with, for log/args.txt."""
+        """The options that the run was started with, as JSON for log/args.txt."""
         config = self.model.config
         everything = {
             **dataclasses.asdict(config.tier),

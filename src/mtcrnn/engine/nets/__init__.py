@@ -1,1 +1,1 @@
-"""The programs of the nets: `program(builder, ...)` in a file a family, named as in `models.nets`."""
+"""The engine programs of the nets: `program(builder, ...)` in one file per family, named as in `models.nets`."""

@@ -1,6 +1,6 @@
-"""The program of the frame net, see `models.nets.frame`.
+"""The engine program of the frame net, see `models.nets.frame`.
 
-Each position of a frame has its own matrix, and the GRU steps at a frame's first sample only.
+Each position in a frame has its own matrix, and the GRU steps only at the first sample of a frame.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from mtcrnn.engine.program import Op, When, padded
 
 
 def program(b: Builder) -> int:
-    """Build it; returns where the raw numbers are."""
-    hidden, F, inputs = b.hidden, b.net.frame_size, b.net.frame_size + b.given
+    """Add the net to the builder; returns the offset of the raw numbers."""
+    hidden, F, inputs = b.hidden, b.net.frame_size, b.net.frame_size + b.cond_size
     skip = len(b.ops)
     made, recent = b.state(2), b.state(inputs)
-    b.enter_frames(recent)
+    b.frame_input(recent)
     b.add(Op.WITHIN_FRAME, made)
     h = b.gru_stack(recent, "gru", inputs)
     b.ops[skip][2] = len(b.ops) - skip - 1

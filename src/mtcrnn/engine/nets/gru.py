@@ -1,4 +1,4 @@
-"""The program of the plain stack, see `models.nets.gru`."""
+"""The engine program of the plain GRU net, see `models.nets.gru`."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from mtcrnn.engine.builder import Builder
 
 
 def program(b: Builder, wide: bool = False, squash: bool = False) -> int:
-    """Build it; returns where the raw numbers are."""
+    """Add the net to the builder; returns the offset of the raw numbers."""
     rows = 3 * b.inputs if wide else b.hidden
-    x = b.enter(rows)
+    x = b.input_layer(rows)
     if wide:
         x = b.linear(x, "widen", b.hidden, rows)
     x = b.gru_stack(x, "gru")

@@ -1,8 +1,8 @@
-"""The networks as torch modules, a file a family; `config.nets.NETS` has them by name.
+"""The nets as torch modules, one file per family; `config.nets.NETS` lists them by name.
 
-A net maps `(x [B, T, in], state) -> (raw [B, T, out], state)` for any T >= 0, with T = 1 a step. `init_state(batch)`
-makes the first state, a plain tuple of tensors [layers, B, size]; nothing is hidden on the module. Raw numbers
-only: `models.distributions` says what they mean.
+A net maps `(x [B, T, in], state) -> (raw [B, T, out], state)` for any T >= 0; a single step has T = 1.
+`init_state(batch)` makes the first state, a plain tuple of tensors [layers, B, size]; the module itself holds no state.
+Nets output raw numbers only: `models.distributions` defines what they mean.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ State = tuple[Tensor, ...]
 
 
 class RecurrentNet(Protocol):
-    """What every net is, besides being an `nn.Module`."""
+    """The interface of every net; each is also an `nn.Module`."""
 
     def __call__(self, x: Tensor, state: State, frames: Tensor | None = None) -> tuple[Tensor, State]:
-        """Raw numbers [B, T, out] and the state after them; a framed net can leave out all `frames` but some."""
+        """Raw numbers [B, T, out] and the state after the last step; of a framed net, those of some `frames` only."""
         ...
 
     def init_state(self, batch: int) -> State:
@@ -34,5 +34,5 @@ def make_net(net: Net, in_size: int, out_size: int) -> RecurrentNet:
     spec = net.spec
     sizes = {"frame_size": net.frame_size} if spec.framed else {}
     module = pkgutil.resolve_name(f"{__name__}.{spec.file}:{spec.module}")
-    made: RecurrentNet = module(in_size, net.hidden_size, out_size, net.n_layers, **sizes, **spec.form)
+    made: RecurrentNet = module(in_size, net.hidden_size, out_size, net.n_layers, **sizes, **spec.keywords)
     return made

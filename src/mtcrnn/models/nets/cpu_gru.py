@@ -1,24 +1,24 @@
-"""A stacked `nn.GRU` for the CPU: same parameters and equations, hand-written backward.
+"""A stacked GRU for training on the CPU: the weights and equations of `nn.GRU`, with a hand-written backward pass.
 
 Why it is faster than torch's own CPU kernel, and where the time goes (4 layers x 256, batch 128, 256 steps,
 float32, two AVX-512 cores; 309 GFLOP for forward and backward; figures in docs/log.md):
 
 - torch runs one small unfused op after another at each step. Here a step of a layer is one matrix product
   (`h @ W_hh.T`) and one compiled elementwise kernel; what does not depend on the recurrence (input projections,
-  input gradients, weight gradients) is done for a chunk of steps in one product.
+  input gradients, weight gradients) is computed for a chunk of steps in one product.
 - The batch is split over threads, each of which runs the whole recurrence for its rows with single-threaded ops.
-  torch and numba release the GIL, so the threads only meet at the end of a call.
-- Chunks go through all layers before the next chunk starts (a blocked wavefront), so everything but the saved
+  torch and numba release the GIL, so the threads synchronise only at the end of a call.
+- Each chunk goes through all layers before the next chunk starts (a blocked wavefront), so everything but the saved
   activations stays in cache.
-- Fresh memory is slow (page faults at 2 to 4 GB/s): large buffers are recycled, see `_buffer`.
+- Fresh memory is slow (page faults at 2 to 4 GB/s), so large buffers are recycled, see `_buffer`.
 
-About 85% of the time is inside MKL's sgemm at 85 to 90% of the cores' peak; the rest is the gate kernels (bound by
-memory: they write and read back 5 floats per unit and step) and some 3% of Python.
+About 85% of the time is inside MKL's sgemm at 85 to 90% of the cores' peak; the rest is the gate kernels (memory-bound:
+they write and read back 5 floats per unit and step) and about 3% Python.
 
-Shapes: B batch, T steps, I input size, H hidden size, L layers; b rows of one thread's share of the batch; m steps
-of one chunk. Gates are ordered r, z, n as in `nn.GRU`, except in the backward's `dg = [dn | dr | dz | dn*r]`, whose
+Shapes: B batch, T steps, I input size, H hidden size, L layers; b rows in one thread's part of the batch; m steps
+in one chunk. Gates are ordered r, z, n as in `nn.GRU`, except in the backward pass: `dg = [dn | dr | dz | dn*r]`, whose
 first three quarters are the gradient of the input projection and whose last three quarters are that of the
-recurrent projection, with no copy.
+recurrent projection, without a copy.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from mtcrnn.models.nets.gru_kernels import backward, forward
 
 CHUNK_ROWS = 512  # rows (steps x b) of a chunk: the size at which the weight-gradient product is fastest
 DX_ROWS = 128  # rows of one input-gradient product: small enough to stay in the L2 cache
-MIN_ROWS = 8  # least rows of the batch worth a thread of their own
-MIN_POOLED = 1 << 18  # elements from which a buffer is recycled
-PRECISIONS = torch.float32, torch.float64  # that are compiled
-PLAIN_STEPS = 1  # up to so many steps without gradients, torch's own kernel is faster
+MIN_ROWS = 8  # fewest rows of the batch that are worth a thread
+MIN_POOLED = 1 << 18  # buffers with at least this many elements are recycled
+PRECISIONS = torch.float32, torch.float64  # the types that the kernels are compiled for
+PLAIN_STEPS = 1  # without gradients, torch's own kernel is faster up to this many steps
 
 _pools: dict[int, ThreadPoolExecutor] = {}
 if hasattr(os, "register_at_fork"):
@@ -52,33 +52,33 @@ if hasattr(os, "register_at_fork"):
 
 
 def _run_parts(fn: Callable[..., Any], parts: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """[fn(*p) for p in parts], each in a thread of its own whose torch ops are single-threaded."""
+    """[fn(*p) for p in parts], each in its own thread, with single-threaded torch ops."""
     if len(parts) == 1:
         return [fn(*parts[0])]
     pool = _pools.get(len(parts))
     if pool is None:
         n, pool = torch.get_num_threads(), ThreadPoolExecutor(len(parts), "gru", _single_threaded)
         list(pool.map(lambda _: time.sleep(0.01), parts))  # start all threads now
-        torch.set_num_threads(n)  # set_num_threads in a thread is also the default of later threads
+        torch.set_num_threads(n)  # set_num_threads in a thread also sets the default of later threads
         _pools[len(parts)] = pool
     return list(pool.map(lambda p: fn(*p), parts))
 
 
 def _single_threaded() -> None:
     torch.set_num_threads(1)
-    torch.get_num_threads()  # makes the setting final: a thread's first query would re-read the default
+    torch.get_num_threads()  # fixes the setting: a thread's first query would re-read the default
 
 
 _free: defaultdict[tuple[type, int], list[NDArray[Any]]] = defaultdict(list)
 
 
 def _buffer(*shape: int, like: Tensor) -> Tensor:
-    """An uninitialised tensor whose memory comes from, and when freed returns to, a list of buffers."""
+    """An uninitialised tensor whose memory is taken from a free list, and returns to it when freed."""
     size = math.prod(shape)
     if size < MIN_POOLED:
         return torch.empty(shape, dtype=like.dtype)
     dtype = np.float32 if like.dtype == torch.float32 else np.float64
-    free = _free[dtype, (size - 1).bit_length()]  # rounded up to 2**k: the excess is never touched
+    free = _free[dtype, (size - 1).bit_length()]  # rounded up to 2**k: the rest is never touched
     try:
         memory = free.pop()
     except IndexError:
@@ -89,7 +89,7 @@ def _buffer(*shape: int, like: Tensor) -> Tensor:
 
 
 def _chunks(T: int, b: int) -> list[tuple[int, int]]:
-    """[(first step, end)] of equal chunks of about CHUNK_ROWS rows."""
+    """(first step, end) of each of nearly equal chunks of about CHUNK_ROWS rows."""
     n = max(1, round(T * b / CHUNK_ROWS))
     return [(T * i // n, T * (i + 1) // n) for i in range(n)]
 
@@ -107,8 +107,8 @@ def _forward_rows(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The recurrence of one thread's rows: x [b, T, I], h0 [L, b, H]; fills y [b, T, H] and hT [L, b, H].
 
-    w_ih [I, 3H] and w_hh [H, 3H] are transposed. Returns per layer hs [T+1, b, H] and gates [T, b, 4H] if `save`
-    (else scratch of one chunk and of one step).
+    w_ih [I, 3H] and w_hh [H, 3H] are transposed. If `save`, returns hs [T+1, b, H] and gates [T, b, 4H] of each layer
+    (otherwise scratch arrays for one chunk and one step).
     """
     (b, T, _), (L, _, H) = x.shape, h0.shape
     chunks, mm = _chunks(T, b), torch.mm
@@ -151,7 +151,7 @@ def _backward_rows(
 ) -> tuple[list[Tensor], list[Tensor], list[Tensor], Tensor]:
     """The gradients of one thread's rows. Fills dx [b, T, I] unless it is None.
 
-    w_ih [3H, I] in the order n, r, z; w_hh [3H, H] as in `nn.GRU`. Returns dh0 (L of [b, H]), dW_ih (L of [3H, I],
+    w_ih [3H, I] has the order n, r, z; w_hh [3H, H] is as in `nn.GRU`. Returns dh0 (L of [b, H]), dW_ih (L of [3H, I],
     order n, r, z), dW_hh (L of [3H, H]) and db [L, 4H].
     """
     (b, T, inputs_size), (L, _, H) = x.shape, dhT.shape
@@ -194,10 +194,10 @@ class _StackedGRU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, h0: Tensor, save: bool, *weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Output y [B, T, H] and end state hT [L, B, H]; weights in `nn.GRU`'s flat order."""
+        """Output y [B, T, H] and final state hT [L, B, H]; weights in `nn.GRU`'s flat order."""
         (B, T, _), (L, _, H) = x.shape, h0.shape
         w_ih, w_hh = ([w.t().contiguous() if T > 2 else w.t() for w in weights[i::4]] for i in (0, 1))
-        bias = [  # r, z: both biases; n: the input's; hn: the recurrent
+        bias = [  # r, z: the sum of both biases; n: the input bias; hn: the recurrent bias
             torch.cat([a[: 2 * H] + b[: 2 * H], a[2 * H :], b[2 * H :]]).numpy()
             for a, b in zip(weights[2::4], weights[3::4], strict=True)
         ]
@@ -233,23 +233,23 @@ class _StackedGRU(torch.autograd.Function):
 
 
 class GRU(nn.GRU):
-    """`nn.GRU(input_size, hidden_size, num_layers, batch_first=True)`: same parameters, state_dict and results.
+    """`nn.GRU(input_size, hidden_size, num_layers, batch_first=True)`: same weights, state dict and results.
 
-    On the CPU it runs as told above, in mixed precision too (then in the precision of its weights); on other devices,
-    and for single steps, it is `nn.GRU` itself.
+    On the CPU it runs as described above, under mixed precision too (then in the precision of its weights). On other
+    devices, and for single steps without gradients, it is `nn.GRU` itself.
     """
 
     def __init__(self, input_size: int, hidden_size: int, num_layers: int) -> None:
         super().__init__(input_size, hidden_size, num_layers, batch_first=True)
 
     def forward(self, x: Tensor, h0: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Output y [B, T, H] and end state hT [L, B, H] of x [B, T, I] from h0 [L, B, H]."""
+        """Output y [B, T, H] and final state hT [L, B, H], from x [B, T, I] and h0 [L, B, H]."""
         weights = list(self.parameters())
         if x.device.type == "cpu":
             x, h0 = (tensor.to(weights[0].dtype) for tensor in (x, h0))
         tensors = [x, h0, *weights]
         save = torch.is_grad_enabled() and any(t.requires_grad for t in tensors)
-        ours = x.device.type == "cpu" and x.dtype in PRECISIONS and all(t.dtype == x.dtype for t in tensors)
-        if not ours or not x.numel() or (x.shape[1] <= PLAIN_STEPS and not save):
+        compiled = x.device.type == "cpu" and x.dtype in PRECISIONS and all(t.dtype == x.dtype for t in tensors)
+        if not compiled or not x.numel() or (x.shape[1] <= PLAIN_STEPS and not save):
             return super().forward(x, h0)
         return _StackedGRU.apply(x, h0, save, *weights)  # type: ignore[no-untyped-call]

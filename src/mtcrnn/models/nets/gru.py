@@ -1,4 +1,4 @@
-"""The plain stack: linear + ReLU, GRU layers, linear head. The original's nets 0, 5 and 6."""
+"""The plain GRU net: linear + ReLU, GRU layers, linear head. The original's nets 0, 5 and 6."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mtcrnn.models.nets.cpu_gru import GRU
 class GRUNet(nn.Module):
     """x [B, T, in] -> ReLU(W x + b) -> n_layers GRU of `hidden_size` -> raw [B, T, out].
 
-    State: one tensor [n_layers, B, H]. GRU as in PyTorch (Cho et al. 2014, with the reset gate after the product).
+    State: one tensor [n_layers, B, H]. GRU as in PyTorch (Cho et al. 2014, but with the reset gate after the product).
 
     Args:
         in_size, hidden_size, out_size, n_layers: sizes.

@@ -1,22 +1,22 @@
-"""The compiled gate kernels of `cpu_gru`: one step of one layer, elementwise.
+"""The compiled gate kernels of `cpu_gru`: the elementwise part of one step of one layer.
 
-They take arrays and numbers and fill buffers that the caller owns. The forms are those that LLVM vectorises: plain
-`for j in range(n)` over row views with a single store each; no SVML is assumed, so `exp` is a polynomial here.
-Shapes: b rows, m steps of a chunk, H hidden size; gates ordered r, z, n, hn.
+They take arrays and numbers and fill buffers that the caller owns. The loops have the form that LLVM vectorises: plain
+`for j in range(n)` over row views with a single store each. No SVML is assumed, so `exp` is a polynomial here.
+Shapes: b rows, m steps of a chunk, H hidden size; gates are ordered r, z, n, hn.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from mtcrnn.core.numba_math import expm1, kept
+from mtcrnn.core.numba_math import cached_njit, expm1
 
-_jit = kept("the GRU", "models/nets/gru_kernels.py", error_model="numpy", fastmath={"contract"}, nogil=True)
+_jit = cached_njit("the GRU", "models/nets/gru_kernels.py", error_model="numpy", fastmath={"contract"}, nogil=True)
 
 
 @_jit
 def forward(gx: Any, gh: Any, bias: Any, hs: Any, gates: Any, c: int, t: int, g: int) -> None:
-    """hs[t+1], gates[g] <- step on hs[t]; gx [m,b,3H], gh [b,3H], bias [4H], gates [.,b,4H] = r,z,n,hn."""
+    """hs[t+1], gates[g] <- a step from hs[t]; gx [m,b,3H], gh [b,3H], bias [4H], gates [.,b,4H] = r,z,n,hn."""
     H, one, two = hs.shape[2], hs.dtype.type(1), hs.dtype.type(2)
     for i in range(hs.shape[1]):
         x, u, h, h_new, s = gx[c, i], gh[i], hs[t, i], hs[t + 1, i], gates[g, i]

@@ -1,1 +1,1 @@
-"""Those of nets that only the 2020 code's models need."""
+"""The engine programs of nets that only the models of the 2020 code need."""

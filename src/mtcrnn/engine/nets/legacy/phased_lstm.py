@@ -1,4 +1,4 @@
-"""The program of the Phased LSTM, see `models.nets.legacy.phased_lstm`."""
+"""The engine program of the Phased LSTM, see `models.nets.legacy.phased_lstm`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from mtcrnn.engine.program import Op
 
 
 def program(b: Builder) -> int:
-    """Build it; returns where the raw numbers are."""
+    """Add the net to the builder; returns the offset of the raw numbers."""
     hidden, layers = b.hidden, b.net.n_layers
-    x = b.enter(hidden)
+    x = b.input_layer(hidden)
     gx, gh, time = b.scratch(4 * hidden), b.scratch(4 * hidden), b.state(1)
     for k in range(layers):
         cell = f"cells.{k}"

@@ -1,1 +1,1 @@
-"""Nets of the 2020 code that nothing but its models needs."""
+"""Nets of the 2020 code that only its models need."""

@@ -1,4 +1,4 @@
-"""Phased LSTM (Neil, Pfeiffer and Liu 2016, arXiv 1610.09513) in place of the GRU. The original's `--plstm`."""
+"""The Phased LSTM net (Neil, Pfeiffer and Liu 2016, arXiv 1610.09513). The original's `--plstm`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from mtcrnn.models.constants import PHASED_LEAK
 
-RATIO_ON = 0.2  # share of its period in which a unit is open, at the start of training
-LOG_PERIOD = (1.0, 3.0)  # periods in steps are exp(U(1, 3)) at the start, as in the original
+RATIO_ON = 0.2  # fraction of its period in which a unit is open, at the start of training
+LOG_PERIOD = (1.0, 3.0)  # periods, in steps, are exp(U(1, 3)) at the start, as in the original
 
 
 class PhasedCell(nn.Module):
-    """One layer. Gates are ordered i, f, o, c; times are in steps."""
+    """One Phased LSTM layer. Gates are ordered i, f, o, c; times are in steps."""
 
     def __init__(self, in_size: int, hidden_size: int) -> None:
         super().__init__()
@@ -24,9 +24,9 @@ class PhasedCell(nn.Module):
         self.ratio_on = nn.Parameter(torch.full((hidden_size,), RATIO_ON))
 
     def openness(self, times: Tensor) -> Tensor:
-        """The time gate k (equation 7): times [B, T, 1] -> [B, T, H] in [0, 1].
+        """The openness of the time gate k (equation 7): times [B, T, 1] -> [B, T, H] in [0, 1].
 
-        The cycle is a true modulo, in [0, 1) for times before the phase too.
+        The phase of the cycle is a true modulo, in [0, 1) for times before the phase shift too.
         """
         cycle = torch.remainder(times - self.phase, self.period) / self.period
         rising = 2 * cycle / self.ratio_on
@@ -34,9 +34,9 @@ class PhasedCell(nn.Module):
         return torch.where(cycle < self.ratio_on / 2, rising, open_or_closed)
 
     def forward(self, x: Tensor, times: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """X [B, T, in], h and c [B, H] -> outputs [B, T, H], h, c. What needs no recurrence runs in one call."""
+        """X [B, T, in], h and c [B, H] -> outputs [B, T, H], h, c. All but the recurrence runs in one call."""
         size, out, w = h.shape[-1], [], self.recurrent.weight.t()
-        # unbound at once: the gradient of a slice is a whole array of zeros, for each step
+        # unbound at once: the gradient of a slice would be a whole array of zeros at each step
         for k, pushed in zip(self.openness(times).unbind(1), self.inward(x).unbind(1), strict=True):
             gates = torch.addmm(pushed, h, w)
             i, f, o = torch.sigmoid(gates[:, : 3 * size]).chunk(3, dim=-1)
@@ -50,7 +50,7 @@ class PhasedLSTMNet(nn.Module):
     """x [B, T, in] -> ReLU(W x + b) -> n_layers Phased LSTM -> raw [B, T, out].
 
     State: h and c [n_layers, B, H], and the time of the next step [1, B, 1]. There is no fused layer for this net: a
-    training step takes a Python loop over the window's steps (docs/log.md says what it costs).
+    training step runs a Python loop over the steps of the window (the cost is in docs/log.md).
     """
 
     def __init__(self, in_size: int, hidden_size: int, out_size: int, n_layers: int) -> None:

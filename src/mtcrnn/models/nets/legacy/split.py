@@ -10,15 +10,15 @@ from mtcrnn.models.nets.gru import first_state
 
 
 class SplitNet(nn.Module):
-    """x [B, T, in] -> ReLU(W x + b) -> (a common stack) -> one GRU stack a part -> raw [B, T, 2 G].
+    """x [B, T, in] -> ReLU(W x + b) -> (a shared GRU stack) -> one GRU stack per part -> raw [B, T, 2 G].
 
-    State: one tensor [n_layers, B, H] for the common stack, if there is one, and one for each part.
+    State: one tensor [n_layers, B, H] for the shared stack, if there is one, and one for each part.
 
     Args:
         in_size, hidden_size, out_size, n_layers: sizes; out_size is 2 G, G means and G raw stds.
-        by_variable: a part for each generated parameter, with its mean and raw std (nets 3, 4); else a part for all
-            means and one for all raw stds (nets 1, 2).
-        shared: a common GRU stack before the parts (nets 2, 4).
+        by_variable: one part for each generated parameter, with its mean and raw std (nets 3, 4); otherwise one part
+            for all means and one for all raw stds (nets 1, 2).
+        shared: a shared GRU stack before the parts (nets 2, 4).
     """
 
     def __init__(
@@ -49,6 +49,6 @@ class SplitNet(nn.Module):
             part, h = stack(y, before)
             after.append(h)
             raw.append(head(part))
-        # parts of a variable are (mean, raw std): interleave them into means, raw stds
+        # the part of a variable is (mean, raw std): reorder into all means, then all raw stds
         joined = torch.stack(raw, dim=-1).flatten(-2) if self.by_variable else torch.cat(raw, dim=-1)
         return joined, tuple(after)
