@@ -16,7 +16,7 @@ from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.engine import Engine, builder, choose_precision, dots, player
+from mtcrnn.engine import Engine, builder, choose_precision, player, products
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.torch_player import TorchPlayer
@@ -142,7 +142,7 @@ def test_products_against_numpy(rows, columns, sounds, parts):
     b.matrix(weight)
     y = np.zeros((sounds, rows), np.float32)
     for part in range(parts):
-        dots.multiply_f32(b.memory().view(np.float32), np.array(b.matrices[0]), x, 0, y, 0, part, parts)
+        products.multiply_f32(b.memory().view(np.float32), np.array(b.matrices[0]), x, 0, y, 0, part, parts)
     np.testing.assert_allclose(y, x @ weight.T, atol=1e-4, err_msg=f"seed {seed}")
 
 
@@ -154,9 +154,9 @@ def test_both_forms_of_the_int8_product_are_exact(monkeypatch):
     levels[0], weight[0] = 255, -127
     words = weight.reshape(32, 6, 4).transpose(1, 0, 2).copy().view(np.int32).ravel()
     expected = levels.astype(int) @ weight.T.astype(int)
-    for vnni in (dots.has_vnni(), False):
-        monkeypatch.setattr(dots, "has_vnni", lambda vnni=vnni: vnni)
-        tile = dots._tile(2, 8, 1, True)
+    for vnni in (products.has_vnni(), False):
+        monkeypatch.setattr(products, "has_vnni", lambda vnni=vnni: vnni)
+        tile = products._tile(2, 8, 1, True)
 
         @njit
         def product(w, x, y, tile=tile):

@@ -15,13 +15,13 @@ import pytest
 import mtcrnn
 from mtcrnn.core import numba_math
 from mtcrnn.core.numba_math import cached_njit
-from mtcrnn.engine import kernels
+from mtcrnn.engine import loop
 from mtcrnn.models.nets import gru_kernels
 from mtcrnn.textures import primitives
 
 PACKAGE = Path(mtcrnn.__file__).parent
 KEPT = [
-    kernels.run,
+    loop.run,
     gru_kernels.forward,
     gru_kernels.backward,
     *(primitives._add_rings, primitives._leak, primitives._band),

@@ -23,8 +23,7 @@ class NetSpec:
     """The properties of a net.
 
     Attributes:
-        file: the file of its torch module in `models.nets`, and of its program in `engine.nets` (there without the
-            subfolder).
+        file: the file of its torch module in `models.nets`, and of its program in `engine.nets`.
         module: the class name of the torch module.
         keywords: further arguments of both, where several nets share the code.
         number: the original's `--net NUMBER`, if it has one.

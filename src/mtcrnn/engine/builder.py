@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError, listing
-from mtcrnn.engine.dots import TILE, WIDTH
+from mtcrnn.engine.products import TILE, WIDTH
 from mtcrnn.engine.program import COLUMNS, FRAMED, NUMBERS, ONEHOT, Layout, Op, Program, When, padded
 from mtcrnn.models.config import ModelConfig
 
@@ -95,7 +95,7 @@ class Builder:
         return self.words - padded(len(flat))
 
     def matrix(self, weight: NDArray[np.float32]) -> int:
-        """Pack a matrix [rows, columns] in the layout of `dots`; returns its number."""
+        """Pack a matrix [rows, columns] in the layout of `products`; returns its number."""
         rows, columns = weight.shape
         blocks = padded(rows) // WIDTH
         whole = np.zeros((blocks * WIDTH, padded(columns, 8)), np.float32)
@@ -178,7 +178,7 @@ def _padded_rows(table: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDArray[Any]:
-    """The numbers of a matrix [rows, columns] in the tile order of `dots`, `group` columns of a row in one word."""
+    """The numbers of a matrix [rows, columns] in the tile order of `products`, `group` columns of a row in one word."""
     tiles, width, narrow = shape
     ends = np.cumsum([width] * narrow + [width + 1] * (tiles - narrow)) * WIDTH
     parts = [t.reshape(len(t), -1, group).transpose(1, 0, 2).ravel() for t in np.split(matrix, ends[:-1])]

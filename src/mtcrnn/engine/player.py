@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from mtcrnn.config.options import MOST_TEMPERATURE
 from mtcrnn.core.errors import InputError, unknown
 from mtcrnn.core.rng import play_uniforms
+from mtcrnn.engine.barrier import CAN_YIELD, make_team
 from mtcrnn.engine.builder import build
-from mtcrnn.engine.dots import has_vnni
-from mtcrnn.engine.kernels import SAMPLERS, Scratch, run
-from mtcrnn.engine.team import CAN_YIELD, make_team
+from mtcrnn.engine.loop import SAMPLERS, Scratch, run
+from mtcrnn.engine.products import has_vnni
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.constants import EDGE
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.engine.dots import WIDTH
+from mtcrnn.engine.products import WIDTH
 
 COLUMNS = 9  # of an operation
 NUMBERS, ONEHOT, FRAMED = 0, 1, 2  # kinds of input, see `Program.input_spec`
@@ -32,7 +32,7 @@ class Op(IntEnum):
 
 
 class When(IntEnum):
-    """When a product is computed: recurrent ones are listed before and after their layer's gates, see `kernels`."""
+    """When a product is computed: recurrent ones are listed before and after their layer's gates, see `loop`."""
 
     ALWAYS = 0
     BEFORE = 1

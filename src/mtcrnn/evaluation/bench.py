@@ -21,7 +21,7 @@ from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.engine import Engine
-from mtcrnn.engine.dots import has_vnni
+from mtcrnn.engine.products import has_vnni
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.torch_player import TorchPlayer

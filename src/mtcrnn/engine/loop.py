@@ -15,10 +15,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mtcrnn.core.numba_math import BARE, cached_njit, sigmoid, tanh
-from mtcrnn.engine.dots import WIDTH, multiply_f32, multiply_int8, reduce_max_abs, wide_vectors
+from mtcrnn.engine.barrier import Team, barrier
+from mtcrnn.engine.products import WIDTH, multiply_f32, multiply_int8, reduce_max_abs, wide_vectors
 from mtcrnn.engine.program import FRAMED, ONEHOT, Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
-from mtcrnn.engine.team import Team, barrier
 from mtcrnn.models.constants import PHASED_LEAK
 
 _jit = njit(**BARE, fastmath={"contract"})
@@ -43,7 +43,7 @@ class Scratch(NamedTuple):
         sums: int32 [sounds, rows]: int8 products.
         scales: float32 [sounds]: the value of one level.
         ready: bool, by GRU layer: whether its recurrent product for the coming step is already computed.
-        team: see `team`. A team shares `memory`; everything else is the thread's own.
+        team: see `barrier`. A team shares `memory`; everything else is the thread's own.
     """
 
     memory: NDArray[np.float32]
