@@ -77,7 +77,8 @@ def test_weights_are_a_pure_function_of_the_seed():
 def config_of(name, hidden, layers):
     generate = ("audio",) if NETS[name].audio else ("p", "q", "r")
     ranges = dict.fromkeys("abpqr", Range(0.0, 1.0))
-    return ModelConfig(Tier(generate, ("a", "b"), onehot=name == "gru"), Net(name, hidden, layers), ranges)
+    split = {"bands": 4, "mulaw_channels": 15} if NETS[name].banded else {}
+    return ModelConfig(Tier(generate, ("a", "b"), onehot=name == "gru", **split), Net(name, hidden, layers), ranges)
 
 
 @pytest.mark.parametrize("name", NETS)

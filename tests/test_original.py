@@ -185,7 +185,7 @@ def test_every_net_of_the_original_equals_a_step_by_step_reading(tmp_path, net, 
 
 
 def test_the_cases_are_all_nets():
-    assert {canonical_net(net) for net, plstm in CASES if not plstm} | {"phased-lstm", "frame"} == set(NETS)
+    assert {canonical_net(net) for net, plstm in CASES if not plstm} | {"phased-lstm", "frame", "subband"} == set(NETS)
 
 
 def test_import_reads_args_txt_and_the_result_plays_like_the_pickle(tmp_path, capsys, monkeypatch):

@@ -34,7 +34,6 @@ from numpy.typing import ArrayLike, NDArray
 from mtcrnn import evaluation
 from mtcrnn.config.generate import Playing
 from mtcrnn.config.nets import Net
-from mtcrnn.config.presets import for_tier
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
@@ -80,6 +79,7 @@ def train(
     Raises:
         InputError: an unknown option, bad data, an output folder that holds another run.
     """
+    from mtcrnn.training.options import completed
     from mtcrnn.training.run import train
 
     own: dict[type, dict[str, Any]] = {Tier: {}, Net: {}, Train: {}}
@@ -88,11 +88,10 @@ def train(
         if owner is None:
             raise InputError(f"train has no option {name!r} (mtcrnn train --help lists them)")
         own[owner][name] = value
-    tier = Tier(prop=tuple(prop), **own[Tier])
     places = {"data_dir": str(data_dir), "output_dir": str(output_dir)}
     length = {} if minutes is None else {"minutes": minutes}
-    net, how = for_tier(tier, own[Net], {**places, **length, **own[Train]})
-    return train(tier, Net(**net), Train(**how))
+    options = {**places, **length, **own[Train]}
+    return train(*completed({"prop": tuple(prop), **own[Tier]}, own[Net], options))
 
 
 def render(model: Player, gesture: ArrayLike, *, rate: float = RATE, seed: int = 0) -> NDArray[np.float32]:

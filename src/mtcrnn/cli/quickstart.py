@@ -10,7 +10,7 @@ from mtcrnn.cli.common import Commands, add_command
 from mtcrnn.config.arguments import file_path
 from mtcrnn.config.generate import Generate
 from mtcrnn.config.nets import Net
-from mtcrnn.config.presets import for_tier
+from mtcrnn.config.presets import complete
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 
@@ -58,7 +58,7 @@ def _train(tier: Tier, data: Path, out: Path, num_steps: int | None) -> None:
     from mtcrnn.training.run import is_over, resume, train
 
     length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
-    net, options = for_tier(tier, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
+    _, net, options = complete({}, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
     if not folders.steps(out / "model"):
         print(f"2/4 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
         train(tier, Net(**net), Train(**options))

@@ -9,7 +9,6 @@ from mtcrnn.cli.common import Commands, add_command, say, say_next
 from mtcrnn.config.agreement import check_sizes
 from mtcrnn.config.arguments import add_options, add_sizes, build, file_path, given_options, sizes
 from mtcrnn.config.nets import Net
-from mtcrnn.config.presets import for_tier
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
@@ -42,6 +41,7 @@ def add_train(parser: argparse.ArgumentParser, original: bool = False) -> None:
 def run_train(args: argparse.Namespace) -> None:
     """Train or continue training, and print what to do next."""
     from mtcrnn.runs.folders import read_config
+    from mtcrnn.training.options import completed
     from mtcrnn.training.run import resume, train
 
     if args.recipe:
@@ -60,13 +60,13 @@ def run_train(args: argparse.Namespace) -> None:
     else:
         if args.step:
             raise InputError(f"--step {args.step} needs --model_dir, the run to continue")
-        tier = build(Tier, args, args.original)
-        check_sizes(tier, sizes(args))
         if args.original:
-            saved = train(tier, build(Net, args, original=True), build(Train, args, original=True))
+            tier, net = build(Tier, args, original=True), build(Net, args, original=True)
+            options = build(Train, args, original=True)
         else:
-            net, options = for_tier(tier, given_options(Net, args), given_options(Train, args))
-            saved = train(tier, Net(**net), Train(**options))
+            tier, net, options = completed(*(given_options(part, args) for part in (Tier, Net, Train)))
+        check_sizes(tier, sizes(args))
+        saved = train(tier, net, options)
     if not is_main_process():
         return
     say(f"saved {saved}")

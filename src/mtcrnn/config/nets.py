@@ -33,6 +33,7 @@ class NetSpec:
         framed: its recurrent layers step once per frame of `frame_size` samples, and it reads codes as integers.
         per_frame: the layers whose weights are read once per frame.
         tables: the layers of whose weights a step reads only single rows, as of an embedding.
+        banded: it generates the codes of several sub-bands at each step.
         mixed: mixed precision trains it as well as float32 does, and faster.
     """
 
@@ -47,6 +48,7 @@ class NetSpec:
     per_frame: tuple[str, ...] = ()
     tables: tuple[str, ...] = ("inward",)
     mixed: bool = False
+    banded: bool = False
 
 
 def _split(number: int, **keywords: bool) -> NetSpec:
@@ -70,6 +72,16 @@ NETS = {
         per_frame=("gru", "spread"),
         tables=("newest",),
         mixed=True,
+    ),
+    "subband": NetSpec(
+        "subband",
+        "SubbandNet",
+        parameters=False,
+        framed=True,
+        per_frame=("gru", "spread"),
+        tables=("newest", "beneath"),
+        mixed=True,
+        banded=True,
     ),
 }
 _NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number is not None}
@@ -112,6 +124,9 @@ class Net(Options):
             raise InputError(f"`net` {self.net} generates parameters, not audio")
         if not tier.is_audio and not self.spec.parameters:
             raise InputError(f"`net` {self.net} generates audio, not parameters")
+        if self.spec.banded != (tier.bands > 1):
+            need = "needs several" if self.spec.banded else "has no"
+            raise InputError(f"`net` {self.net} {need} `bands`, which is {tier.bands}")
         if tier.onehot and self.spec.framed:
             raise InputError(f"`onehot` is for other nets: {self.net} reads its newest code as one-hot in any case")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mtcrnn.config.generate import Playing
 from mtcrnn.config.nets import Net
-from mtcrnn.config.tier import Tier
+from mtcrnn.config.tier import AUDIO, Tier
 from mtcrnn.config.train import Train
 
 # The 2020 defaults, where they differ from ours (used by train.py and generate.py).
@@ -30,17 +30,19 @@ ORIGINAL: dict[type, dict[str, Any]] = {
 }
 
 
-# Recommended for audio, where it differs from the defaults of the classes; options that are given take precedence.
-FOR_AUDIO: dict[type, dict[str, Any]] = {
-    Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
-    Train: {
-        "num_steps": 8000,
-        "batch_size": 8,
-        "seq_len": 2048,
-        "scored_frames": 32,
-        "lr": 0.004,
-        "lr_final": 0.0001,
-        "checkpoint": 1000,
+FULL_BAND_RATE = 32000  # Hz, from which on sound is split into sub-bands unless options rule it out
+
+# Recommended for audio, by net, where it differs from the defaults of the classes; given options take precedence.
+_LEARNING = {"num_steps": 8000, "batch_size": 8, "lr": 0.004, "lr_final": 0.0001, "checkpoint": 1000}
+RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
+    "frame": {
+        Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
+        Train: {**_LEARNING, "seq_len": 2048, "scored_frames": 32},
+    },
+    "subband": {
+        Tier: {"bands": 8, "mulaw_channels": 255},
+        Net: {"net": "subband", "hidden_size": 192, "n_layers": 1, "frame_size": 4},
+        Train: {**_LEARNING, "seq_len": 1024, "scored_frames": 64},
     },
 }
 
@@ -51,13 +53,22 @@ def defaults(cls: type, original: bool = False) -> dict[str, Any]:
     return {**values, **(ORIGINAL.get(cls, {}) if original else {})}
 
 
-def for_tier(tier: Tier, net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The given options of Net and of Train, completed with what is recommended for audio unless they rule it out.
+def complete(
+    tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The given options of Tier, Net and Train, completed with what is recommended for audio unless they rule it out.
 
-    They rule it out with another net or with one-hot input. If `minutes` is given but `num_steps` is not, the minutes
-    alone decide how long to train.
+    That is the sub-band net from `FULL_BAND_RATE` on, else the frame net. They rule it out with a net for which nothing
+    is recommended, or with one-hot input; a number of codes rules out sub-bands. If `minutes` is given but
+    `num_steps` is not, the minutes alone decide how long to train.
     """
-    best = tier.is_audio and not tier.onehot and net.get("net", FOR_AUDIO[Net]["net"]) == FOR_AUDIO[Net]["net"]
+    sounds = tuple(tier.get("generate", (AUDIO,))) == (AUDIO,) and not tier.get("onehot")
+    full_band = tier.get("sample_rate", Tier.sample_rate) >= FULL_BAND_RATE and "mulaw_channels" not in tier
+    usual = "subband" if tier.get("bands", 8 if full_band else 1) > 1 else "frame"
+    best = RECOMMENDED.get(net.get("net", usual), {}) if sounds else {}
     limit = {"num_steps": None} if train.get("minutes") is not None else {}
-    nets, trains = (FOR_AUDIO[Net], FOR_AUDIO[Train]) if best else ({}, {})
-    return {**nets, **net}, {**trains, **limit, **train}
+    return (
+        {**best.get(Tier, {}), **tier},
+        {**best.get(Net, {}), **net},
+        {**best.get(Train, {}), **limit, **train},
+    )

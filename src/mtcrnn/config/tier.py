@@ -11,6 +11,10 @@ from mtcrnn.core.validation import strict
 
 AUDIO = "audio"  # the name in `generate` that means audio itself
 
+MOST_BANDS = 32
+BAND_RATES = 4000, 96000  # Hz of a sound that is split into bands
+LEAST_BAND_CODES = 15
+
 LONGEST_NAME = 100  # characters in the name of a parameter
 
 RESERVED = ("meta", AUDIO)  # names with another meaning where a parameter can be named
@@ -35,12 +39,16 @@ class Tier(Options):
     prop: tuple[str, ...] = option("names of the conditioning parameters", ())
     sample_rate: int = option("generated values per second; for audio the sample rate in Hz", 16000)
     mulaw_channels: int = option("number of mu-law codes that an audio sample can have", 256)
+    bands: int = option("sub-bands that audio is split into, each with codes of its own (net subband; 1: none)", 1)
     onehot: bool = option("feed audio to the net as a one-hot code instead of as one number", False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(0 < self.sample_rate <= MOST_RATE, "sample_rate", self.sample_rate, f"above 0 and at most {MOST_RATE}")
         require(2 <= self.mulaw_channels <= 65536, "mulaw_channels", self.mulaw_channels, "2 to 65536")
+        require(1 <= self.bands <= MOST_BANDS, "bands", self.bands, f"1 to {MOST_BANDS}")
+        if self.bands > 1:
+            self._check_bands()
         for key in ("generate", "prop"):
             names = getattr(self, key)
             require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"at most {MOST_NAMES}")
@@ -58,6 +66,24 @@ class Tier(Options):
             check_name(name)
         if self.onehot and not self.is_audio:
             raise InputError("`onehot` is for audio; parameters enter the net as they are")
+
+    def _check_bands(self) -> None:
+        """Raise InputError for what sub-bands do not go with."""
+        if not self.is_audio or self.onehot:
+            raise InputError("`bands` is for audio, without `onehot`")
+        low, high = BAND_RATES
+        require(low <= self.sample_rate <= high, "sample_rate", self.sample_rate, f"{low} to {high} with `bands`")
+        codes = self.mulaw_channels
+        if codes < LEAST_BAND_CODES or codes % 2 == 0:
+            raise InputError(
+                f"`mulaw_channels` is {codes}; with `bands` it must be odd, so that silence is a code, and at least "
+                f"{LEAST_BAND_CODES}"
+            )
+
+    @property
+    def step_rate(self) -> float:
+        """Steps of the net per second, each of which generates one value, or one for each band."""
+        return self.sample_rate / self.bands
 
     @property
     def is_audio(self) -> bool:

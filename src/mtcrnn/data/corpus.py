@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.ranges import Range, range_warning
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing
@@ -31,6 +32,7 @@ from mtcrnn.models.encoding import encoding_of
 
 log = logging.getLogger(__name__)
 
+LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 STREAM_STEPS = 100  # windows that a stream reads in a row before it restarts elsewhere
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
 
@@ -100,6 +102,7 @@ class Corpus:
         data: ParamManager,
         ranges: dict[str, Range] | None = None,
         codec: str = "mulaw",
+        spans: Sequence[float] = (),
     ) -> None:
         """Read all files.
 
@@ -108,6 +111,7 @@ class Corpus:
             data: the sounds and param files.
             ranges: the parameters' ranges, if a model has fixed them already; else they are taken from the data.
             codec: the codec of sound, see `encoding_of`.
+            spans: of sub-bands, if a model has fixed them already; else each is the highest amplitude in the data.
 
         Raises:
             InputError: no sounds, an invalid sound, a missing or invalid param file, a parameter that a file lacks.
@@ -117,7 +121,8 @@ class Corpus:
         files = list(data.files(self.names)) if tier.parameters else []
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
-        self._encoding = encoding_of(tier, self.ranges, codec)
+        self.spans = tuple(spans) or self._measure_spans()
+        self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
         store = Store(self._encoding.stored)
         generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
         sounds, remarks = tier.is_audio, dict[str, list[str]]()
@@ -135,9 +140,9 @@ class Corpus:
         for kind, which in sorted(remarks.items()):
             log.warning("%s in %d of %d sounds: %s", kind, len(which), len(self.names), listing(which, 5))
         self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self.values = store.array(len(tier.generate))
+        self.values = store.array(self._encoding.width)
         by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
-        self.conditioning = Curves(by_file, self.offsets, tier.sample_rate, tier.prop, self.ranges)
+        self.conditioning = Curves(by_file, self.offsets, tier.step_rate, tier.prop, self.ranges)
         self.fingerprints = {
             data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
         }
@@ -146,8 +151,22 @@ class Corpus:
                 if warning := range_warning(name, *self.conditioning.extremes(name), ranges[name]):
                     log.warning("%s", warning)
 
+    def _measure_spans(self) -> tuple[float, ...]:
+        """The highest amplitude of each sub-band in all sounds; () without bands."""
+        if self.tier.bands == 1:
+            return ()
+        spans = np.full(self.tier.bands, LEAST_SPAN)
+        for wav in tqdm(self.names, "measuring sub-bands", unit="file", delay=2, leave=False):
+            with sound_files.source(wav, self.tier.sample_rate) as source:
+                for block in _band_blocks(source, self.tier.bands):
+                    spans = np.maximum(spans, np.abs(block).max(axis=0, initial=0.0))
+        return tuple(spans.tolist())
+
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
         """What this tier generates, in the user's units: samples in blocks [n, 1], or all curves of a sound [N, G]."""
+        if self.tier.bands > 1:
+            yield from _band_blocks(source, self.tier.bands)
+            return
         if not curves:
             yield from (block[:, None] for block in source)
             return
@@ -223,7 +242,7 @@ class Corpus:
             raise InputError(f"`holdout` {holdout}: no such sound; there are {listing(w.name for w in self.names)}")
 
     def _tail(self, length: int) -> int:
-        return min(int(length * TAIL_SHARE), int(self.tier.sample_rate * TAIL_SECONDS))
+        return min(int(length * TAIL_SHARE), int(self.tier.step_rate * TAIL_SECONDS))
 
     def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
         """The windows that start at `starts`."""
@@ -261,6 +280,17 @@ class Corpus:
         """At most `size` windows, evenly spaced over all windows; the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
         return self.gather(windows.starts(index), windows.seq_len)
+
+
+def _band_blocks(source: sound_files.Source, bands: int) -> Iterator[NDArray[np.float32]]:
+    """The sub-bands of a sound, in blocks [n, N]; what is left of it after the last whole step is left out."""
+    bank = filter_bank(bands)
+    before, rest = np.zeros(len(bank.analysis) - 1, np.float32), np.zeros(0, np.float32)
+    for block in source:
+        whole = np.concatenate([rest, block])
+        used = len(whole) - len(whole) % bands
+        yield bank.analyse(whole[:used], before)
+        before, rest = np.concatenate([before, whole[:used]])[-len(before) :], whole[used:]
 
 
 def _is_held_out(wav: Path, holdout: str) -> bool:

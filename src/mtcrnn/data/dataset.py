@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.config.tier import check_name
+from mtcrnn.config.tier import BAND_RATES, check_name
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import check_writable, existing
 from mtcrnn.core.validation import explain
@@ -47,6 +48,18 @@ class ParamManager:
         for line in left_out if log_left_out else ():
             log.warning("%s", line)
         return found
+
+    def common_rate(self) -> int:
+        """The sample rate in Hz of most sounds, the higher one of two as common; at most `BAND_RATES`.
+
+        Raises:
+            InputError: as `wavs`; also a sound that cannot be read.
+        """
+        rates: Counter[int] = Counter()
+        for wav in self.wavs():
+            with sound_files.source(wav) as source:
+                rates[source.file_sample_rate] += 1
+        return min(max(rates, key=lambda rate: (rates[rate], rate)), BAND_RATES[1])
 
     def relative(self, wav: Path) -> str:
         """A sound's path inside the data set."""

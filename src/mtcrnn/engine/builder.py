@@ -34,6 +34,9 @@ class Builder:
         inputs: numbers that a plain net reads at a step: the past values and the conditioning.
         cond_size: size of the conditioning, C.
         raw_size: raw numbers of a step.
+        values: values that a step generates, N.
+        codes: of each value, where it has codes, Q.
+        drawn: offset of what sub-bands are drawn from, see `Layout`; 0 if there are none.
     """
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> None:
@@ -41,6 +44,9 @@ class Builder:
         self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
         self.cond_size, self.raw_size = config.tier.cond_size, config.distribution.size
         self.inputs = self._encoding.size + self.cond_size
+        self.values = self._encoding.width
+        self.codes = self.raw_size // self.values
+        self.drawn = 0
         self.divisor = self._encoding.divisor
         self.input_spec: list[int] = []
         self.taken: set[str] = set()
@@ -59,10 +65,12 @@ class Builder:
         self.input_spec = [self.table(weight.T), bias, padded(rows), own, kind, x]
         return x
 
-    def frame_input(self, recent: int) -> None:
-        """The input of a framed net: its last samples and the conditioning, at `recent`; see `Program.input_spec`."""
-        self.input_spec = [0, 0, self.net.frame_size, 1, FRAMED, recent]
-        self.divisor = float(self.raw_size - 1)
+    def frame_input(self, steps: int) -> tuple[int, int]:
+        """The input of a framed net: `made`, and the last `steps` steps with the conditioning; returns both offsets."""
+        made, recent = self.state(1 + self.values), self.state(steps * self.values + self.cond_size + WIDTH)
+        self.input_spec = [self.values, made, steps * self.values, 1, FRAMED, recent]
+        self.divisor = float(self.codes - 1)
+        return made, recent
 
     def take(self, name: str, *shape: int) -> NDArray[np.float32]:
         """A tensor by name. Raises InputError if it is missing, has another shape, or is not finite."""
@@ -203,6 +211,7 @@ def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quant
     if unknown := [name for name in weights if name not in b.taken]:
         raise InputError(f"the model's weights do not fit it: it has no {listing(unknown, 4)}")
     words = b.memory()
-    ops, inputs, raw, size = (b.relocated(np.array(each, np.int64)) for each in (b.ops, b.input_spec, raw, b.size))
+    placed = (b.relocated(np.array(each, np.int64)) for each in (b.ops, b.input_spec, raw, b.drawn, b.size))
+    ops, inputs, raw, drawn, size = placed
     program = Program(ops, np.array(b.matrices, np.int64), words.view(np.float32), words, inputs, b.divisor)
-    return program, Layout(b.kept, int(size), int(raw), b.width, b.rows)
+    return program, Layout(b.kept, int(size), int(raw), b.width, b.rows, int(drawn))

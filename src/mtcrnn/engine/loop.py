@@ -25,9 +25,10 @@ _jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _TANH, _WITHIN_FRAME, _FRAME = int(Op.TANH), int(Op.WITHIN_FRAME), int(Op.FRAME)
+_BAND, _DRAW = int(Op.BAND), int(Op.DRAW)
 _FRAMED, _ONEHOT = FRAMED, ONEHOT
-SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2}  # kinds of distributions: `sampler[0]` in `run`
-_CODES, _NORMAL = SAMPLERS["categorical"], SAMPLERS["normal"]
+SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2, "bands": 3}  # kinds of distributions: `sampler[0]` in `run`
+_CODES, _NORMAL, _BANDS = SAMPLERS["categorical"], SAMPLERS["normal"], SAMPLERS["bands"]
 _ZERO, _ONE, _TWO, _INFINITY = (np.float32(v) for v in (0, 1, 2, np.inf))
 _LEVELS, _OFFSET = np.float32(127), np.float32(128.5)  # int8 levels; the zero point, plus a half for rounding
 _LEAK = np.float32(PHASED_LEAK)
@@ -86,16 +87,18 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
 def _input_layer(program: Any, last: Any, conditioning: Any, row: Any) -> None:
     """ReLU(W [last, conditioning] + b) into one sound's memory `row`, from its newest values [G] and conditioning [C].
 
-    For a framed net: shifts the newest sample and the conditioning into the net's input.
+    For a framed net: shifts the newest values and the conditioning into the net's input.
     """
     wide_vectors()
     table, bias, size, own, kind, x = program.input_spec
     w, y = program.floats, row[x : x + size]
     if kind == _FRAMED:
-        row[x - WIDTH + 1] = last[0]
-        for j in range(size - 1):
-            y[j] = y[j + 1]
-        y[size - 1] = _TWO * last[0] / np.float32(program.divisor) - _ONE
+        N, newest, top = table, row[bias + 1 :], np.float32(program.divisor)
+        for j in range(size - N):
+            y[j] = y[j + N]
+        for k in range(N):
+            newest[k] = last[k] + np.float32(k) * (top + _ONE)
+            y[size - N + k] = _TWO * last[k] / top - _ONE
         for c in range(conditioning.shape[0]):
             row[x + size + c] = conditioning[c]
         return
@@ -170,8 +173,45 @@ def _join_frame(row: Any, w: Any, op: Any) -> None:
     x, y = row[op[1] : op[1] + size], row[op[2] : op[2] + size]
     b, newest = w[op[3] + int(made) * size :][:size], w[op[4] + int(row[op[6] + 1]) * size :][:size]
     for j in range(size):
-        x[j] = max(x[j] + y[j] + b[j] + newest[j], _ZERO)
+        x[j] = x[j] + y[j] + b[j] + newest[j]
+    for k in range(1, op[8]):
+        newest = w[op[4] + int(row[op[6] + 1 + k]) * size :][:size]
+        for j in range(size):
+            x[j] += newest[j]
+    for j in range(size):
+        x[j] = max(x[j], _ZERO)
     row[op[6]] = made + _ONE if made + _ONE < op[7] else _ZERO
+
+
+@_jit
+def _band(row: Any, w: Any, op: Any, codes: int) -> None:
+    """`Op.BAND` for one sound: ReLU of what a band reads of the step and of the bands below it."""
+    wide_vectors()
+    size, band, N = op[2], op[3], op[5]
+    x, drawn, numbers = row[op[1] : op[1] + size], row[op[4] + 1 + 2 * N :], row[op[4] + 1 + 3 * N :]
+    for k in range(band):
+        weights, number = w[op[6] + (k * N + band) * size :][:size], numbers[k]
+        for j in range(size):
+            x[j] += weights[j] * number
+    if band > 0:
+        beneath = w[op[7] + (int(drawn[band - 1]) + band * codes) * size :][:size]
+        for j in range(size):
+            x[j] += beneath[j]
+    for j in range(size):
+        x[j] = max(x[j], _ZERO)
+
+
+@_jit
+def _draw(row: Any, op: Any) -> None:
+    """`Op.DRAW` for one sound; see `Layout.drawn`."""
+    codes, band, N = op[2], op[3], op[5]
+    logits, raw, drawn = row[op[1] : op[1] + codes], row[op[6] : op[6] + codes], row[op[4] :]
+    for j in range(codes):
+        raw[j] = logits[j]
+    given = drawn[1 + N + band]
+    code = int(given) if given >= _ZERO else sample_codes(logits, drawn[0], drawn[1 + band])
+    drawn[1 + 2 * N + band] = np.float32(code)
+    drawn[1 + 3 * N + band] = _TWO * np.float32(code) / np.float32(codes - 1) - _ONE
 
 
 @_jit
@@ -199,6 +239,10 @@ def _elementwise(program: Any, op: Any, row: Any) -> None:
             x[j] = max(x[j] + b[j], least)
     elif kind == _FRAME:
         _join_frame(row, w, op)
+    elif kind == _BAND:
+        _band(row, w, op, int(program.divisor) + 1)
+    elif kind == _DRAW:
+        _draw(row, op)
     elif kind == _TANH:
         x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
         for j in range(x.shape[0]):
@@ -255,7 +299,7 @@ def run(
     Args:
         program: a `Program`.
         scratch: a `Scratch`; the kept part of its memory is the state, before and then after the block.
-        sampler: int64 [4]: kind (one of `SAMPLERS`), offset of the raw numbers, their count, G.
+        sampler: int64 [5]: kind (one of `SAMPLERS`), offset of the raw numbers, their count, G, `Layout.drawn`.
         temperature: float32, of the sampling.
         last: float32 [B, G]: the newest values of each sound (codes as numbers); overwritten.
         conditioning: float32 [B, T, C].
@@ -266,13 +310,18 @@ def run(
     """
     wide_vectors()
     memory, team = scratch.memory, scratch.team
-    kind, start, size = sampler[0], sampler[1], sampler[2]
+    kind, start, size, G, drawn = sampler[0], sampler[1], sampler[2], sampler[3], sampler[4]
     for layer in range(scratch.ready.shape[0]):
         scratch.ready[layer] = False
     for t in range(conditioning.shape[1]):
         if team.thread[0] == 0:
             for s in range(memory.shape[0]):
                 _input_layer(program, last[s], conditioning[s, t], memory[s])
+                if kind == _BANDS:
+                    memory[s, drawn] = temperature
+                    for g in range(G):
+                        memory[s, drawn + 1 + g] = u[s, t, g]
+                        memory[s, drawn + 1 + G + g] = given[s, t, g] if given.shape[1] > 0 else -_ONE
         barrier(team)
         _step(program, scratch, t)
         if team.thread[0] != 0:
@@ -284,6 +333,9 @@ def run(
             if given.shape[1] > 0:
                 for g in range(last.shape[1]):
                     last[s, g] = given[s, t, g]
+            elif kind == _BANDS:
+                for g in range(G):
+                    last[s, g] = memory[s, drawn + 1 + 2 * G + g]
             elif kind == _CODES:
                 last[s, 0] = sample_codes(numbers, temperature, u[s, t, 0])
             elif kind == _NORMAL:

@@ -97,7 +97,7 @@ class Engine:
         tier = config.tier
         self._program, self._layout = build(config, weights, self.precision == "int8")
         kind, size = SAMPLERS[self.distribution.kind], self.distribution.size
-        self._sampler = np.array([kind, self._layout.raw, size, len(tier.generate)], np.int64)
+        self._sampler = np.array([kind, self._layout.raw, size, self.encoding.width, self._layout.drawn], np.int64)
         self._step_seconds: dict[int, float] = {}  # in the latest timed block, by number of cores
         self._blocks = 0
         self._pool: ThreadPoolExecutor | None = None
@@ -108,7 +108,7 @@ class Engine:
 
     def init(self, seed: int, batch: int = 1) -> EngineState:
         """The state before the first step of `batch` sounds: the resting value, and zeros as recurrent states."""
-        last = np.full((batch, len(self.encoding.names)), self.encoding.resting, np.float32)
+        last = np.full((batch, self.encoding.width), self.encoding.resting, np.float32)
         return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32))
 
     def cores(self, batch: int) -> int:
@@ -166,7 +166,7 @@ class Engine:
 
     def _draws(self, u: NDArray[np.float32]) -> NDArray[np.float32]:
         """Uniforms as the samplers take them: for normals, the last G of a step become standard normal numbers."""
-        if self.distribution.kind == "categorical":
+        if self.distribution.kind in ("categorical", "bands"):
             return u
         G = len(self.encoding.names)
         inverse, clipped = NormalDist().inv_cdf, np.clip(u[..., -G:].astype(np.float64), EDGE, 1 - EDGE)
@@ -266,7 +266,7 @@ def choose_precision(
     """float32 if a core reads the weights fast enough for real time in a `share` (0 to 1) of its time, else int8."""
     whole = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith(config.net.spec.tables))
     fast_enough = CACHED_RATE if whole <= CACHE_BYTES else MEMORY_RATE
-    return "float32" if _bytes_a_step(config, weights) * config.tier.sample_rate <= share * fast_enough else "int8"
+    return "float32" if _bytes_a_step(config, weights) * config.tier.step_rate <= share * fast_enough else "int8"
 
 
 def _bytes_a_step(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]]) -> float:

@@ -28,7 +28,9 @@ class Op(IntEnum):
     BIAS = 3  # x, bias, size, 1 for ReLU: x += b
     TANH = 4  # x, y, size: y = tanh x
     WITHIN_FRAME = 5  # made, n: skip the next n operations, except at the first sample of a frame
-    FRAME = 6  # x, y, biases, table, size, made, F: x = ReLU(x + y + b[made] + table[code]), made += 1 (mod F)
+    FRAME = 6  # x, y, biases, table, size, made, F, N: x = ReLU(x + y + b[made] + table[codes]), made += 1 (mod F)
+    BAND = 7  # x, size, band, drawn, N, below, beneath: x = ReLU(x + below[lower bands] + beneath[code just below])
+    DRAW = 8  # logits, Q, band, drawn, N, raw: copy the logits to raw; draw the code of a band, or take the given one
 
 
 class When(IntEnum):
@@ -49,10 +51,10 @@ class Program(NamedTuple):
             int8, start of the scales, start of the corrections.
         floats: all float32 weights, biases, scales and tables.
         words: the same memory as int32.
-        input_spec: int64 [6]: start of the input layer's table [inputs, M], start of its bias, M, how many inputs are
-            past values, NUMBERS or ONEHOT, and the offset in `memory` of the layer's output. For a framed net: 0, 0, F,
-            1, FRAMED, and the offset of its last F samples, which the conditioning follows; `made` and the newest code
-            are in the block before them.
+        input_spec: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, NUMBERS or ONEHOT, and
+            the offset in `memory` of the first layer's output. Of a framed net: N, the offset of `made`, which the N
+            newest codes follow (code k plus k Q), the past numbers kept, 1, FRAMED, and the offset of these numbers,
+            which the conditioning follows.
         divisor: a past value that is read as a number is divided by it.
     """
 
@@ -72,6 +74,7 @@ class Layout(NamedTuple):
     raw: int  # offset of the raw numbers in memory
     width: int  # most columns of a matrix, padded
     rows: int  # most rows of a matrix, padded
+    drawn: int  # offset of the draws of sub-bands: temperature; [N] uniforms, given codes or -1, codes, numbers
 
 
 def padded(n: int, unit: int = WIDTH) -> int:

@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mtcrnn.config.generate import Playing
 from mtcrnn.core.errors import InputError, listing, unknown
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.engine import Engine
 from mtcrnn.evaluation.following import follow
 from mtcrnn.evaluation.likelihood import held_out_nats
 from mtcrnn.evaluation.likeness import texture_distances
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.evaluation.stability import free_running
+from mtcrnn.rendering.opening import open_player
 from mtcrnn.runs import checkpoint, folders
 
 
@@ -49,8 +50,8 @@ def evaluate(
             raise unknown("parameter", name, tier.prop)
         if meter not in METERS:
             raise unknown("meter", meter, METERS)
-    corpus = Corpus(tier, data, model.config.ranges, model.config.codec)
-    engine = Engine(model.config, folders.read_weights(path))
+    corpus = Corpus(tier, data, model.config.ranges, model.config.codec, model.config.spans)
+    engine = open_player(Playing(), model.config, path)
     nats = held_out_nats(model, corpus, holdout)
     control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]
     stability, speed = free_running(engine, corpus)

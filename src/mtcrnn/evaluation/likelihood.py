@@ -27,7 +27,7 @@ def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
     if not places:
         raise InputError(f"`holdout` {holdout}: nothing is held out")
     total = count = 0.0
-    warm_up = round(WARM_UP_S * model.config.tier.sample_rate)
+    warm_up = round(WARM_UP_S * model.config.tier.step_rate)
     for i, first, end in tqdm(places, desc="held-out sound", unit="file", leave=False):
         start = max(int(corpus.offsets[i]), first - warm_up)
         values = torch.from_numpy(corpus.values[start:end].astype(np.int64))[None]

@@ -26,7 +26,7 @@ def texture_distances(player: Player, corpus: Corpus) -> dict[str, Any] | None:
     """
     tier = player.config.tier
     least, most = round(2 * SHORTEST_S * tier.sample_rate) + 2, round(2 * MOST_SECONDS * tier.sample_rate)
-    halves = np.minimum(np.diff(corpus.offsets), most) // 2
+    halves = np.minimum(np.diff(corpus.offsets) * tier.bands, most) // 2
     chosen = np.flatnonzero(2 * halves >= least)
     if not len(chosen):
         return None
@@ -48,5 +48,6 @@ def texture_distances(player: Player, corpus: Corpus) -> dict[str, Any] | None:
 
 def _held(corpus: Corpus, i: int, half: int, longest: int) -> NDArray[np.float32]:
     """The conditioning in a file's first half, [longest, C]: its last step is held up to the `longest` half."""
-    start = int(corpus.offsets[i])
-    return np.pad(corpus.conditioning[start : start + half], ((0, longest - half), (0, 0)), mode="edge")
+    start, bands = int(corpus.offsets[i]), corpus.tier.bands
+    steps = corpus.conditioning[start : start + -(-half // bands)]
+    return np.pad(np.repeat(steps, bands, axis=0)[:half], ((0, longest - half), (0, 0)), mode="edge")

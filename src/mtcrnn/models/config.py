@@ -14,7 +14,7 @@ from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.validation import strict
 from mtcrnn.models.encoding import DistributionSpec, Encoding, encoding_of
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 knew no sub-bands, and is read too
 
 
 @strict
@@ -27,6 +27,7 @@ class ModelConfig:
     ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditioned on
     step: int = 0  # training steps that led to these weights
     codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
+    spans: tuple[float, ...] = ()  # of sub-bands: the amplitude that the highest code of each stands for
     version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -34,11 +35,13 @@ class ModelConfig:
         require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
         if lacking := [name for name in self.tier.parameters if name not in self.ranges]:
             raise InputError(f"the ranges of {listing(lacking)} are missing")
+        if len(self.spans) not in (0, self.tier.bands) or not all(0 < span < 1e6 for span in self.spans):
+            raise InputError(f"spans: there must be one above 0 for each of {self.tier.bands} bands")
 
     @property
     def encoding(self) -> Encoding:
         """How values become what the net reads."""
-        return encoding_of(self.tier, self.ranges, self.codec)
+        return encoding_of(self.tier, self.ranges, self.codec, self.spans)
 
     @property
     def distribution(self) -> DistributionSpec:

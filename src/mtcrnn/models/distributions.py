@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.constants import COMPONENTS, EDGE, LEAST_TEMPERATURE, STD_FLOOR
-from mtcrnn.models.encoding import categorical, mixture, normal
+from mtcrnn.models.encoding import DistributionSpec, categorical, mixture, normal
 
 
 class Distribution(Protocol):
@@ -156,9 +156,55 @@ class GaussianMixture:
         return mean, functional.softplus(std).clamp_min(STD_FLOOR), functional.log_softmax(weight, dim=-2)
 
 
-def distribution_of(config: ModelConfig, measure: Literal["nll", "mse"] = "nll") -> Distribution:
+class BandedNet(Protocol):
+    """A net whose raw numbers are only the beginning of its logits; see `nets.subband.SubbandNet`."""
+
+    def logits(self, raw: Tensor, codes: Tensor) -> Tensor:
+        """Logits [..., N, Q] of all bands, from raw [..., H] and the codes [..., N] of the same step."""
+        ...
+
+    def band_logits(self, raw: Tensor, codes: Tensor, band: int) -> Tensor:
+        """Those of one band [..., Q], which read the codes of the bands below it."""
+        ...
+
+
+@dataclass(frozen=True)
+class BandCodes:
+    """A code for each of N bands, low bands first, each given those below it; values are codes [..., N]."""
+
+    spec: DistributionSpec
+    net: BandedNet
+
+    @property
+    def size(self) -> int:
+        """N Q logits."""
+        return self.spec.size
+
+    @property
+    def draws(self) -> int:
+        """One uniform for each band."""
+        return self.spec.draws
+
+    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Cross entropy in nats per code, which are as many as samples."""
+        logits = _at_least_float32(self.net.logits(raw, values))
+        return functional.cross_entropy(logits.flatten(0, -2), values.flatten().long())
+
+    def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
+        """See `Categorical.sample`, band by band."""
+        codes = torch.zeros((*raw.shape[:-1], self.draws), dtype=torch.int64, device=raw.device)
+        one = Categorical(self.size // self.draws)
+        for band in range(self.draws):
+            logits = self.net.band_logits(raw, codes, band)
+            codes[..., band : band + 1] = one.sample(logits, temperature, u[..., band : band + 1])
+        return codes
+
+
+def distribution_of(config: ModelConfig, net: Any, measure: Literal["nll", "mse"] = "nll") -> Distribution:
     """The distribution of a model; `measure` is the training loss of a parameter tier."""
     spec, generated = config.distribution, len(config.tier.generate)
+    if spec.kind == "bands":
+        return BandCodes(spec, net)
     if spec.kind == "categorical":
         return Categorical(spec.size)
     return GaussianMixture(generated, measure) if spec.kind == "mixture" else Gaussian(generated, measure)

@@ -7,7 +7,7 @@ a parameter normalised by its range. Data sets hold encoded values, and distribu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -28,7 +28,7 @@ class DistributionSpec:
     The distributions themselves are in `models.distributions` (torch) and `engine.samplers` (compiled).
     """
 
-    kind: Literal["categorical", "normal", "mixture"]
+    kind: Literal["categorical", "normal", "mixture", "bands"]
     size: int
     draws: int
 
@@ -58,6 +58,7 @@ class Encoding(ABC):
         stored: the smallest type that holds encoded values.
         resting: the encoded value that precedes the first one if there is no priming.
         bounds: the lowest and the highest encoded value.
+        width: values of a step, G.
         size: how many numbers the net reads for one step's past values.
         onehot: whether these numbers are a one-hot code.
         divisor: otherwise, encoded values are divided by this, unless the net reads codes.
@@ -68,6 +69,7 @@ class Encoding(ABC):
     resting: float
     bounds: tuple[Any, Any]
     size: int
+    width: int
     onehot = False
     divisor: float = 1.0
 
@@ -113,7 +115,7 @@ class Encoding(ABC):
         Raises:
             InputError: a wrong shape, or numbers that are not finite.
         """
-        check_block(values, batch, len(self.names), "values to prime with")
+        check_block(values, batch, self.width, "values to prime with")
         return self.encode(values)
 
 
@@ -121,6 +123,7 @@ class CodeEncoding(Encoding):
     """Sound as mu-law codes."""
 
     dtype = np.int64
+    width = 1
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str) -> None:
         super().__init__(tier, ranges)
@@ -149,6 +152,28 @@ class CodeEncoding(Encoding):
         return np.rint(self.bounds[1] * noise).astype(np.int64)
 
 
+class BandEncoding(CodeEncoding):
+    """Sub-bands of sound as mu-law codes, those of each band up to its own span. Values are amplitudes [..., N]."""
+
+    def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str, spans: Sequence[float]) -> None:
+        super().__init__(tier, ranges, codec)
+        self.size = self.width = tier.bands
+        self.spans = np.array(spans or [1.0] * tier.bands)
+
+    def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
+        """Amplitudes to codes."""
+        return self.codec.encode(values / self.spans)
+
+    def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
+        """Codes to amplitudes."""
+        return (super().decode(encoded) * self.spans).astype(np.float32)
+
+    def distribution(self, mixed: bool) -> DistributionSpec:
+        """A categorical distribution for each band."""
+        codes = self.bounds[1] + 1
+        return DistributionSpec("bands", self.width * codes, self.width)
+
+
 class RangeEncoding(Encoding):
     """Parameters normalised by their ranges: `low` is 0, `high` is 1."""
 
@@ -159,7 +184,7 @@ class RangeEncoding(Encoding):
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range]) -> None:
         super().__init__(tier, ranges)
-        self.size = len(self.names)
+        self.size = self.width = len(self.names)
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """Values in the user's units, normalised."""
@@ -178,8 +203,17 @@ class RangeEncoding(Encoding):
         return noise
 
 
-def encoding_of(tier: Tier, ranges: Mapping[str, Range], codec: str = "mulaw") -> Encoding:
-    """The encoding of a tier whose parameters have these ranges; `codec`, one of `mulaw.CODECS`, is that of sound."""
+def encoding_of(tier: Tier, ranges: Mapping[str, Range], codec: str = "mulaw", spans: Sequence[float] = ()) -> Encoding:
+    """The encoding of a tier.
+
+    Args:
+        tier: the tier.
+        ranges: of its parameters.
+        codec: of sound, one of `mulaw.CODECS`.
+        spans: of sub-bands, the amplitude that the highest code stands for.
+    """
+    if tier.bands > 1:
+        return BandEncoding(tier, ranges, codec, spans)
     return CodeEncoding(tier, ranges, codec) if tier.is_audio else RangeEncoding(tier, ranges)
 
 

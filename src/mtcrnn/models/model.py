@@ -32,10 +32,10 @@ class Model:
     def __init__(self, config: ModelConfig) -> None:
         config.net.check_for(config.tier)
         self.config, self.encoding = config, config.encoding
-        self.distribution = distribution_of(config)
         self._divisor = 1.0 if config.net.spec.framed else self.encoding.divisor  # a framed net reads the codes
         inputs = self.encoding.size + config.tier.cond_size
-        self.net = make_net(config.net, inputs, self.distribution.size)
+        self.net = make_net(config.net, inputs, config.distribution.size, self.encoding.width)
+        self.distribution = distribution_of(config, self.net)
 
     @property
     def module(self) -> nn.Module:

@@ -16,6 +16,7 @@ from mtcrnn.config.generate import Playing, Source
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.params import SUFFIX, ParamFile
 from mtcrnn.models.config import ModelConfig
+from mtcrnn.rendering.band_player import BandPlayer
 from mtcrnn.rendering.cascade import Cascade, Given
 from mtcrnn.rendering.parameters import External, check_range, load_array, whole_steps
 from mtcrnn.rendering.player import Player
@@ -85,7 +86,7 @@ def open_player(
         device = choose_device(playing.device)
         model = checkpoint.load(source) if isinstance(source, Path) else source
         model.module.to(device)
-        return TorchPlayer(model, playing.temp)
+        return _sounding(TorchPlayer(model, playing.temp))
     from mtcrnn.engine import Engine
 
     if isinstance(source, Path):
@@ -95,7 +96,12 @@ def open_player(
     engine = Engine(config, weights, playing.temp, playing.precision, threads, share)
     if playing.precision == "auto" and engine.precision == "int8":
         log.info("the net is large: its weights are used as int8 (`precision` float32 is exact, and slower)")
-    return engine
+    return _sounding(engine)
+
+
+def _sounding(player: Player) -> Player:
+    """A player of sub-bands as one of sound; any other as it is."""
+    return BandPlayer(player) if player.config.tier.bands > 1 else player
 
 
 def open_cascade(

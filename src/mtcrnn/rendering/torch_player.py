@@ -54,7 +54,7 @@ class TorchPlayer:
         """The state before the first step of `batch` sounds: the resting value and the net's initial state."""
         with torch.inference_mode():
             model, encoding = self.model, self.model.encoding
-            resting = np.full((batch, 1, len(encoding.names)), encoding.resting, encoding.dtype)
+            resting = np.full((batch, 1, encoding.width), encoding.resting, encoding.dtype)
             return PlayState(seed, 0, torch.from_numpy(resting).to(model.device), model.net.init_state(batch))
 
     @torch.inference_mode()

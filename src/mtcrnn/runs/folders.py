@@ -108,8 +108,8 @@ def read_config(path: Path) -> ModelConfig:
     """
     content = read_json(path / CONFIG)
     version = content.get("version") if isinstance(content, dict) else None
-    if version != FORMAT_VERSION:
-        raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads version {FORMAT_VERSION}")
+    if version not in range(1, FORMAT_VERSION + 1) or isinstance(version, bool):
+        raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads versions 1 to {FORMAT_VERSION}")
     net = content.get("net")
     if isinstance(net, dict) and (order := net.pop("lpc_order", 0)):  # of mtcrnn 0.1
         raise InputError(f"{path / CONFIG}: lpc_order is {order!r}, but linear prediction is no longer supported")

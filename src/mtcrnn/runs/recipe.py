@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from mtcrnn.config.nets import Net
-from mtcrnn.config.presets import for_tier
+from mtcrnn.config.presets import complete
 from mtcrnn.config.tier import Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError, listing, unknown
@@ -196,9 +196,9 @@ def _plan(path: Path, name: str, table: Mapping[str, Any], common: Mapping[str, 
         if not all(isinstance(part, str | int | float) for part in (value if isinstance(value, list) else [value])):
             raise InputError(f"{where}: {key} is {value}; it must be text, a number, true or false, or a list of names")
     parts = [{spec.name: table[spec.name] for spec in fields(cls) if spec.name in table} for cls in (Tier, Net, Train)]
-    tier = parse(Tier, parts[0], where)
-    best = for_tier(tier, parts[1], {**parts[2], **common, "output_dir": os.path.join(common["output_dir"], name)})
-    net, train = parse(Net, best[0], where), parse(Train, best[1], where)
+    training = {**parts[2], **common, "output_dir": os.path.join(common["output_dir"], name)}
+    best = complete(parts[0], parts[1], training)
+    tier, net, train = parse(Tier, best[0], where), parse(Net, best[1], where), parse(Train, best[2], where)
     net.check_for(tier)
     if train.num_steps is None:
         raise InputError(f"{where}: num_steps is missing; a recipe must say how many steps each tier is trained")

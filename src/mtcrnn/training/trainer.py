@@ -24,7 +24,7 @@ from mtcrnn.models.devices import has_bf16, keep_freed_memory
 from mtcrnn.models.distributions import distribution_of
 from mtcrnn.models.model import Model
 from mtcrnn.models.nets import State
-from mtcrnn.models.nets.frame import take_frames
+from mtcrnn.models.nets.framed import take_frames
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.runs.log import RunLog
 from mtcrnn.runs.train_state import TrainState, to_bytes
@@ -61,7 +61,7 @@ class Trainer:
     ) -> None:
         self.world = world or World()
         self.schedule = schedule or Schedule(options.num_steps, options.minutes)
-        self.distribution = distribution_of(model.config, options.loss)
+        self.distribution = distribution_of(model.config, model.net, options.loss)
         self.model, self.corpus, self.options, self.folder = model, corpus, options, folder
         net = model.config.net
         self.frame_size = net.step_size
@@ -153,7 +153,8 @@ class Trainer:
     def _log_row(self, step: int, since: float, saving: bool) -> dict[str, float]:
         """A row for the log: the mean of the losses since the last row, at time `since`; the held-out loss when due."""
         losses = self._check(step)
-        values = len(losses) * self.batch_size * (self.scored_frames * self.frame_size or self.options.seq_len)
+        steps = len(losses) * self.batch_size * (self.scored_frames * self.frame_size or self.options.seq_len)
+        values = steps * self.model.config.tier.bands
         row = {"loss": sum(losses) / len(losses), "samples_per_s": values / (time.perf_counter() - since)}
         if self.world.leads and len(self.held_out) and (saving or step % (10 * LOG_EVERY) == 0):
             row["held_out"] = self.newest_held_out = self.held_out_loss()

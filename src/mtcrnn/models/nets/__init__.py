@@ -29,10 +29,11 @@ class RecurrentNet(Protocol):
         ...
 
 
-def make_net(net: Net, in_size: int, out_size: int) -> RecurrentNet:
+def make_net(net: Net, in_size: int, out_size: int, values: int = 1) -> RecurrentNet:
     """The net that a config describes, with PyTorch's default initial weights (from torch's global generator)."""
     spec = net.spec
     sizes = {"frame_size": net.frame_size} if spec.framed else {}
+    sizes |= {"values": values} if spec.banded else {}
     module = pkgutil.resolve_name(f"{__name__}.{spec.file}:{spec.module}")
     made: RecurrentNet = module(in_size, net.hidden_size, out_size, net.n_layers, **sizes, **spec.keywords)
     return made

@@ -1,0 +1,73 @@
+"""The sub-band net: a framed net whose steps make one code for each of N bands, low bands first.
+
+A sound split into N bands (`audio.subbands`) has a N-th of the steps, each with N codes, as in multiband WaveRNN (Yu et
+al. 2020, DurIAN, arXiv 1909.01700) and MWDLP (Tobing and Toda 2021, arXiv 2105.09856). Here a band also reads the codes
+that the lower bands have in the same step.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mtcrnn.models.nets.framed import FramedNet
+
+RECENT_STEPS = 12  # that the linear layer of each step reads
+BAND_SIZE = 64  # units of a band's own layer
+
+
+class SubbandNet(FramedNet):
+    """x [B, T, N + C] -> raw [B, T, H], from which `logits` makes those of each band's code.
+
+    Band k: ReLU(linear(raw) + linear(the bands below, in this step) + an embedding of the code just below) of 64 units
+    -> linear -> Q logits.
+
+    Args:
+        in_size, hidden_size, out_size, n_layers: N + C, H, N Q, GRU layers.
+        frame_size: F.
+        values: N.
+    """
+
+    def __init__(
+        self, in_size: int, hidden_size: int, out_size: int, n_layers: int, frame_size: int, values: int
+    ) -> None:
+        codes = out_size // values
+        super().__init__(in_size, hidden_size, n_layers, values, codes, frame_size, RECENT_STEPS)
+        self.bands = nn.Linear(hidden_size, values * BAND_SIZE)
+        self.below = nn.Parameter(torch.empty(values, values, BAND_SIZE).uniform_(-1, 1) / values**0.5)
+        self.beneath = nn.Embedding(values * codes, BAND_SIZE)
+        self.heads = nn.Parameter(torch.empty(values, BAND_SIZE, codes).uniform_(-1, 1) / BAND_SIZE**0.5)
+        self.biases = nn.Parameter(torch.zeros(values, codes))
+        self.register_buffer("lower", torch.ones(values, values).triu(1), persistent=False)
+
+    def forward(
+        self, x: Tensor, state: tuple[Tensor, ...], frames: Tensor | None = None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Raw numbers [B, T, H] and the state after the last step; `frames` as in `steps`."""
+        if not x.numel():
+            return x.new_zeros(len(x), x.shape[1], self.gru.hidden_size), state
+        y, state = self.steps(x, state, frames)
+        return torch.relu(y), state
+
+    def logits(self, raw: Tensor, codes: Tensor) -> Tensor:
+        """Logits [..., N, Q] of all bands, from raw [..., H] and the codes [..., N] of the same step.
+
+        A band reads the codes of the bands below it.
+        """
+        N = self.values
+        own = self.bands(raw).unflatten(-1, (N, BAND_SIZE))
+        numbers = 2 * (codes.to(raw.dtype) / (self.codes - 1)) - 1
+        below = torch.einsum("...j,jk,jkh->...kh", numbers, self.lower, self.below)
+        rows = codes[..., :-1].long() + self.codes * torch.arange(1, N, device=codes.device)
+        beneath = nn.functional.pad(self.beneath(rows), (0, 0, 1, 0))
+        y = torch.relu(own + below + beneath)
+        return torch.einsum("...kh,khq->...kq", y, self.heads) + self.biases
+
+    def band_logits(self, raw: Tensor, codes: Tensor, band: int) -> Tensor:
+        """Those of one band [..., Q]."""
+        own = slice(band * BAND_SIZE, (band + 1) * BAND_SIZE)
+        y = nn.functional.linear(raw, self.bands.weight[own], self.bands.bias[own])
+        if band:
+            numbers = 2 * (codes[..., :band].to(raw.dtype) / (self.codes - 1)) - 1
+            y = y + numbers @ self.below[:band, band] + self.beneath(codes[..., band - 1] + self.codes * band)
+        return torch.relu(y) @ self.heads[band] + self.biases[band]

@@ -1,0 +1,172 @@
+"""Sound through sub-bands: data sets, players, priming, options that do not go together."""
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+import mtcrnn
+from helpers import run_cli, tiny_train, tone_set, write_wav
+from mtcrnn.audio.subbands import filter_bank
+from mtcrnn.config.nets import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.engine import Engine
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.band_player import BandPlayer
+from mtcrnn.rendering.torch_player import TorchPlayer
+from mtcrnn.training import run as training
+from mtcrnn.training.options import completed
+
+RATE = 4000
+TIER = Tier(prop=("pitch",), sample_rate=RATE, mulaw_channels=63, bands=4)
+NET = Net("subband", 12, 1, frame_size=4)
+
+
+def model():
+    """A random model with lively weights."""
+    made = new_model(ModelConfig(TIER, NET, {"pitch": Range(50, 100)}, spans=(1.0, 0.5, 0.2, 0.1)), 1)
+    with torch.no_grad():
+        for weight in made.module.parameters():
+            weight.mul_(2)
+    return made
+
+
+@pytest.fixture(scope="module")
+def players():
+    made = model()
+    weights = {name: tensor.numpy() for name, tensor in made.module.state_dict().items()}
+    return BandPlayer(TorchPlayer(made)), BandPlayer(Engine(made.config, weights, precision="float32"))
+
+
+GLIDE = np.linspace(50, 100, 401)[None, :, None].repeat(2, axis=0)
+
+
+def test_both_players_make_the_same_sound(players):
+    ours, theirs = (player.render(player.init(3, 2), GLIDE)[0] for player in players)
+    assert ours.shape == (2, 401, 1)
+    assert np.abs(ours).max() > 0.01
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+def test_blocks_of_any_size_give_the_same_bits(players, size):
+    for player in players:
+        whole, _ = player.render(player.init(3, 2), GLIDE)
+        state, blocks = player.init(3, 2), []
+        for first in range(0, GLIDE.shape[1], size):
+            block, state = player.render(state, GLIDE[:, first : first + size])
+            assert block.shape[1] == min(size, GLIDE.shape[1] - first)
+            blocks.append(block)
+        assert (np.concatenate(blocks, axis=1) == whole).all()
+
+
+def test_priming_goes_through_the_analysis_filters(players):
+    """What is rendered next begins with what the filters still hold of the given sound."""
+    tone = (0.5 * np.sin(2 * np.pi * 300 / RATE * np.arange(802))).astype(np.float32)
+    late = filter_bank(4).delay
+    for player in players:
+        state = player.prime(player.init(1), tone[None, :, None], np.full((1, 802, 1), 60.0))
+        made, _ = player.render(state, np.full((1, 40, 1), 60.0))
+        expected = tone[800 - late : 800 - late + 4]  # of 200 whole steps
+        np.testing.assert_allclose(made[0, :4, 0], expected, atol=0.35)
+        other, _ = player.render(player.init(1), np.full((1, 40, 1), 60.0))
+        assert np.abs(other[0, :4]).max() < np.abs(made[0, :4]).max()
+
+
+def test_a_data_set_holds_the_sound_at_its_own_level(tmp_path):
+    quiet = 0.003 * np.random.default_rng(5).standard_normal(RATE)
+    write_wav(tmp_path / "a.wav", quiet, RATE)
+    corpus = Corpus(Tier(sample_rate=RATE, mulaw_channels=255, bands=4), ParamManager(tmp_path))
+    assert corpus.values.shape == (RATE // 4, 4)
+    assert 0.001 < min(corpus.spans) <= max(corpus.spans) < 0.03
+    bands = corpus._encoding.decode(corpus.values)
+    bank = filter_bank(4)
+    back, _ = bank.synthesise(bands[None], bank.silence(1))
+    sound, _ = soundfile.read(tmp_path / "a.wav")
+    error = back[0, bank.delay :] - sound[: RATE - bank.delay]
+    assert np.std(error) < 0.02 * np.std(sound)
+
+
+@pytest.mark.parametrize("options", [{}, {"scored_frames": 3}, {"tfr": 0.6, "carry": False}, {"input_noise": 0.1}])
+def test_two_halves_of_a_training_equal_the_whole(tmp_path, options):
+    data = tone_set(tmp_path / "data", sample_rate=RATE)
+    ends = []
+    for name, first in (("whole", 8), ("halves", 4)):
+        how = tiny_train(data, tmp_path / name, num_steps=first, checkpoint=4, **options)
+        saved = training.train(TIER, NET, how)
+        if first == 4:
+            saved = training.resume(str(tmp_path / name), 0, {}, {}, {})
+        ends.append((saved / "weights.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+
+
+@pytest.mark.slow
+def test_from_the_command_line_and_from_python(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    tone_set(tmp_path / "data", sample_rate=RATE)
+    words = ["--data_dir", "data", "--prop", "pitch", "--sample_rate", RATE, "--seq_len", 64, "--scored_frames", 4]
+    code, _, error = run_cli(capsys, "train", *words, "--net", "subband", "--num_steps", 2, "--output_dir", "./run")
+    assert code == 0, error
+    player = mtcrnn.load("run")
+    tier = player.config.tier
+    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 255, 4)
+    assert mtcrnn.render(player, np.full((50, 1), 60.0)).shape == (RATE // 2,)
+    made = run_cli(capsys, "generate", "--model_dir", "run", "--set", "pitch=60", "--length", 1001, "--out", "x")
+    assert made[0] == 0, made
+    assert soundfile.info(tmp_path / "x.wav").frames == 1001
+    seeded = ["--seed", "data/tone1.wav", "--seq_len", 1501, "--length", 1001, "--engine", "torch", "--out", "y"]
+    assert run_cli(capsys, "generate", "--model_dir", "run", *seeded)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("tier", "net", "message"),
+    [
+        ({"bands": 33}, {}, "`bands` is 33; it must be 1 to 32"),
+        ({"mulaw_channels": 64}, {}, "it must be odd, so that silence is a code, and at least 15"),
+        ({"mulaw_channels": 13}, {}, "`mulaw_channels` is 13"),
+        ({"sample_rate": 3999}, {}, "`sample_rate` is 3999; it must be 4000 to 96000 with `bands`"),
+        ({"sample_rate": 96001}, {}, "`sample_rate` is 96001"),
+        ({"onehot": True}, {}, "`bands` is for audio, without `onehot`"),
+        ({"generate": ("a",), "prop": ()}, {}, "`bands` is for audio"),
+        ({"bands": 1}, {}, "`net` subband needs several `bands`, which is 1"),
+        ({}, {"net": "gru"}, "`net` gru has no `bands`, which is 4"),
+    ],
+)
+def test_what_does_not_go_together(tier, net, message):
+    options = {"prop": ("pitch",), "sample_rate": RATE, "mulaw_channels": 63, "bands": 4, **tier}
+    with pytest.raises(InputError, match=message):
+        Net(**{"net": "subband", **net}).check_for(Tier(**options))
+
+
+def test_spans_are_one_for_each_band():
+    with pytest.raises(InputError, match="spans: there must be one above 0 for each of 4 bands"):
+        ModelConfig(TIER, NET, {"pitch": Range(0, 1)}, spans=(1.0, 2.0))
+
+
+@pytest.mark.parametrize(("rates", "expected"), [((8000, 4000, 8000), 8000), ((8000, 4000), 8000), ((192000,), 96000)])
+def test_the_rate_of_a_training_is_that_of_most_sounds(tmp_path, caplog, rates, expected):
+    for k, rate in enumerate(rates):
+        write_wav(tmp_path / f"{k}.wav", np.zeros(100), rate)
+    tier, _, _ = completed({}, {}, {"data_dir": str(tmp_path)})
+    assert tier.sample_rate == expected
+    assert caplog.messages == [f"`sample_rate` {expected}, that of the data"]
+    assert completed({"sample_rate": 5000}, {}, {"data_dir": str(tmp_path)})[0].sample_rate == 5000
+
+
+def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
+    write_wav(tmp_path / "a.wav", np.zeros(100), 44100)
+
+    def chosen(**tier):
+        given, net, train = completed(tier, {}, {"data_dir": str(tmp_path)})
+        return net.net, given.bands, given.mulaw_channels, train.seq_len
+
+    assert chosen() == ("subband", 8, 255, 1024)
+    assert chosen(sample_rate=16000) == ("frame", 1, 256, 2048)
+    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 1024)
+    assert chosen(mulaw_channels=1024) == ("frame", 1, 1024, 2048)
+    assert chosen(onehot=True) == ("gru", 1, 256, 512)
