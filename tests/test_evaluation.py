@@ -15,7 +15,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation import following, likelihood, stability
-from mtcrnn.evaluation.likeness import texture_distances
+from mtcrnn.evaluation.likeness import measure_likeness
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.runs import checkpoint
@@ -116,15 +116,23 @@ def test_likeness(tmp_path):
     write_params(tmp_path / "short.params", hz=([0, 1], [700, 700]))
     corpus = Corpus(Tier(prop=("hz",), sample_rate=RATE), ParamManager(tmp_path))
     config = ModelConfig(corpus.tier, Net(), corpus.ranges)
-    right, wrong = (texture_distances(Whistle(config, wrong=factor), corpus) for factor in (1.0, 1.5))
-    assert right["files"] == 2
-    assert right["generated"]["means"] < 0.1
-    assert right["real"]["means"] < 0.1
-    assert wrong["generated"]["means"] > 1.0
-    assert all(math.isfinite(far) for far in [*wrong["generated"].values(), *wrong["real"].values()])
+    right, wrong = (measure_likeness(Whistle(config, wrong=factor), corpus) for factor in (1.0, 1.5))
+    texture = right["texture"]
+    assert texture["files"] == 2
+    assert texture["generated"]["means"] < 0.1
+    assert texture["real"]["means"] < 0.1
+    assert wrong["texture"]["generated"]["means"] > 1.0
+    far = [*wrong["texture"]["generated"].values(), *wrong["texture"]["real"].values()]
+    assert all(math.isfinite(distance) for distance in far)
+    assert right["kernel"]["generated"] < 0.2 < 2 < wrong["kernel"]["generated"]
+    assert right["kernel"]["real"] == wrong["kernel"]["real"] < 0.2
+    loud = {row["hz"]: row["mean_db"] for row in right["octaves"]}
+    assert abs(loud[500]) < 0.5
+    wrong_loud = {row["hz"]: row["mean_db"] for row in wrong["octaves"]}
+    assert abs(wrong_loud[500]) > 0.5 or abs(wrong_loud[1000]) > 6
     (tmp_path / "w500.wav").unlink()
     (tmp_path / "w900.wav").unlink()
-    assert texture_distances(Whistle(config), Corpus(corpus.tier, ParamManager(tmp_path))) is None
+    assert measure_likeness(Whistle(config), Corpus(corpus.tier, ParamManager(tmp_path))) is None
 
 
 @pytest.fixture
@@ -169,7 +177,10 @@ def test_the_command(trained, monkeypatch, capsys, tmp_path):
     assert code == 0
     assert found["bits_per_sample"] == pytest.approx(found["nats_per_sample"] / math.log(2))
     assert [one["parameter"] for one in found["control"]][:1] == ["pitch"]
-    assert set(found) == {"model", "bits_per_sample", "nats_per_sample", "control", "texture", "stability", "speed"}
+    assert set(found) == {
+        *("model", "bits_per_sample", "nats_per_sample", "control", "texture", "kernel", "octaves"),
+        *("stability", "speed"),
+    }
     assert (tmp_path / "asked.png").exists()
     code, out, _ = run_cli(capsys, *words)
     assert code == 0

@@ -13,7 +13,7 @@ from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation.following import follow
 from mtcrnn.evaluation.likelihood import held_out_nats
-from mtcrnn.evaluation.likeness import texture_distances
+from mtcrnn.evaluation.likeness import measure_likeness
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.evaluation.stability import free_running
 from mtcrnn.rendering.opening import open_player
@@ -33,8 +33,8 @@ def evaluate(
         step: which saved step; 0: the newest.
 
     Returns:
-        Plain numbers: `bits_per_sample` and `nats_per_sample` of the held-out sound, `control`, `texture`,
-        `stability` and `speed`.
+        Plain numbers: `bits_per_sample` and `nats_per_sample` of the held-out sound, `control`, `texture`, `kernel` and
+        `octaves` (see `measure_likeness`; None where all files are too short), `stability` and `speed`.
 
     Raises:
         InputError: a model that generates parameters, an unknown meter or parameter, or data that lacks a parameter of
@@ -53,6 +53,7 @@ def evaluate(
     corpus = Corpus(tier, data, model.config.ranges, model.config.codec, model.config.spans)
     engine = open_player(Playing(), model.config, path)
     nats = held_out_nats(model, corpus, holdout)
+    alike = measure_likeness(engine, corpus) or {"texture": None, "kernel": None, "octaves": None}
     control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]
     stability, speed = free_running(engine, corpus)
     return {
@@ -60,7 +61,7 @@ def evaluate(
         "nats_per_sample": nats,
         "bits_per_sample": nats / math.log(2),
         "control": [asdict(followed) for followed in control if followed is not None],
-        "texture": texture_distances(engine, corpus),
+        **alike,
         "stability": stability,
         "speed": speed,
     }

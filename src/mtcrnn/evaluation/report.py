@@ -15,7 +15,7 @@ def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield from _control_lines(one)
     if found["texture"]:
         yield ""
-        yield from _texture_lines(found["texture"])
+        yield from _likeness_lines(found)
     stability, speed = found["stability"], found["speed"]
     real = f"{stability['real']['softest_db']:.0f} to {stability['real']['loudest_db']:.0f} dB"
     yield f"\n{stability['seconds']:g} s of free running; levels of one second in the data: {real}"
@@ -24,6 +24,7 @@ def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
         yield (
             f"{at}: {row['softest_db']:.0f} to {row['loudest_db']:.0f} dB, {row['silent_seconds']} s silent, "
             f"{row['loud_seconds']} s too loud, DC {row['dc']:+.4f}, {row['full_scale_share']:.2%} at full scale"
+            + ("" if row["leaves_after_s"] is None else f"; LEAVES the data's levels after {row['leaves_after_s']} s")
         )
     pace = f"{speed['samples_per_s']:,.0f} samples/s, {speed['rtf']:.1f} times real time"
     yield f"\n{speed['sounds']} sounds at once: {pace}"
@@ -42,12 +43,18 @@ def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"{what}: median error {error:.1%}, correlation {_cell(correlation, '.3f').strip()}"
 
 
-def _texture_lines(texture: Mapping[str, Any]) -> Iterator[str]:
+def _likeness_lines(found: Mapping[str, Any]) -> Iterator[str]:
     """Distances by class of statistics: of generated sound, and of the first halves of the same files ("real")."""
-    yield f"texture distance to the second halves of {texture['files']} files"
+    texture, kernel, octaves = found["texture"], found["kernel"], found["octaves"]
+    yield f"distance to the second halves of {texture['files']} files"
     yield f"{'':24}{'generated':>10}{'real':>7}"
     for name, far in texture["generated"].items():
         yield f"{name:24}{far:10.3f}{texture['real'][name]:7.3f}"
+    yield f"{'log-mel frames (kernel)':24}{kernel['generated']:10.3f}{kernel['real']:7.3f}"
+    yield f"\n{'octave from (Hz)':24}" + "".join(f"{row['hz']:8.0f}" for row in octaves)
+    for name, text in (("mean_db", "mean level, dB off"), ("floor_db", "noise floor, dB off")):
+        for kind, of in (("", text), ("real_", "  of the real halves")):
+            yield f"{of:24}" + "".join(f"{row[kind + name]:8.1f}" for row in octaves)
 
 
 def _cell(value: float | None, form: str) -> str:

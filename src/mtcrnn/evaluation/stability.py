@@ -14,6 +14,7 @@ from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
 STABLE_SECONDS = 60.0  # of free running at each setting
+AWAY_SECONDS = 3  # in a row out of the data's levels: a sound that has run away or fallen silent
 FULL_SCALE = 0.99  # samples beyond it are counted
 
 
@@ -38,6 +39,7 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
                 "silent_seconds": int((levels < real.min() - 20).sum()),
                 "loud_seconds": int((levels > real.max() + 6).sum()),
                 "dc": float(sound.mean()),
+                "leaves_after_s": _leaves_after(levels, real),
                 "full_scale_share": float((np.abs(sound) > FULL_SCALE).mean()),
             }
         )
@@ -47,6 +49,13 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
         "samples_per_s": pace,
         "rtf": pace / rate,
     }
+
+
+def _leaves_after(levels: NDArray[np.float64], real: NDArray[np.float64]) -> int | None:
+    """The second from which on a sound is out of the data's levels for `AWAY_SECONDS` in a row; None: it stays."""
+    outside = (levels < real.min() - 20) | (levels > real.max() + 6)
+    away = np.convolve(outside, np.ones(AWAY_SECONDS), "valid") == AWAY_SECONDS
+    return int(np.argmax(away)) if away.any() else None
 
 
 def _levels_db(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
