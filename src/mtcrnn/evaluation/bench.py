@@ -24,6 +24,7 @@ from mtcrnn.engine import Engine
 from mtcrnn.engine.products import has_vnni
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
+from mtcrnn.rendering.opening import sounding
 from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.runs import checkpoint, folders
 
@@ -94,14 +95,15 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
     for precision in ("float32", "int8"):
         first = _first_sound(path, precision)
         engine = Engine(config, weights, precision=precision)
+        player = sounding(engine)
         most = engine.threads
         for batch in batches:
             engine.threads = most
             for threads in sorted({1 if batch == 1 else engine.cores(batch), engine.cores(batch)}):
                 engine.threads = threads
-                speed = _speed(engine, batch, len(config.tier.prop))
+                speed = _speed(player, batch, len(config.tier.prop))
                 yield Row(*what, "engine", precision, batch, threads, speed, speed / batch / rate, first)
-    player = TorchPlayer(checkpoint.load(path))
+    player = sounding(TorchPlayer(checkpoint.load(path)))
     for batch in batches:
         speed = _speed(player, batch, len(config.tier.prop))
         yield Row(*what, "torch", "float32", batch, 1, speed, speed / batch / rate, None)
