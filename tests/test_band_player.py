@@ -18,6 +18,7 @@ from mtcrnn.engine import Engine
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.band_player import BandPlayer
+from mtcrnn.rendering.stream import Stream
 from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.training import run as training
 from mtcrnn.training.options import completed
@@ -170,3 +171,12 @@ def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
     assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 1024)
     assert chosen(mulaw_channels=1024) == ("frame", 1, 1024, 2048)
     assert chosen(onehot=True) == ("gru", 1, 256, 512)
+
+
+def test_a_stream_plays_what_is_rendered(players):
+    _, player = players
+    stream = Stream(player, 5)
+    blocks = [stream.render().samples for _ in range(20)]
+    assert all(len(block) == stream.block_size == RATE // 100 for block in blocks)
+    whole, _ = player.render(player.init(5), np.full((1, 20 * stream.block_size, 1), 75.0), 1.0)
+    assert (np.concatenate(blocks) == whole[0, :, 0]).all()
