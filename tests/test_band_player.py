@@ -110,12 +110,25 @@ def test_two_halves_of_a_training_equal_the_whole(tmp_path, options):
 def test_from_the_command_line_and_from_python(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     tone_set(tmp_path / "data", sample_rate=RATE)
-    words = ["--data_dir", "data", "--prop", "pitch", "--sample_rate", RATE, "--seq_len", 64, "--scored_frames", 4]
+    words = [
+        "--data_dir",
+        "data",
+        "--prop",
+        "pitch",
+        "--sample_rate",
+        RATE,
+        "--seq_len",
+        64,
+        "--scored_frames",
+        4,
+        "--codes",
+        63,
+    ]
     code, _, error = run_cli(capsys, "train", *words, "--net", "subband", "--num_steps", 2, "--output_dir", "./run")
     assert code == 0, error
     player = mtcrnn.load("run")
     tier = player.config.tier
-    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 255, 4)
+    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 63, 4)
     assert mtcrnn.render(player, np.full((50, 1), 60.0)).shape == (RATE // 2,)
     made = run_cli(capsys, "generate", "--model_dir", "run", "--set", "pitch=60", "--length", 1001, "--out", "x")
     assert made[0] == 0, made

@@ -40,8 +40,10 @@ def add_options(
     hints = typing.get_type_hints(cls)
     for spec in (spec for spec in fields(cls) if only is None or spec.name in only):
         default = defaults(cls, original).get(spec.name, MISSING)
+        short = spec.metadata["short"]
         group.add_argument(
             f"--{spec.name}",
+            *([f"--{short}"] if short else []),
             help=_help(spec.metadata["help"], default, inherit),
             default=argparse.SUPPRESS,
             required=default is MISSING and not inherit,

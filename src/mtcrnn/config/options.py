@@ -15,9 +15,12 @@ from mtcrnn.core.errors import InputError
 MOST_TEMPERATURE = 1000.0  # at which all codes are practically equally likely
 
 
-def option(help: str, default: Any = MISSING, path: bool = False) -> Any:
-    """A dataclass field that is also a command-line option, with its help text; `path`: its value is a path."""
-    return field(default=default, metadata={"help": help, "path": path})
+def option(help: str, default: Any = MISSING, path: bool = False, short: str | None = None) -> Any:
+    """A dataclass field that is also a command-line option, with its help text.
+
+    `path`: its value is a path. `short`: another name for it on the command line.
+    """
+    return field(default=default, metadata={"help": help, "path": path, "short": short})
 
 
 class Options:

@@ -38,7 +38,9 @@ class Tier(Options):
     generate: tuple[str, ...] = option("what to generate: audio, or names of parameters", (AUDIO,))
     prop: tuple[str, ...] = option("names of the conditioning parameters", ())
     sample_rate: int = option("generated values per second; for audio the sample rate in Hz", 16000)
-    mulaw_channels: int = option("number of mu-law codes that an audio sample can have", 256)
+    mulaw_channels: int = option(
+        "number of mu-law codes that an audio sample (or one of a sub-band) can have", 256, short="codes"
+    )
     bands: int = option("sub-bands that audio is split into, each with codes of its own (net subband; 1: none)", 1)
     onehot: bool = option("feed audio to the net as a one-hot code instead of as one number", False)
 
