@@ -128,7 +128,7 @@ def test_from_the_command_line_and_from_python(tmp_path, monkeypatch, capsys):
     assert code == 0, error
     player = mtcrnn.load("run")
     tier = player.config.tier
-    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 63, 4)
+    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 63, 8)
     assert mtcrnn.render(player, np.full((50, 1), 60.0)).shape == (RATE // 2,)
     made = run_cli(capsys, "generate", "--model_dir", "run", "--set", "pitch=60", "--length", 1001, "--out", "x")
     assert made[0] == 0, made
@@ -179,9 +179,9 @@ def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
         given, net, train = completed(tier, {}, {"data_dir": str(tmp_path)})
         return net.net, given.bands, given.mulaw_channels, train.seq_len
 
-    assert chosen() == ("subband", 8, 255, 1024)
+    assert chosen() == ("subband", 8, 255, 2048)
     assert chosen(sample_rate=16000) == ("frame", 1, 256, 2048)
-    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 1024)
+    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 2048)
     assert chosen(mulaw_channels=1024) == ("frame", 1, 1024, 2048)
     assert chosen(onehot=True) == ("gru", 1, 256, 512)
 

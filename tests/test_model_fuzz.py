@@ -96,7 +96,7 @@ def test_every_value_of_the_config(model, said, engine):
             (model / "config.json").write_text(text.replace('"VALUE"', raw))
             what = f"{'.'.join(map(str, path))} = {raw[:40]}"
             error = said(engine, what)
-            plays = path[0] in ("ranges", "step") or path[-1] == "sample_rate"
+            plays = path[0] in ("ranges", "step") or path[-1] == "sample_rate" or (path, raw) == (("version",), "1")
             assert error or plays or json.loads(raw) == value, what
 
 

@@ -41,8 +41,8 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     },
     "subband": {
         Tier: {"bands": 8, "mulaw_channels": 255},
-        Net: {"net": "subband", "hidden_size": 192, "n_layers": 1, "frame_size": 4},
-        Train: {**_LEARNING, "seq_len": 1024, "scored_frames": 64},
+        Net: {"net": "subband", "hidden_size": 192, "n_layers": 1, "frame_size": 8},
+        Train: {**_LEARNING, "seq_len": 2048, "scored_frames": 32},
     },
 }
 
@@ -56,16 +56,19 @@ def defaults(cls: type, original: bool = False) -> dict[str, Any]:
 def complete(
     tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """The given options of Tier, Net and Train, completed with what is recommended for audio unless they rule it out.
+    """The given options of Tier, Net and Train, checked or not, completed with what is recommended for audio.
 
-    That is the sub-band net from `FULL_BAND_RATE` on, else the frame net. They rule it out with a net for which nothing
-    is recommended, or with one-hot input; a number of codes rules out sub-bands. If `minutes` is given but
-    `num_steps` is not, the minutes alone decide how long to train.
+    That is the sub-band net from `FULL_BAND_RATE` on, else the frame net. Another net or one-hot input rules out all of
+    it, a number of codes rules out sub-bands. If `minutes` is given but `num_steps` is not, the minutes alone decide how
+    long to train.
     """
-    sounds = tuple(tier.get("generate", (AUDIO,))) == (AUDIO,) and not tier.get("onehot")
-    full_band = tier.get("sample_rate", Tier.sample_rate) >= FULL_BAND_RATE and "mulaw_channels" not in tier
-    usual = "subband" if tier.get("bands", 8 if full_band else 1) > 1 else "frame"
-    best = RECOMMENDED.get(net.get("net", usual), {}) if sounds else {}
+    sounds = tier.get("generate", (AUDIO,)) in ((AUDIO,), [AUDIO]) and not tier.get("onehot")
+    rate, bands = tier.get("sample_rate", Tier.sample_rate), tier.get("bands")
+    if bands is None:
+        split = isinstance(rate, int) and rate >= FULL_BAND_RATE and "mulaw_channels" not in tier
+    else:
+        split = bands != 1
+    best = RECOMMENDED.get(str(net.get("net", "subband" if split else "frame")), {}) if sounds else {}
     limit = {"num_steps": None} if train.get("minutes") is not None else {}
     return (
         {**best.get(Tier, {}), **tier},
