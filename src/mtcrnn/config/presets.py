@@ -59,8 +59,8 @@ def complete(
     """The given options of Tier, Net and Train, checked or not, completed with what is recommended for audio.
 
     That is the sub-band net from `FULL_BAND_RATE` on, else the frame net. Another net or one-hot input rules out all of
-    it, a number of codes rules out sub-bands. If `minutes` is given but `num_steps` is not, the minutes alone decide how
-    long to train.
+    it, a number of codes rules out sub-bands. If `minutes` is given but `num_steps` is not, the minutes alone decide
+    how long to train.
     """
     sounds = tier.get("generate", (AUDIO,)) in ((AUDIO,), [AUDIO]) and not tier.get("onehot")
     rate, bands = tier.get("sample_rate", Tier.sample_rate), tier.get("bands")
