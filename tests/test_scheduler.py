@@ -202,12 +202,15 @@ def test_calls_while_a_stream_plays(player, scheduler):
     for k in range(1, 31):
         listener.wait(100 * k)
         scheduler.set(playback, {"hz": 10.0 + k})
+    deadline = time.monotonic() + 20
+    while len(found) <= 100 and time.monotonic() < deadline:  # how many turns a thread gets is up to the system
+        time.sleep(0.01)
     stop.set()
     asking.join(20)
     scheduler.stop(playback)
     last = scheduler.submit(playback, Stream.gesture).result(20)
     assert last.shape[1] > 3000
-    assert len(found) > 10  # turns that the other thread got; how many is up to the system
+    assert len(found) > 100
     for gesture in found[found[0].shape[1] == 1 and 1 :]:
         np.testing.assert_array_equal(gesture, last[:, : gesture.shape[1]])
 

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from mtcrnn.evaluation.spectrum import kernel_distance, octave_levels
+from mtcrnn.evaluation.spectrum import kernel_distance, octave_levels, power_spectra
 
 RATE = 16000
 
 
 def test_the_level_of_a_tone_is_in_its_octave():
     tone = (0.5 * np.sin(2 * np.pi * 1500 * np.arange(RATE) / RATE)).astype(np.float32)
-    hz, mean, floor = octave_levels([tone], RATE)
+    hz, mean, floor = octave_levels(power_spectra([tone]), RATE)
     assert hz.tolist() == [31.25 * 2**k for k in range(8)]
     at = hz.tolist().index(1000)
     assert mean[at] == pytest.approx(10 * np.log10(0.125), abs=0.05)  # the mean square of the tone
@@ -23,7 +23,7 @@ def test_the_noise_floor_is_that_of_the_quietest_tenth():
     noise = np.random.default_rng(seed).standard_normal(20 * RATE)
     noise[: 16 * RATE] *= 0.1
     noise[16 * RATE :] *= 0.001
-    _, mean, floor = octave_levels([noise.astype(np.float32)], RATE)
+    _, mean, floor = octave_levels(power_spectra([noise.astype(np.float32)]), RATE)
     assert mean[-1] - floor[-1] == pytest.approx(39, abs=1.5), f"seed {seed}"
 
 

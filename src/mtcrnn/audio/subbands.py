@@ -8,6 +8,7 @@ spectrum. All sums run in one order, so that blocks of any size give the same bi
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -50,6 +51,15 @@ class FilterBank:
         out = np.empty((steps, self.bands), np.float32)
         _analyse(np.concatenate([before, samples]).astype(np.float32), self.analysis, out)
         return out
+
+    def split(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """Bands [m, N] of each block of samples [n] of a sound; what is left after the last whole step is left out."""
+        before, rest = np.zeros(len(self.analysis) - 1, np.float32), np.zeros(0, np.float32)
+        for block in blocks:
+            whole = np.concatenate([rest, block])
+            used = len(whole) - len(whole) % self.bands
+            yield self.analyse(whole[:used], before)
+            before, rest = np.concatenate([before, whole[:used]])[-len(before) :], whole[used:]
 
     def silence(self, batch: int) -> NDArray[np.float32]:
         """What came before the first step [batch, 15, N] where nothing did."""

@@ -7,7 +7,7 @@ imports neither, so that using it does not load torch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mtcrnn.config.options import Options, option, require
@@ -55,6 +55,10 @@ def _split(number: int, **keywords: bool) -> NetSpec:
     return NetSpec("legacy.split", "SplitNet", keywords, number, audio=False)
 
 
+_FRAME = NetSpec(
+    "frame", "FrameNet", parameters=False, framed=True, per_frame=("gru", "spread"), tables=("newest",), mixed=True
+)
+
 NETS = {
     "gru": NetSpec("gru", "GRUNet", number=0),
     "split-moments": _split(1, by_variable=False, shared=False),
@@ -64,25 +68,8 @@ NETS = {
     "mixture": NetSpec("gru", "GRUNet", {"squash": True}, 5, audio=False, mixture=True),
     "gru-wide": NetSpec("gru", "GRUNet", {"wide": True}, 6),
     "phased-lstm": NetSpec("legacy.phased_lstm", "PhasedLSTMNet"),
-    "frame": NetSpec(
-        "frame",
-        "FrameNet",
-        parameters=False,
-        framed=True,
-        per_frame=("gru", "spread"),
-        tables=("newest",),
-        mixed=True,
-    ),
-    "subband": NetSpec(
-        "subband",
-        "SubbandNet",
-        parameters=False,
-        framed=True,
-        per_frame=("gru", "spread"),
-        tables=("newest", "beneath"),
-        mixed=True,
-        banded=True,
-    ),
+    "frame": _FRAME,
+    "subband": replace(_FRAME, file="subband", module="SubbandNet", tables=("newest", "beneath"), banded=True),
 }
 _NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number is not None}
 

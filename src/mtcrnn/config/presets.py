@@ -33,16 +33,22 @@ ORIGINAL: dict[type, dict[str, Any]] = {
 FULL_BAND_RATE = 32000  # Hz, from which on sound is split into sub-bands unless options rule it out
 
 # Recommended for audio, by net, where it differs from the defaults of the classes; given options take precedence.
-_LEARNING = {"num_steps": 8000, "batch_size": 8, "lr": 0.004, "lr_final": 0.0001, "checkpoint": 1000}
+_SIZE = {"hidden_size": 192, "n_layers": 1}
+_TRAIN = {
+    "num_steps": 8000,
+    "batch_size": 8,
+    "seq_len": 2048,
+    "scored_frames": 32,
+    "lr": 0.004,
+    "lr_final": 0.0001,
+    "checkpoint": 1000,
+}
 RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
-    "frame": {
-        Net: {"net": "frame", "hidden_size": 192, "n_layers": 1},
-        Train: {**_LEARNING, "seq_len": 2048, "scored_frames": 32},
-    },
+    "frame": {Net: {"net": "frame", **_SIZE}, Train: _TRAIN},
     "subband": {
         Tier: {"bands": 8, "mulaw_channels": 255},
-        Net: {"net": "subband", "hidden_size": 192, "n_layers": 1, "frame_size": 8},
-        Train: {**_LEARNING, "seq_len": 2048, "scored_frames": 32},
+        Net: {"net": "subband", **_SIZE, "frame_size": 8},
+        Train: _TRAIN,
     },
 }
 

@@ -158,14 +158,14 @@ class Corpus:
         spans = np.full(self.tier.bands, LEAST_SPAN)
         for wav in tqdm(self.names, "measuring sub-bands", unit="file", delay=2, leave=False):
             with sound_files.source(wav, self.tier.sample_rate) as source:
-                for block in _band_blocks(source, self.tier.bands):
+                for block in filter_bank(self.tier.bands).split(source):
                     spans = np.maximum(spans, np.abs(block).max(axis=0, initial=0.0))
         return tuple(spans.tolist())
 
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
         """What this tier generates, in the user's units: samples in blocks [n, 1], or all curves of a sound [N, G]."""
         if self.tier.bands > 1:
-            yield from _band_blocks(source, self.tier.bands)
+            yield from filter_bank(self.tier.bands).split(source)
             return
         if not curves:
             yield from (block[:, None] for block in source)
@@ -280,17 +280,6 @@ class Corpus:
         """At most `size` windows, evenly spaced over all windows; the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
         return self.gather(windows.starts(index), windows.seq_len)
-
-
-def _band_blocks(source: sound_files.Source, bands: int) -> Iterator[NDArray[np.float32]]:
-    """The sub-bands of a sound, in blocks [n, N]; what is left of it after the last whole step is left out."""
-    bank = filter_bank(bands)
-    before, rest = np.zeros(len(bank.analysis) - 1, np.float32), np.zeros(0, np.float32)
-    for block in source:
-        whole = np.concatenate([rest, block])
-        used = len(whole) - len(whole) % bands
-        yield bank.analyse(whole[:used], before)
-        before, rest = np.concatenate([before, whole[:used]])[-len(before) :], whole[used:]
 
 
 def _is_held_out(wav: Path, holdout: str) -> bool:

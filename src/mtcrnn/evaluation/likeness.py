@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mtcrnn.audio import files as sound_files
 from mtcrnn.config.ranges import restore
 from mtcrnn.data.corpus import Corpus
-from mtcrnn.evaluation.spectrum import Array, kernel_distance, log_mel_frames, octave_levels
+from mtcrnn.evaluation.spectrum import Array, kernel_distance, log_mel_frames, octave_levels, power_spectra
 from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
@@ -44,8 +44,9 @@ def measure_likeness(player: Player, corpus: Corpus) -> dict[str, Any] | None:
     medians = {
         kind: {name: float(np.median([row[name] for row in rows])) for name in rows[0]} for kind, rows in found.items()
     }
-    frames = [np.concatenate([log_mel_frames(sound, rate) for sound in sounds]) for sounds in halves]
-    levels = [octave_levels(sounds, rate) for sounds in halves]
+    spectra = [power_spectra(sounds) for sounds in halves]
+    frames = [log_mel_frames(power, rate) for power in spectra]
+    levels = [octave_levels(power, rate) for power in spectra]
     return {
         "texture": {**medians, "files": len(halves[0])},
         "kernel": {kind: kernel_distance(frames[k], frames[2]) for k, kind in enumerate(("generated", "real"))},
@@ -78,8 +79,9 @@ def _halves(player: Player, corpus: Corpus) -> tuple[list[Sound], list[Sound], l
     longest = int(halves[chosen].max())
     conditioning = np.stack([_held(corpus, i, int(halves[i]), longest) for i in chosen.tolist()])
     made = rendered(player, restore(conditioning, player.config.ranges, tier.prop), "playing the data's curves")
-    real = [sound_files.read(corpus.names[i], tier.sample_rate).samples for i in chosen]
     sizes = halves[chosen].tolist()
+    read = zip(chosen.tolist(), sizes, strict=True)
+    real = [sound_files.read(corpus.names[i], tier.sample_rate).samples[: 2 * half].copy() for i, half in read]
     return (
         [sound[:half] for sound, half in zip(made, sizes, strict=True)],
         [sound[:half] for sound, half in zip(real, sizes, strict=True)],

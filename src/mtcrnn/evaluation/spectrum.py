@@ -23,9 +23,13 @@ MELS, MEL_FLOOR_DB = 64, -100.0
 MOST_ROWS = 1000  # of each set, evenly spread, for a kernel distance
 
 
-def octave_levels(sounds: Sequence[NDArray[np.float32]], sample_rate: int) -> tuple[Array, Array, Array]:
-    """Lower edges in Hz, mean levels and noise floors in dB of full scale, of each octave that has a frequency."""
-    power = np.concatenate([_power(sound) for sound in sounds])
+def power_spectra(sounds: Sequence[NDArray[np.float32]]) -> Array:
+    """Power spectra [n, FRAME / 2 + 1] of the Hann frames of all sounds; the sum of one is the mean square."""
+    return np.concatenate([_power(sound) for sound in sounds])
+
+
+def octave_levels(power: Array, sample_rate: int) -> tuple[Array, Array, Array]:
+    """Lower edges in Hz, mean levels and noise floors in dB of full scale, by octave, from `power_spectra`."""
     frequencies = np.fft.rfftfreq(FRAME, 1 / sample_rate)
     loudness = power.sum(axis=1)
     quiet = power[loudness <= np.quantile(loudness, QUIET_SHARE)]
@@ -38,15 +42,15 @@ def octave_levels(sounds: Sequence[NDArray[np.float32]], sample_rate: int) -> tu
     return np.array([low for low, _ in octaves]), mean, floor
 
 
-def log_mel_frames(sound: NDArray[np.float32], sample_rate: int) -> Array:
-    """Frames [n, MELS] of a sound's mel spectrogram, in dB, `MEL_FLOOR_DB` at least."""
+def log_mel_frames(power: Array, sample_rate: int) -> Array:
+    """Frames [n, MELS] of a mel spectrogram, in dB, `MEL_FLOOR_DB` at least, from `power_spectra`."""
     from mtcrnn.core.numba_math import ensure_cache_folder
 
     ensure_cache_folder("librosa")
     import librosa
 
     weights = librosa.filters.mel(sr=sample_rate, n_fft=FRAME, n_mels=MELS)
-    return np.maximum(10 * np.log10(_power(sound) @ weights.T + 1e-20), MEL_FLOOR_DB)
+    return np.maximum(10 * np.log10(power @ weights.T + 1e-20), MEL_FLOOR_DB)
 
 
 def kernel_distance(first: Array, second: Array) -> float:
@@ -69,7 +73,6 @@ def _spread(rows: int) -> NDArray[np.int64]:
 
 
 def _power(sound: NDArray[np.float32]) -> Array:
-    """Power spectra [n, FRAME / 2 + 1] of Hann frames, so that their sum over frequencies is the mean square."""
     sound = np.pad(sound, (0, max(FRAME - len(sound), 0)))
     frames = np.lib.stride_tricks.sliding_window_view(sound, FRAME)[::HOP]
     window = np.hanning(FRAME)

@@ -31,15 +31,16 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
     rows = []
     for point, sound in zip(points.tolist(), sounds, strict=True):
         levels = _levels_db(sound, rate)
+        silent, loud = levels < real.min() - 20, levels > real.max() + 6
         rows.append(
             {
                 "parameters": dict(zip(tier.prop, point, strict=True)),
                 "loudest_db": float(levels.max()),
                 "softest_db": float(levels.min()),
-                "silent_seconds": int((levels < real.min() - 20).sum()),
-                "loud_seconds": int((levels > real.max() + 6).sum()),
+                "silent_seconds": int(silent.sum()),
+                "loud_seconds": int(loud.sum()),
                 "dc": float(sound.mean()),
-                "leaves_after_s": _leaves_after(levels, real),
+                "leaves_after_s": _leaves_after(silent | loud),
                 "full_scale_share": float((np.abs(sound) > FULL_SCALE).mean()),
             }
         )
@@ -51,9 +52,8 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
     }
 
 
-def _leaves_after(levels: NDArray[np.float64], real: NDArray[np.float64]) -> int | None:
-    """The second from which on a sound is out of the data's levels for `AWAY_SECONDS` in a row; None: it stays."""
-    outside = (levels < real.min() - 20) | (levels > real.max() + 6)
+def _leaves_after(outside: NDArray[np.bool_]) -> int | None:
+    """The first second from which on a sound is `outside` for `AWAY_SECONDS` in a row; None: it stays."""
     away = np.convolve(outside, np.ones(AWAY_SECONDS), "valid") == AWAY_SECONDS
     return int(np.argmax(away)) if away.any() else None
 

@@ -47,10 +47,8 @@ class BandPlayer:
         """The state after given samples [B, T, 1] under parameters [B, T, C], as far as they fill whole steps."""
         N, batch = self._bank.bands, len(state.newest)
         check_block(values, batch, 1, "values to prime with")
-        whole = values.shape[1] - values.shape[1] % N
-        silence = np.zeros(len(self._bank.analysis) - 1, np.float32)
-        bands = np.stack([self._bank.analyse(sound[:whole, 0].astype(np.float32), silence) for sound in values])
-        given = None if parameters is None else parameters[:, :whole:N]
+        bands = np.stack([next(self._bank.split([sound[:, 0].astype(np.float32)])) for sound in values])
+        given = None if parameters is None else parameters[:, : N * bands.shape[1] : N]
         newest = np.concatenate([state.newest, bands], axis=1)[:, -state.newest.shape[1] :]
         return BandState(self.player.prime(state.bands, bands, given), newest, state.pending[:, :0])
 

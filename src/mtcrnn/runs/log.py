@@ -19,6 +19,7 @@ from tensorboardX.summary import scalar
 
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import write_text
+from mtcrnn.runs.folders import ARGS
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ class RunLog:
     """
 
     def __init__(self, folder: Path, description: str, first: int = 0) -> None:
-        self._folder = folder / "log"
+        self._folder = folder / ARGS.parent
         self._newest: dict[str, float] = {}
         self._events: EventsWriter | None = None
         self._warned = False
@@ -57,7 +58,7 @@ class RunLog:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"cannot write {self._folder}: {error.strerror or error}") from error
-        write_text(self._folder / "args.txt", description)
+        write_text(folder / ARGS, description)
         self._drop_rows_after(first)
 
     def _drop_rows_after(self, step: int) -> None:

@@ -51,7 +51,7 @@ def read_flags(path: Path) -> dict[str, Any]:
     Raises:
         InputError: the file holds anything else.
     """
-    file = path.parent.parent / "log" / "args.txt"
+    file = path.parent.parent / folders.ARGS
     if not file.is_file():
         return {}
     try:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from mtcrnn.engine.builder import Builder
 from mtcrnn.engine.nets.framed import framed_steps
 from mtcrnn.engine.program import Op
-
-RECENT_STEPS, BAND_SIZE = 12, 64  # as in `models.nets.subband`
+from mtcrnn.models.constants import BAND_SIZE, RECENT_STEPS
 
 
 def program(b: Builder) -> int:

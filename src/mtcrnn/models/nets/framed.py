@@ -35,6 +35,8 @@ class FramedNet(nn.Module):
         recent: R.
     """
 
+    offsets: Tensor  # [N]: where each value's rows begin in a table of all values' codes
+
     def __init__(
         self, in_size: int, hidden_size: int, n_layers: int, values: int, codes: int, frame_size: int, recent: int
     ) -> None:
@@ -45,6 +47,7 @@ class FramedNet(nn.Module):
         self.spread = nn.Linear(hidden_size, frame_size * hidden_size)
         self.recent = nn.Linear(recent * values + given, hidden_size, bias=False)
         self.newest = nn.Embedding(values * codes, hidden_size)
+        self.register_buffer("offsets", codes * torch.arange(values), persistent=False)
 
     def init_state(self, batch: int) -> tuple[Tensor, ...]:
         """Zeros, on the net's device."""
@@ -63,7 +66,7 @@ class FramedNet(nn.Module):
         F, T, N, K = self.frame_size, x.shape[1], self.values, self.kept_steps
         h, past, made = state
         codes, conditioning = x[..., :N], x[..., N:]
-        numbers = torch.cat((past[0].reshape(-1, K, N), 2 * (codes / (self.codes - 1)) - 1), dim=1)  # [B, K + T, N]
+        numbers = torch.cat((past[0].reshape(-1, K, N), self.numbers(codes)), dim=1)  # [B, K + T, N]
         read, recent = (self._last(numbers, steps, conditioning) for steps in (F, self.recent_steps))
         if T == 1:  # without a look at `made`, so that a GPU can replay it
             y, after = self.gru(read, h)
@@ -81,9 +84,12 @@ class FramedNet(nn.Module):
                 slow = self._places(y[:, frames])
                 recent, codes = take_frames(recent, frames, F), take_frames(codes, frames, F)
             h = after
-        rows = codes.long() + self.codes * torch.arange(N, device=x.device)
-        y = slow + self.recent(recent) + self.newest(rows).sum(dim=2)
+        y = slow + self.recent(recent) + self.newest(codes.long() + self.offsets).sum(dim=2)
         return y, (h, numbers[None, :, T:].flatten(2), (made + T) % F)
+
+    def numbers(self, codes: Tensor) -> Tensor:
+        """Codes, of a floating-point type, as numbers in [-1, 1]."""
+        return 2 * (codes / (self.codes - 1)) - 1
 
     def _last(self, numbers: Tensor, steps: int, conditioning: Tensor) -> Tensor:
         """The last `steps` steps at each step, the newest with them, and the conditioning [B, T, steps N + C]."""

@@ -10,10 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtcrnn.models.constants import BAND_SIZE, RECENT_STEPS
 from mtcrnn.models.nets.framed import FramedNet
-
-RECENT_STEPS = 12  # that the linear layer of each step reads
-BAND_SIZE = 64  # units of a band's own layer
 
 
 class SubbandNet(FramedNet):
@@ -56,10 +54,8 @@ class SubbandNet(FramedNet):
         """
         N = self.values
         own = self.bands(raw).unflatten(-1, (N, BAND_SIZE))
-        numbers = 2 * (codes.to(raw.dtype) / (self.codes - 1)) - 1
-        below = torch.einsum("...j,jk,jkh->...kh", numbers, self.lower, self.below)
-        rows = codes[..., :-1].long() + self.codes * torch.arange(1, N, device=codes.device)
-        beneath = nn.functional.pad(self.beneath(rows), (0, 0, 1, 0))
+        below = torch.einsum("...j,jk,jkh->...kh", self.numbers(codes.to(raw.dtype)), self.lower, self.below)
+        beneath = nn.functional.pad(self.beneath(codes[..., :-1].long() + self.offsets[1:]), (0, 0, 1, 0))
         y = torch.relu(own + below + beneath)
         return torch.einsum("...kh,khq->...kq", y, self.heads) + self.biases
 
@@ -68,6 +64,6 @@ class SubbandNet(FramedNet):
         own = slice(band * BAND_SIZE, (band + 1) * BAND_SIZE)
         y = nn.functional.linear(raw, self.bands.weight[own], self.bands.bias[own])
         if band:
-            numbers = 2 * (codes[..., :band].to(raw.dtype) / (self.codes - 1)) - 1
-            y = y + numbers @ self.below[:band, band] + self.beneath(codes[..., band - 1] + self.codes * band)
+            numbers = self.numbers(codes[..., :band].to(raw.dtype))
+            y = y + numbers @ self.below[:band, band] + self.beneath(codes[..., band - 1] + self.offsets[band])
         return torch.relu(y) @ self.heads[band] + self.biases[band]
