@@ -30,7 +30,7 @@ class NetSpec:
         audio: it can generate audio.
         parameters: it can generate parameters.
         mixture: its distribution of a parameter is a mixture of normal distributions, not a single one.
-        framed: its recurrent layers step once per frame of `frame_size` samples, and it reads codes as integers.
+        framed: its recurrent layers step once per frame of `frame_size` steps, and it reads codes as integers.
         per_frame: the layers whose weights are read once per frame.
         tables: the layers of whose weights a step reads only single rows, as of an embedding.
         banded: it generates the codes of several sub-bands at each step.
@@ -79,10 +79,12 @@ _NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number
 class Net(Options):
     """The network's architecture and size."""
 
-    net: str = option("architecture, by name or the original's number (default for audio: frame)", "gru")
+    net: str = option(
+        "architecture, by name or the original's number (default for audio: frame, from 32 kHz on subband)", "gru"
+    )
     hidden_size: int = option("units in each recurrent layer", 128)
     n_layers: int = option("number of recurrent layers", 2)
-    frame_size: int = option("samples per frame (net frame only)", 16)
+    frame_size: int = option("steps per frame: of samples (net frame) or of all bands (net subband)", 16)
     plstm: bool = option("use a Phased LSTM instead of the GRU (net 0 only)", False)
 
     def __post_init__(self) -> None:

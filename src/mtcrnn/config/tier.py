@@ -37,7 +37,9 @@ class Tier(Options):
 
     generate: tuple[str, ...] = option("what to generate: audio, or names of parameters", (AUDIO,))
     prop: tuple[str, ...] = option("names of the conditioning parameters", ())
-    sample_rate: int = option("generated values per second; for audio the sample rate in Hz", 16000)
+    sample_rate: int = option(
+        "generated values per second; for audio the sample rate in Hz (mtcrnn train: default that of the data)", 16000
+    )
     mulaw_channels: int = option(
         "number of mu-law codes that an audio sample (or one of a sub-band) can have", 256, short="codes"
     )

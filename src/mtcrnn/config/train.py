@@ -27,7 +27,7 @@ class Train(Options):
     seq_len: int = option("length of a training window, in generated values", 512)
     scored_frames: int = option(
         "number of randomly chosen frames per window that the loss scores; the others only pass through the recurrent "
-        "layers (net frame only; 0, or more than there are: all)",
+        "layers (nets frame and subband only; 0, or more than there are: all)",
         0,
     )
     stride: int = option("shift between neighbouring windows, in generated values", 1)
@@ -37,7 +37,7 @@ class Train(Options):
     grad_clip: float = option("maximum norm of the gradient; 0 turns clipping off", 1.0)
     precision: Literal["auto", "float32", "bf16"] = option(
         "arithmetic: float32, bf16 (mixed precision: bf16 products, float32 weights and losses), or auto (bf16 for the "
-        "net frame on hardware that is made for it, else float32)",
+        "nets frame and subband on hardware that is made for it, else float32)",
         "auto",
     )
     device: Literal["auto", "cpu", "cuda"] = option(
