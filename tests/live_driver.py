@@ -38,6 +38,13 @@ def save_model(folder, seed=3, ranges=RANGES):
     return folder
 
 
+def save_stereo_model(folder):
+    tier = Tier(prop=tuple(RANGES), sample_rate=16000, mulaw_channels=63, bands=4, channels="stereo")
+    config = ModelConfig(tier, Net("subband", 8, 1, frame_size=4), RANGES, spans=(0.4, 0.2, 0.1, 0.1) * 2)
+    checkpoint.save(folder / "model", new_model(config, 3))
+    return folder
+
+
 class Served:
     """A running server; `join()` opens a page's WebSocket."""
 

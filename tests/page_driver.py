@@ -14,13 +14,14 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic")
 ARGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", *QUIET)  # the sandbox does not work for root
 
-# The samples that leave the page's analyser, for so many seconds.
-LISTEN = """(seconds) => new Promise((done) => {
+# The samples that leave the page's analyser, for so many seconds, channel by channel.
+LISTEN = """([seconds, channels]) => new Promise((done) => {
   const { analyser, context } = window.mtcrnn.sound;
-  const node = context.createScriptProcessor(1024, 1, 1), heard = [];
+  const node = context.createScriptProcessor(1024, channels, channels);
+  const heard = Array.from({ length: channels }, () => []);
   node.onaudioprocess = ({ inputBuffer }) => {
-    heard.push(...inputBuffer.getChannelData(0));
-    if (heard.length < seconds * context.sampleRate) return;
+    heard.forEach((channel, c) => channel.push(...inputBuffer.getChannelData(c)));
+    if (heard[0].length < seconds * context.sampleRate) return;
     analyser.disconnect(node);
     node.disconnect();
     node.onaudioprocess = null;
@@ -52,9 +53,10 @@ def wait_for(page: Page, expression: str) -> None:
         page.wait_for_timeout(50)
 
 
-def listen(page: Page, seconds: float) -> np.ndarray:
-    """The samples [T] that leave the page's audio graph from now on."""
-    return np.array(page.evaluate(LISTEN, seconds), np.float32)
+def listen(page: Page, seconds: float, channels: int = 1) -> np.ndarray:
+    """The samples [T] that leave the page's audio graph from now on; of several `channels`, [T, channels]."""
+    heard = np.array(page.evaluate(LISTEN, [seconds, channels]), np.float32).T
+    return heard if channels > 1 else heard[:, 0]
 
 
 def slide(page: Page, name: str, share: float) -> None:

@@ -1,5 +1,7 @@
 """Sound through sub-bands: data sets, players, priming, options that do not go together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,6 +9,7 @@ import torch
 
 import mtcrnn
 from helpers import run_cli, tiny_train, tone_set, write_wav
+from mtcrnn.audio.stereo import left_right
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
@@ -25,21 +28,23 @@ from mtcrnn.training.options import completed
 
 RATE = 4000
 TIER = Tier(prop=("pitch",), sample_rate=RATE, mulaw_channels=63, bands=4)
+STEREO = replace(TIER, channels="stereo")
 NET = Net("subband", 12, 1, frame_size=4)
 
 
-def model():
+def model(tier):
     """A random model with lively weights."""
-    made = new_model(ModelConfig(TIER, NET, {"pitch": Range(50, 100)}, spans=(1.0, 0.5, 0.2, 0.1)), 1)
+    spans = (1.0, 0.5, 0.2, 0.1) * tier.sound_channels
+    made = new_model(ModelConfig(tier, NET, {"pitch": Range(50, 100)}, spans=spans), 1)
     with torch.no_grad():
         for weight in made.module.parameters():
             weight.mul_(2)
     return made
 
 
-@pytest.fixture(scope="module")
-def players():
-    made = model()
+@pytest.fixture(scope="module", params=[TIER, STEREO], ids=["mono", "stereo"])
+def players(request):
+    made = model(request.param)
     weights = {name: tensor.numpy() for name, tensor in made.module.state_dict().items()}
     return BandPlayer(TorchPlayer(made)), BandPlayer(Engine(made.config, weights, precision="float32"))
 
@@ -49,7 +54,7 @@ GLIDE = np.linspace(50, 100, 401)[None, :, None].repeat(2, axis=0)
 
 def test_both_players_make_the_same_sound(players):
     ours, theirs = (player.render(player.init(3, 2), GLIDE)[0] for player in players)
-    assert ours.shape == (2, 401, 1)
+    assert ours.shape == (2, 401, players[0].config.tier.sound_channels)
     assert np.abs(ours).max() > 0.01
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
@@ -71,10 +76,11 @@ def test_priming_goes_through_the_analysis_filters(players):
     tone = (0.5 * np.sin(2 * np.pi * 300 / RATE * np.arange(802))).astype(np.float32)
     late = filter_bank(4).delay
     for player in players:
-        state = player.prime(player.init(1), tone[None, :, None], np.full((1, 802, 1), 60.0))
+        gains = np.array([1.0, -0.5])[: player.config.tier.sound_channels]
+        state = player.prime(player.init(1), tone[None, :, None] * gains, np.full((1, 802, 1), 60.0))
         made, _ = player.render(state, np.full((1, 40, 1), 60.0))
-        expected = tone[800 - late : 800 - late + 4]  # of 200 whole steps
-        np.testing.assert_allclose(made[0, :4, 0], expected, atol=0.35)
+        expected = tone[800 - late : 800 - late + 4, None] * gains  # of 200 whole steps
+        np.testing.assert_allclose(made[0, :4], expected, atol=0.35)
         other, _ = player.render(player.init(1), np.full((1, 40, 1), 60.0))
         assert np.abs(other[0, :4]).max() < np.abs(made[0, :4]).max()
 
@@ -93,13 +99,31 @@ def test_a_data_set_holds_the_sound_at_its_own_level(tmp_path):
     assert np.std(error) < 0.02 * np.std(sound)
 
 
+def test_a_data_set_of_stereo_holds_both_channels(tmp_path, caplog):
+    """Left, right, and a mono sound, which is in the centre; what comes back is the sound."""
+    seed = 6
+    frames = 0.1 * np.random.default_rng(seed).standard_normal((RATE, 2)) * [1, 0.1]
+    write_wav(tmp_path / "a.wav", frames, RATE)
+    write_wav(tmp_path / "b.wav", frames[:, 0], RATE)
+    corpus = Corpus(Tier(sample_rate=RATE, mulaw_channels=1023, bands=4, channels="stereo"), ParamManager(tmp_path))
+    assert caplog.messages == ["mono, in the centre, in 1 of 2 sounds: b.wav"]
+    assert corpus.values.shape == (2 * RATE // 4, 8)
+    assert (corpus.values[RATE // 4 :, 4:] == 511).all()  # silence at the sides
+    bands = corpus._encoding.decode(corpus.values[: RATE // 4])
+    bank = filter_bank(4)
+    back, _ = bank.synthesise(bands.reshape(-1, 2, 4).transpose(1, 0, 2), bank.silence(2))
+    error = left_right(back.T)[bank.delay :] - frames[: RATE - bank.delay]
+    assert (error.std(axis=0) < [0.002, 0.002]).all(), f"seed {seed}"
+
+
+@pytest.mark.parametrize("tier", [TIER, STEREO], ids=["mono", "stereo"])
 @pytest.mark.parametrize("options", [{}, {"scored_frames": 3}, {"tfr": 0.6, "carry": False}, {"input_noise": 0.1}])
-def test_two_halves_of_a_training_equal_the_whole(tmp_path, options):
+def test_two_halves_of_a_training_equal_the_whole(tmp_path, tier, options):
     data = tone_set(tmp_path / "data", sample_rate=RATE)
     ends = []
     for name, first in (("whole", 8), ("halves", 4)):
         how = tiny_train(data, tmp_path / name, num_steps=first, checkpoint=4, **options)
-        saved = training.train(TIER, NET, how)
+        saved = training.train(tier, NET, how)
         if first == 4:
             saved = training.resume(str(tmp_path / name), 0, {}, {}, {})
         ends.append((saved / "weights.safetensors").read_bytes())
@@ -148,6 +172,7 @@ def test_from_the_command_line_and_from_python(tmp_path, monkeypatch, capsys):
         ({"onehot": True}, {}, "`bands` is for audio, without `onehot`"),
         ({"generate": ("a",), "prop": ()}, {}, "`bands` is for audio"),
         ({"bands": 1}, {}, "`net` subband needs several `bands`, which is 1"),
+        ({"bands": 1, "channels": "stereo"}, {}, "`channels` stereo needs sub-bands: `bands` 2 or more"),
         ({}, {"net": "gru"}, "`net` gru has no `bands`, which is 4"),
     ],
 )
@@ -160,6 +185,10 @@ def test_what_does_not_go_together(tier, net, message):
 def test_spans_are_one_for_each_band():
     with pytest.raises(InputError, match="spans: there must be one above 0 for each of 4 bands"):
         ModelConfig(TIER, NET, {"pitch": Range(0, 1)}, spans=(1.0, 2.0))
+    with pytest.raises(InputError, match="spans: there must be one above 0 for each of 8 bands"):
+        ModelConfig(STEREO, NET, {"pitch": Range(0, 1)}, spans=(1.0,) * 4)
+    with pytest.raises(InputError, match="`channels` is auto; a model is mono or stereo"):
+        ModelConfig(replace(TIER, channels="auto"), NET, {"pitch": Range(0, 1)})
 
 
 @pytest.mark.parametrize(("rates", "expected"), [((8000, 4000, 8000), 8000), ((8000, 4000), 8000), ((192000,), 96000)])
@@ -168,8 +197,42 @@ def test_the_rate_of_a_training_is_that_of_most_sounds(tmp_path, caplog, rates, 
         write_wav(tmp_path / f"{k}.wav", np.zeros(100), rate)
     tier, _, _ = completed({}, {}, {"data_dir": str(tmp_path)})
     assert tier.sample_rate == expected
-    assert caplog.messages == [f"`sample_rate` {expected}, that of the data"]
+    assert caplog.messages[0] == f"`sample_rate` {expected}, that of the data"
     assert completed({"sample_rate": 5000}, {}, {"data_dir": str(tmp_path)})[0].sample_rate == 5000
+
+
+def stereo_set(folder, *kinds):
+    """Short sounds at 44.1 kHz: mono, stereo, or the same sound in two channels."""
+    noise = 0.1 * np.random.default_rng(0).standard_normal((200, 2))
+    made = {"mono": noise[:, 0], "stereo": noise, "twin": noise[:, [0, 0]]}
+    for k, kind in enumerate(kinds):
+        write_wav(folder / f"{k}.wav", made[kind], 44100)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "given", "expected"),
+    [
+        (["stereo", "stereo", "mono"], {}, "stereo"),
+        (["stereo", "mono"], {}, "mono"),
+        (["twin", "twin"], {}, "mono"),
+        (["stereo", "mono"], {"channels": "stereo"}, "stereo"),
+        (["stereo"], {"channels": "mono"}, "mono"),
+        (["stereo"], {"mulaw_channels": 256}, "mono"),
+        (["stereo"], {"sample_rate": 16000}, "mono"),
+        (["stereo"], {"sample_rate": 16000, "channels": "stereo"}, "stereo"),
+    ],
+)
+def test_the_channels_of_a_training(tmp_path, kinds, given, expected):
+    tier, net, _ = completed(given, {}, {"data_dir": stereo_set(tmp_path, *kinds)})
+    assert tier.channels == expected
+    assert expected == "mono" or net.net == "subband"
+
+
+def test_stereo_needs_stereo(tmp_path):
+    for kinds in (["mono"], ["twin"]):
+        with pytest.raises(InputError, match="`channels` stereo, but all sounds are mono"):
+            completed({"channels": "stereo"}, {}, {"data_dir": stereo_set(tmp_path, *kinds)})
 
 
 def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
@@ -192,4 +255,4 @@ def test_a_stream_plays_what_is_rendered(players):
     blocks = [stream.render().samples for _ in range(20)]
     assert all(len(block) == stream.block_size == RATE // 100 for block in blocks)
     whole, _ = player.render(player.init(5), np.full((1, 20 * stream.block_size, 1), 75.0), 1.0)
-    assert (np.concatenate(blocks) == whole[0, :, 0]).all()
+    assert (np.concatenate(blocks) == whole[0]).all()

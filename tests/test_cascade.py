@@ -1,5 +1,7 @@
 """Tiers that play together: alignment, delay, blocks, what does not fit."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -131,7 +133,7 @@ def test_priming_changes_what_follows():
 def test_what_it_is_as_one_tier():
     cascade = real_cascade()
     assert cascade.order == ["slow", "mid", "sound"]
-    assert cascade.config.tier == Tier(("audio",), ("x", "y"), RATE)
+    assert cascade.config.tier == replace(cascade.tiers["sound"], prop=("x", "y"))
     assert cascade.config.ranges == {"x": UNIT, "y": UNIT}
 
 

@@ -120,7 +120,7 @@ def test_a_page_gets_at_least_one_render_quantum(served):
 
 
 def test_blocks_travel_as_bytes():
-    take, block = read_block(messages.pack(3, Block(160, 9, np.float32([0.5, -1]))))
+    take, block = read_block(messages.pack(3, Block(160, 9, np.float32([[0.5, -1]]))))
     assert (take, block.first, block.change, block.samples.tolist()) == (3, 160, 9, [0.5, -1.0])
 
 

@@ -10,7 +10,7 @@ import soundfile
 
 import mtcrnn
 from helpers import run_cli
-from live_driver import playing, save_model
+from live_driver import playing, save_model, save_stereo_model
 from mtcrnn.config.ranges import Range
 from mtcrnn.evaluation.beat import onset_strength
 from mtcrnn.textures import write_texture
@@ -66,16 +66,22 @@ def test_the_sound_follows_the_slider(address):
         assert not faults
 
 
-def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_take_renders_offline_to_the_same_samples(channels, model, tmp_path, monkeypatch, capsys):
     """The recorded wav, and the saved gesture rendered by the command that the page shows: the same sound."""
-    with driver.opened(address) as page:
+    model, name = (model, "rate") if channels == 1 else (save_stereo_model(tmp_path / "models" / "run"), "gain")
+    with (
+        playing(model, tmp_path / "state", "--no-browser") as (_, address),
+        driver.opened(address) as page,
+    ):
         page.fill("#seed", "7")
         page.click("#record")
         page.click("#play")
         page.wait_for_selector("#play[aria-pressed=true]")
         for share in (0.1, 0.9, 0.5):
-            driver.slide(page, "rate", share)
+            driver.slide(page, name, share)
             page.wait_for_timeout(300)
+        sides = driver.listen(page, 0.3, channels)
         page.click("#save")
         page.wait_for_selector("#takes a[download$='.npy']")
         page.click("#play")
@@ -94,9 +100,11 @@ def test_a_take_renders_offline_to_the_same_samples(address, model, tmp_path, mo
     played, rate = soundfile.read(files[1], dtype="int32")
     made, made_rate = soundfile.read("run.wav", dtype="int32")
     both = min(len(played), len(made))
+    assert np.ndim(played) == channels
+    assert channels == 1 or np.abs(sides[:, 0] - sides[:, 1]).max() > 0.01
     assert rate == made_rate == RATE
     assert both > RATE // 2
-    assert np.ptp(np.load(files[0])[0, :, 0]) > 0.7
+    assert np.ptp(np.load(files[0])[0, :, -2]) > 0.7
     np.testing.assert_array_equal(played[:both], made[:both])
 
 

@@ -140,7 +140,7 @@ def test_where_no_picture_goes(tmp_path, out, message):
     with pytest.raises(InputError, match=message):
         plot_files([wav], tmp_path / out)
     with pytest.raises(InputError, match=message):
-        plots.plot_control([{}], tmp_path / out)
+        plots.save([], "", tmp_path / out)
     assert wav.read_bytes() == before
 
 

@@ -321,14 +321,14 @@ def test_the_sound_output_fades_on_an_underrun(player, scheduler):
     deadline = time.monotonic() + 20
     while output._buffered < output._margin and time.monotonic() < deadline:
         time.sleep(0.01)
-    first = np.empty(20, np.float32)
+    first = np.empty((20, 1), np.float32)
     output.fill(first)
     step = 1 / (0.004 * RATE)
     gains = np.minimum(step * np.arange(1, 21), 1)
-    np.testing.assert_allclose(first, expected[:20] * gains, rtol=1e-6)
+    np.testing.assert_allclose(first, expected[:20] * gains[:, None], rtol=1e-6)
     scheduler.stop(output.playback)
     time.sleep(0.05)
-    rest = np.empty(200, np.float32)
+    rest = np.empty((200, 1), np.float32)
     output.fill(rest)
     assert output.underruns == 1
     waited = int(np.flatnonzero(rest == 0)[0])
@@ -340,7 +340,7 @@ def test_the_sound_output_fades_on_an_underrun(player, scheduler):
 def test_a_sound_output_that_takes_more_at_once_than_the_margin_plays(player, scheduler):
     output = SoundOutput(scheduler, Opened("x", player, 10.0, ""), margin_ms=10)
     output.start(3)
-    out = np.empty(64, np.float32)
+    out = np.empty((64, 1), np.float32)
     deadline = time.monotonic() + 20
     while not output._played and time.monotonic() < deadline:
         output.fill(out)

@@ -54,7 +54,7 @@ def test_blocks_are_the_whole_in_any_rate(tmp_path, monkeypatch):
     with sound_files.source(path, 16000) as source:
         parts = list(source)
     assert len(parts) > 5
-    assert (np.concatenate(parts) == whole).all()
+    assert (np.concatenate(parts)[:, 0] == whole).all()
 
 
 def wav(size: int, riff: int = 36, data: bytes = SINE[:1000].tobytes(), after: bytes = b"") -> bytes:

@@ -104,7 +104,8 @@ def render(model: Player, gesture: ArrayLike, *, rate: float = RATE, seed: int =
         seed: random seed: the same seed gives the same sound.
 
     Returns:
-        Samples [T] in [-1, 1] (for a batch [B, T]) at the model's sample rate, `model.config.tier.sample_rate`.
+        Samples [T] in [-1, 1], of stereo [T, 2], at the model's sample rate, `model.config.tier.sample_rate`; for a
+        batch, with B as first dimension.
 
     Raises:
         InputError: another shape, values that are not finite numbers, a rate that is not above 0, or a sound that is
@@ -117,7 +118,8 @@ def render(model: Player, gesture: ArrayLike, *, rate: float = RATE, seed: int =
     sample_rate = model.config.tier.sample_rate
     seconds = batch.shape[1] / rate
     steps = whole_steps(seconds * sample_rate, f"the gesture lasts {seconds:g} s")
-    sounds = rendered(model, sample_array(batch, rate, sample_rate, 0, steps), "playing", seed)
+    frames = rendered(model, sample_array(batch, rate, sample_rate, 0, steps), "playing", seed)
+    sounds = frames if frames.shape[2] > 1 else frames[..., 0]
     return sounds[0] if array.ndim == 2 else sounds
 
 

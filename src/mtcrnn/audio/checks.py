@@ -14,7 +14,7 @@ LOUDEST = 8.0  # times full scale; louder files use other units (integers, volts
 CLIPPED, CLIPPED_RUN, CLIPPED_RUNS = 0.999, 3, 3  # share of full scale; samples in a row; number of such runs
 ZEROS_S = 1.0  # seconds of exact zeros in a row: digital silence
 DC, DC_SHARE = 0.005, 0.1  # share of full scale, and of the rms of the sound without it
-CANCELLED_DB, WEAKENED_DB = -40.0, -10.0  # level of the mono mix relative to its channels
+CANCELLED_DB, WEAKENED_DB = -40.0, -10.0  # level of the mix relative to the file's channels
 
 
 class SoundCheck:
@@ -32,12 +32,13 @@ class SoundCheck:
         self._path, self._rate = path, rate
         self.count = 0
         self._peak = 0.0
-        self._sum = self._mono_power = self._power = 0.0  # sums over frames; `_power` of the channels' mean
+        self._sum: Any = 0.0  # of the mix over frames, for each channel
+        self._mixed_power = self._power = 0.0  # sums over frames of the channels' means: of the mix, and of the file
         self._zeros = self._longest_zeros = 0
         self._clipped = 0
 
-    def add(self, frames: NDArray[np.float32], mono: NDArray[np.float32]) -> None:
-        """Check frames [n, channels] and their mono mix [n].
+    def add(self, frames: NDArray[np.float32], mixed: NDArray[np.float32]) -> None:
+        """Check frames [n, channels] of a file and what is made of them, their mix [n, 1 or 2].
 
         Raises:
             InputError: samples that are not finite numbers, or far beyond full scale.
@@ -52,20 +53,20 @@ class SoundCheck:
             )
         self._peak = max(self._peak, peak)
         self._power += float((frames.astype(np.float64) ** 2).mean(axis=1).sum())
-        self._mono_power += float((mono.astype(np.float64) ** 2).sum())
-        self._sum += float(mono.sum(dtype=np.float64))
+        self._mixed_power += float((mixed.astype(np.float64) ** 2).mean(axis=1).sum())
+        self._sum = self._sum + mixed.sum(axis=0, dtype=np.float64)
         self._clipped += sum(_runs(np.abs(channel) >= CLIPPED, CLIPPED_RUN) for channel in frames.T)
-        self._count_zeros(mono)
-        self.count += len(mono)
+        self._count_zeros(mixed)
+        self.count += len(mixed)
 
-    def _count_zeros(self, mono: NDArray[np.float32]) -> None:
-        sounding = np.flatnonzero(mono)
+    def _count_zeros(self, mixed: NDArray[np.float32]) -> None:
+        sounding = np.flatnonzero(mixed.any(axis=1))
         if not len(sounding):
-            self._zeros += len(mono)
+            self._zeros += len(mixed)
         else:
             within = int(np.diff(sounding).max(initial=1)) - 1
             self._longest_zeros = max(self._longest_zeros, self._zeros + int(sounding[0]), within)
-            self._zeros = len(mono) - 1 - int(sounding[-1])
+            self._zeros = len(mixed) - 1 - int(sounding[-1])
         self._longest_zeros = max(self._longest_zeros, self._zeros)
 
     def remarks(self) -> dict[str, str]:
@@ -82,7 +83,7 @@ class SoundCheck:
         if not self._power:
             found["silence"] = "nothing but zeros"
             return found
-        mix_db = 10 * np.log10(max(self._mono_power / self._power, 1e-12))
+        mix_db = 10 * np.log10(max(self._mixed_power / self._power, 1e-12))
         if mix_db < CANCELLED_DB:
             raise InputError(
                 f"{self._path}: its channels cancel each other out when mixed to mono (one is the other inverted): "
@@ -92,8 +93,8 @@ class SoundCheck:
             found["channels out of phase"] = f"{-mix_db:.0f} dB are lost in mono"
         if self._longest_zeros >= ZEROS_S * self._rate:
             found["digital silence"] = f"{self._longest_zeros / self._rate:.1f} s of zeros in a row"
-        mean = self._sum / self.count
-        rest = max(self._mono_power / self.count - mean**2, 0.0) ** 0.5
+        mean = float(max(self._sum / self.count, key=abs))
+        rest = max(self._mixed_power / self.count - mean**2, 0.0) ** 0.5
         if abs(mean) > max(DC, DC_SHARE * rest):
             found["DC (a mean that is not 0)"] = f"{mean:+.3f}"
         return found

@@ -1,7 +1,7 @@
 """Reading sound files (wav, flac, ogg, mp3, aiff, ...: all that libsndfile reads), writing wavs, searching folders.
 
-Samples are float32 in [-1, 1], mono, shape [T]. Files are read from start to end, block by block, so that a long one
-takes no more memory than what is made from it.
+Samples are float32 in [-1, 1]: mono [T], or frames [T, channels]. Files are read from start to end, block by block, so
+that a long one takes no more memory than what is made from it.
 """
 
 from __future__ import annotations
@@ -54,17 +54,18 @@ class Sound:
 
 
 class Source:
-    """A sound file that is read once: iterate over its blocks of mono samples [n].
+    """A sound file that is read once: iterate over its blocks of frames [n, channels].
 
     Attributes:
         path: the file.
         sample_rate: of the blocks, in Hz.
+        channels: of the blocks, 1 or 2: the file's own if it has as many, else in each the mean of the file's.
         file_sample_rate, file_channels: the file's own.
         remarks: what is unusual about the sound, by kind, once all of it has been read.
     """
 
-    def __init__(self, path: Path, file: soundfile.SoundFile, sample_rate: int | None) -> None:
-        self.path, self._file = path, file
+    def __init__(self, path: Path, file: soundfile.SoundFile, sample_rate: int | None, channels: int) -> None:
+        self.path, self._file, self.channels = path, file, channels
         self.file_sample_rate, self.file_channels = int(file.samplerate), int(file.channels)
         self.sample_rate = sample_rate or self.file_sample_rate
         self.remarks: dict[str, str] = {}
@@ -83,12 +84,13 @@ class Source:
             InputError: the file is truncated or broken, holds no samples, or samples that `SoundCheck` refuses.
         """
         change = self.sample_rate != self.file_sample_rate
-        resampler = soxr.ResampleStream(self.file_sample_rate, self.sample_rate, 1, dtype="float32") if change else None
+        rates = self.file_sample_rate, self.sample_rate
+        resampler = soxr.ResampleStream(*rates, self.channels, dtype="float32") if change else None
         check = SoundCheck(self.path, self.file_sample_rate)
         while len(frames := self._read()):
-            mono = frames.mean(axis=1, dtype=np.float32) if frames.shape[1] > 1 else frames[:, 0]
-            check.add(frames, mono)
-            yield resampler.resample_chunk(mono) if resampler else np.ascontiguousarray(mono)
+            mixed = self._mixed(frames)
+            check.add(frames, mixed)
+            yield resampler.resample_chunk(mixed) if resampler else mixed
         promised = self._file.frames
         if not check.count and promised in (0, UNKNOWN):
             raise InputError(f"{self.path} is empty: it holds no samples")
@@ -98,7 +100,12 @@ class Source:
             )
         self.remarks = check.remarks()
         if resampler:
-            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+            yield resampler.resample_chunk(np.zeros((0, self.channels), np.float32), last=True)
+
+    def _mixed(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        if frames.shape[1] == self.channels:
+            return frames
+        return np.repeat(frames.mean(axis=1, dtype=np.float32, keepdims=True), self.channels, axis=1)
 
     def _read(self) -> NDArray[np.float32]:
         try:
@@ -115,15 +122,15 @@ class _ForwardOnly(soundfile.SoundFile):  # type: ignore[misc]
 
 
 @contextmanager
-def source(path: Path, sample_rate: int | None = None) -> Iterator[Source]:
-    """Open a sound file for reading at `sample_rate` Hz (default: its own).
+def source(path: Path, sample_rate: int | None = None, channels: int = 1) -> Iterator[Source]:
+    """Open a sound file for reading in 1 or 2 `channels` at `sample_rate` Hz (default: its own).
 
     Raises:
         InputError: the file is not a sound, is truncated, or has an impossible sample rate.
     """
     try:
         with repaired(path) as readable, _ForwardOnly(readable) as file:
-            yield Source(path, file, sample_rate)
+            yield Source(path, file, sample_rate, channels)
     except soundfile.LibsndfileError as error:
         raise InputError(f"{path} cannot be read as sound: {error.error_string.rstrip('.')}") from error
     except OSError as error:
@@ -137,8 +144,28 @@ def read(path: Path, sample_rate: int | None = None) -> Sound:
         InputError: as `source` and `Source`.
     """
     with source(path, sample_rate) as file:
-        samples = np.concatenate([np.zeros(0, np.float32), *file])
+        samples = np.concatenate([np.zeros((0, 1), np.float32), *file])[:, 0]
         return Sound(samples, file.sample_rate, file.file_sample_rate, file.file_channels, file.remarks)
+
+
+def read_frames(path: Path, sample_rate: int, channels: int) -> NDArray[np.float32]:
+    """The frames [T, channels] of a sound file, resampled to `sample_rate` Hz.
+
+    Raises:
+        InputError: as `source` and `Source`.
+    """
+    with source(path, sample_rate, channels) as file:
+        return np.concatenate([np.zeros((0, channels), np.float32), *file])
+
+
+def is_stereo(path: Path) -> bool:
+    """Whether a sound has two channels that differ; reads it up to the first difference.
+
+    Raises:
+        InputError: as `source` and `Source`.
+    """
+    with source(path, channels=2) as file:
+        return file.file_channels == 2 and any((block[:, 0] != block[:, 1]).any() for block in file)
 
 
 def survey(path: Path) -> tuple[float, dict[str, str]]:
@@ -153,14 +180,14 @@ def survey(path: Path) -> tuple[float, dict[str, str]]:
 
 
 def wav_bytes(samples: NDArray[np.float32], sample_rate: int) -> bytes:
-    """Mono samples [T] in [-1, 1] (clipped) as the content of a 24-bit wav."""
+    """Samples [T], or frames [T, channels], in [-1, 1] (clipped) as the content of a 24-bit wav."""
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(samples, -1.0, 1.0), sample_rate, format="WAV", subtype="PCM_24")
     return buffer.getvalue()
 
 
 def write(path: Path, samples: NDArray[np.float32], sample_rate: int) -> None:
-    """Write mono samples [T] in [-1, 1] (clipped) as a 24-bit wav, whole or not at all."""
+    """Write samples [T], or frames [T, channels], in [-1, 1] (clipped) as a 24-bit wav, whole or not at all."""
     write_bytes(path, wav_bytes(samples, sample_rate))
 
 

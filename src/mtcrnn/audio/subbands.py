@@ -52,18 +52,21 @@ class FilterBank:
         _analyse(np.concatenate([before, samples]).astype(np.float32), self.analysis, out)
         return out
 
-    def split(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
-        """Bands [m, N] of each block of samples [n] of a sound; what is left after the last whole step is left out."""
-        before, rest = np.zeros(len(self.analysis) - 1, np.float32), np.zeros(0, np.float32)
+    def split(self, blocks: Iterable[NDArray[np.float32]], channels: int = 1) -> Iterator[NDArray[np.float32]]:
+        """Bands [m, channels N] of each block of frames [n, channels] of a sound, those of the first channel first.
+
+        What is left after the last whole step is left out.
+        """
+        before, rest = (np.zeros((n, channels), np.float32) for n in (len(self.analysis) - 1, 0))
         for block in blocks:
             whole = np.concatenate([rest, block])
             used = len(whole) - len(whole) % self.bands
-            yield self.analyse(whole[:used], before)
+            yield np.concatenate([self.analyse(whole[:used, c], before[:, c]) for c in range(channels)], axis=1)
             before, rest = np.concatenate([before, whole[:used]])[-len(before) :], whole[used:]
 
-    def silence(self, batch: int) -> NDArray[np.float32]:
-        """What came before the first step [batch, 15, N] where nothing did."""
-        return np.zeros((batch, TAPS_PER_BAND - 1, self.bands), np.float32)
+    def silence(self, sounds: int) -> NDArray[np.float32]:
+        """What came before the first step [sounds, 15, N] where nothing did."""
+        return np.zeros((sounds, TAPS_PER_BAND - 1, self.bands), np.float32)
 
     def synthesise(
         self, bands: NDArray[np.float32], before: NDArray[np.float32]

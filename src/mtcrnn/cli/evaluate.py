@@ -47,7 +47,9 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     meter = "what measures a parameter: beat, density, spread, pitch, period, tone, peak, middle, centroid, loudness, "
     meter += "level, swing, carrier, vibrato, index (default: the best of beat, pitch, loudness and centroid)"
     parser.add_argument("--meter", nargs="+", default=[], metavar="NAME=METER", help=meter)
-    parser.add_argument("--out", type=new_file, help="file for a picture of requested against measured values")
+    parser.add_argument(
+        "--out", type=new_file, help="file for a picture: requested against measured values, and spectra"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object and nothing else")
 
 
@@ -57,12 +59,13 @@ def _evaluate(args: argparse.Namespace) -> None:
     from mtcrnn.evaluation.report import evaluation_lines
 
     if args.out:
-        from mtcrnn.rendering.plots import kind_of, plot_control
+        from mtcrnn.evaluation.picture import plot_evaluation
+        from mtcrnn.rendering.plots import kind_of
 
         kind_of(args.out)  # fail early
     meters = dict(word.partition("=")[::2] for word in args.meter)
     data = ParamManager.at(args.data_dir, args.param_dir)
     found = evaluate(args.model, data, args.holdout, meters, args.step)
     if args.out:
-        plot_control(found["control"], args.out)
+        plot_evaluation(found, args.out)
     print(json.dumps(found, indent=2) if args.json else "\n".join(evaluation_lines(found)))

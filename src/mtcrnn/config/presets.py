@@ -46,7 +46,7 @@ _TRAIN = {
 RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     "frame": {Net: {"net": "frame", **_SIZE}, Train: _TRAIN},
     "subband": {
-        Tier: {"bands": 8, "mulaw_channels": 255},
+        Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto"},
         Net: {"net": "subband", **_SIZE, "frame_size": 8},
         Train: _TRAIN,
     },
@@ -64,14 +64,15 @@ def complete(
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The given options of Tier, Net and Train, checked or not, completed with what is recommended for audio.
 
-    That is the sub-band net from `FULL_BAND_RATE` on, else the frame net. Another net or one-hot input rules out all of
-    it, a number of codes rules out sub-bands. If `minutes` is given but `num_steps` is not, the minutes alone decide
-    how long to train.
+    That is the sub-band net for stereo and from `FULL_BAND_RATE` on, else the frame net. Another net or one-hot input
+    rules out all of it, a number of codes rules out sub-bands. If `minutes` is given but `num_steps` is not, the
+    minutes alone decide how long to train.
     """
     sounds = tier.get("generate", (AUDIO,)) in ((AUDIO,), [AUDIO]) and not tier.get("onehot")
     rate, bands = tier.get("sample_rate", Tier.sample_rate), tier.get("bands")
     if bands is None:
-        split = isinstance(rate, int) and rate >= FULL_BAND_RATE and "mulaw_channels" not in tier
+        full = tier.get("channels") == "stereo" or (isinstance(rate, int) and rate >= FULL_BAND_RATE)
+        split = full and "mulaw_channels" not in tier
     else:
         split = bands != 1
     best = RECOMMENDED.get(str(net.get("net", "subband" if split else "frame")), {}) if sounds else {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from mtcrnn.config.options import Options, option, require
 from mtcrnn.core.errors import InputError, listing
@@ -44,6 +45,11 @@ class Tier(Options):
         "number of mu-law codes that an audio sample (or one of a sub-band) can have", 256, short="codes"
     )
     bands: int = option("sub-bands that audio is split into, each with codes of its own (net subband; 1: none)", 1)
+    channels: Literal["mono", "stereo", "auto"] = option(
+        "of audio: mono (mixed), stereo (net subband; mono sounds are in the centre), or auto (as most of the data; "
+        "the default of mtcrnn train where the net is subband)",
+        "mono",
+    )
     onehot: bool = option("feed audio to the net as a one-hot code instead of as one number", False)
 
     def __post_init__(self) -> None:
@@ -53,6 +59,8 @@ class Tier(Options):
         require(1 <= self.bands <= MOST_BANDS, "bands", self.bands, f"1 to {MOST_BANDS}")
         if self.bands > 1:
             self._check_bands()
+        elif self.channels == "stereo":
+            raise InputError("`channels` stereo needs sub-bands: `bands` 2 or more (net subband)")
         for key in ("generate", "prop"):
             names = getattr(self, key)
             require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"at most {MOST_NAMES}")
@@ -88,6 +96,16 @@ class Tier(Options):
     def step_rate(self) -> float:
         """Steps of the net per second, each of which generates one value, or one for each band."""
         return self.sample_rate / self.bands
+
+    @property
+    def sound_channels(self) -> int:
+        """Channels of the sound, 1 or 2."""
+        return 2 if self.channels == "stereo" else 1
+
+    @property
+    def columns(self) -> int:
+        """Numbers of a generated value: one for each channel of the sound, or for each parameter."""
+        return self.sound_channels if self.is_audio else len(self.generate)
 
     @property
     def is_audio(self) -> bool:

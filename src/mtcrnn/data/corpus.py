@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.stereo import mid_side
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.ranges import Range, range_warning
 from mtcrnn.config.tier import Tier
@@ -128,7 +129,7 @@ class Corpus:
         sounds, remarks = tier.is_audio, dict[str, list[str]]()
         lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
-            with sound_files.source(wav, tier.sample_rate if sounds else None) as source:
+            with sound_files.source(wav, tier.sample_rate if sounds else None, tier.sound_channels) as source:
                 length = checksum = 0
                 for block in self._blocks(source, [column[i] for column in generated]):
                     checksum = zlib.crc32(store.add(self._encoding.encode(block)), checksum)
@@ -155,28 +156,33 @@ class Corpus:
         """The highest amplitude of each sub-band in all sounds; () without bands."""
         if self.tier.bands == 1:
             return ()
-        spans = np.full(self.tier.bands, LEAST_SPAN)
+        spans = np.full(self.tier.bands * self.tier.sound_channels, LEAST_SPAN)
         for wav in tqdm(self.names, "measuring sub-bands", unit="file", delay=2, leave=False):
-            with sound_files.source(wav, self.tier.sample_rate) as source:
-                for block in filter_bank(self.tier.bands).split(source):
+            with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
+                for block in self._split(source):
                     spans = np.maximum(spans, np.abs(block).max(axis=0, initial=0.0))
         return tuple(spans.tolist())
 
+    def _split(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
+        """A sound in sub-bands, block by block: those of the middle, and of stereo also those of the side."""
+        return filter_bank(self.tier.bands).split(map(mid_side, source), self.tier.sound_channels)
+
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
-        """What this tier generates, in the user's units: samples in blocks [n, 1], or all curves of a sound [N, G]."""
+        """What this tier generates, in the user's units: blocks [n, G] of sound, or all curves of a sound [N, G]."""
         if self.tier.bands > 1:
-            yield from filter_bank(self.tier.bands).split(source)
+            yield from self._split(source)
             return
         if not curves:
-            yield from (block[:, None] for block in source)
+            yield from source
             return
         length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
         yield np.stack([curve.sample(self.tier.sample_rate, 0, length) for curve in curves], axis=-1)
 
     def _remarks(self, source: sound_files.Source) -> Iterator[tuple[str, str]]:
         """What the user should know about how a sound was read: (kind of remark, details)."""
-        if source.file_channels > 1:
-            yield f"{source.file_channels} channels, mixed to mono,", ""
+        if source.file_channels != source.channels:
+            mixed = f"{source.file_channels} channels, mixed to mono" if source.file_channels > 1 else "mono"
+            yield f"{mixed}, in the centre," if source.channels > 1 else f"{mixed},", ""
         if source.file_sample_rate != source.sample_rate:
             yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
         yield from source.remarks.items()

@@ -61,6 +61,15 @@ class ParamManager:
                 rates[source.file_sample_rate] += 1
         return min(max(rates, key=lambda rate: (rates[rate], rate)), BAND_RATES[1])
 
+    def stereo_share(self) -> float:
+        """The share of the sounds that have two channels which differ.
+
+        Raises:
+            InputError: as `common_rate`.
+        """
+        wavs = self.wavs()
+        return sum(map(sound_files.is_stereo, wavs)) / len(wavs)
+
     def relative(self, wav: Path) -> str:
         """A sound's path inside the data set."""
         root = self.data.parent if self.data.is_file() else self.data

@@ -35,6 +35,7 @@ class Builder:
         cond_size: size of the conditioning, C.
         raw_size: raw numbers of a step.
         values: values that a step generates, N.
+        bands: sub-bands of each channel.
         codes: of each value, where it has codes, Q.
         drawn: offset of what sub-bands are drawn from, see `Layout`; 0 if there are none.
     """
@@ -44,7 +45,7 @@ class Builder:
         self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
         self.cond_size, self.raw_size = config.tier.cond_size, config.distribution.size
         self.inputs = self._encoding.size + self.cond_size
-        self.values = self._encoding.width
+        self.values, self.bands = self._encoding.width, config.tier.bands
         self.codes = self.raw_size // self.values
         self.drawn = 0
         self.divisor = self._encoding.divisor

@@ -185,7 +185,7 @@ def _join_frame(row: Any, w: Any, op: Any) -> None:
 
 @_jit
 def _band(row: Any, w: Any, op: Any, codes: int) -> None:
-    """`Op.BAND` for one sound: ReLU of what a band reads of the step and of the bands below it."""
+    """`Op.BAND` for one sound: ReLU of what a band reads of the step and of the bands before it."""
     wide_vectors()
     size, band, N = op[2], op[3], op[5]
     x, drawn, numbers = row[op[1] : op[1] + size], row[op[4] + 1 + 2 * N :], row[op[4] + 1 + 3 * N :]
@@ -194,7 +194,7 @@ def _band(row: Any, w: Any, op: Any, codes: int) -> None:
         for j in range(size):
             x[j] += weights[j] * number
     if band > 0:
-        beneath = w[op[7] + (int(drawn[band - 1]) + band * codes) * size :][:size]
+        beneath = w[op[7] + (int(drawn[op[8]]) + band * codes) * size :][:size]
         for j in range(size):
             x[j] += beneath[j]
     for j in range(size):

@@ -29,7 +29,7 @@ class Op(IntEnum):
     TANH = 4  # x, y, size: y = tanh x
     WITHIN_FRAME = 5  # made, n: skip the next n operations, except at the first sample of a frame
     FRAME = 6  # x, y, biases, table, size, made, F, N: x = ReLU(x + y + b[made] + table[codes]), made += 1 (mod F)
-    BAND = 7  # x, size, band, drawn, N, below, beneath: x = ReLU(x + below[lower bands] + beneath[code just below])
+    BAND = 7  # x, size, k, drawn, N, below, beneath, j: x = ReLU(x + below[bands before k] + beneath[code of band j])
     DRAW = 8  # logits, Q, band, drawn, N, raw: copy the logits to raw; draw the code of a band, or take the given one
 
 

@@ -33,8 +33,8 @@ def evaluate(
         step: which saved step; 0: the newest.
 
     Returns:
-        Plain numbers: `bits_per_sample` and `nats_per_sample` of the held-out sound, `control`, `texture`, `kernel` and
-        `octaves` (see `measure_likeness`; None where all files are too short), `stability` and `speed`.
+        Plain numbers: `bits_per_sample` and `nats_per_sample` of the held-out sound, `control`, `texture`, `kernel`,
+        `octaves` and `spectra` (see `measure_likeness`; None where all files are too short), `stability` and `speed`.
 
     Raises:
         InputError: a model that generates parameters, an unknown meter or parameter, or data that lacks a parameter of
@@ -53,7 +53,7 @@ def evaluate(
     corpus = Corpus(tier, data, model.config.ranges, model.config.codec, model.config.spans)
     engine = open_player(Playing(), model.config, path)
     nats = held_out_nats(model, corpus, holdout)
-    alike = measure_likeness(engine, corpus) or {"texture": None, "kernel": None, "octaves": None}
+    alike = measure_likeness(engine, corpus) or dict.fromkeys(("texture", "kernel", "octaves", "spectra"))
     control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]
     stability, speed = free_running(engine, corpus)
     return {

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.stereo import mono
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.meters import MATCHED, METERS, Samples
 from mtcrnn.rendering.player import Player
@@ -150,7 +151,7 @@ def _play(engine: Player, corpus: Corpus, k: int, curves: NDArray[np.float64]) -
     usual = [float(ranges[name].restore(medians[j : j + 1])[0]) for j, name in enumerate(tier.prop)]
     parameters = np.broadcast_to(np.array(usual), (*curves.shape, len(usual))).copy()
     parameters[..., k] = curves
-    return rendered(engine, parameters, f"playing {tier.prop[k]}")
+    return mono(rendered(engine, parameters, f"playing {tier.prop[k]}"))
 
 
 def _compare(asked: Sequence[float], measured: Sequence[float | None]) -> tuple[float | None, float | None]:

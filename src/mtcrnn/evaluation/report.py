@@ -44,17 +44,21 @@ def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _likeness_lines(found: Mapping[str, Any]) -> Iterator[str]:
-    """Distances by class of statistics: of generated sound, and of the first halves of the same files ("real")."""
+    """Distances by class of statistics: of continued sound, and of the first halves of the same files ("real")."""
     texture, kernel, octaves = found["texture"], found["kernel"], found["octaves"]
-    yield f"distance to the second halves of {texture['files']} files"
-    yield f"{'':24}{'generated':>10}{'real':>7}"
+    yield f"{texture['files']} files continued from their middle, and their first halves: distance to the second halves"
+    yield f"{'':32}{'generated':>10}{'real':>7}"
     for name, far in texture["generated"].items():
-        yield f"{name:24}{far:10.3f}{texture['real'][name]:7.3f}"
-    yield f"{'log-mel frames (kernel)':24}{kernel['generated']:10.3f}{kernel['real']:7.3f}"
+        yield f"{name:32}{far:10.3f}{texture['real'][name]:7.3f}"
+    for name, row in kernel.items():
+        yield f"{f'{name} (kernel)':32}{row['generated']:10.3f}{row['real']:7.3f}"
     yield f"\n{'octave from (Hz)':24}" + "".join(f"{row['hz']:8.0f}" for row in octaves)
     for name, text in (("mean_db", "mean level, dB off"), ("floor_db", "noise floor, dB off")):
         for kind, of in (("", text), ("real_", "  of the real halves")):
             yield f"{of:24}" + "".join(f"{row[kind + name]:8.1f}" for row in octaves)
+    for name, of in (("coherence", "coherence of channels"), ("real_coherence", "  of the real halves")):
+        if name in octaves[0]:
+            yield f"{of:24}" + "".join(f"{row[name]:8.2f}" for row in octaves)
 
 
 def _cell(value: float | None, form: str) -> str:

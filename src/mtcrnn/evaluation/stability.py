@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.stereo import mono
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
@@ -26,10 +27,11 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
     points = np.array([low * (1 - share) + high * share for share in (0.1, 0.5, 0.9)]).reshape(3, -1)
     steps = round(STABLE_SECONDS * rate)
     started = time.perf_counter()
-    sounds = rendered(engine, np.repeat(points[:, None], steps, axis=1), "free running")
-    pace = sounds.size / (time.perf_counter() - started)
+    frames = rendered(engine, np.repeat(points[:, None], steps, axis=1), "free running")
+    pace = frames[..., 0].size / (time.perf_counter() - started)
+    sounds = mono(frames)
     rows = []
-    for point, sound in zip(points.tolist(), sounds, strict=True):
+    for point, sound, both in zip(points.tolist(), sounds, frames, strict=True):
         levels = _levels_db(sound, rate)
         silent, loud = levels < real.min() - 20, levels > real.max() + 6
         rows.append(
@@ -41,7 +43,7 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
                 "loud_seconds": int(loud.sum()),
                 "dc": float(sound.mean()),
                 "leaves_after_s": _leaves_after(silent | loud),
-                "full_scale_share": float((np.abs(sound) > FULL_SCALE).mean()),
+                "full_scale_share": float((np.abs(both) > FULL_SCALE).mean()),
             }
         )
     data = {"loudest_db": float(real.max()), "softest_db": float(real.min())}

@@ -75,5 +75,5 @@ def read(text: str) -> Message:
 
 
 def pack(take: int, block: Block) -> bytes:
-    """A block as bytes: the header, then its samples as little-endian float32."""
+    """A block as bytes: the header, then its samples as little-endian float32, those of all channels in turn."""
     return HEADER.pack(block.first, take, block.change) + block.samples.astype("<f4").tobytes()

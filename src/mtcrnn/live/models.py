@@ -48,6 +48,7 @@ class Opened:
         return {
             "name": self.name,
             "sample_rate": tier.sample_rate,
+            "channels": tier.columns,
             "controls": [{"name": name, **dataclasses.asdict(ranges[name])} for name in tier.prop],
             "rtf": self.rtf,
             "command": self.command,

@@ -13,6 +13,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from mtcrnn.audio.stereo import mono
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.rng import fresh_seed
 from mtcrnn.live.models import Models
@@ -66,13 +67,13 @@ class Generator:
         self._stream.set(dict(zip(self.param_labels, values, strict=True)))
 
     def generate(self, frames: int, sr: int) -> NDArray[np.float32]:
-        """The next mono samples [frames] at `sr` Hz."""
+        """The next samples [frames] at `sr` Hz; stereo is mixed to mono."""
         if self._resampler is None or self._resampler[0] != sr:
             self._resampler = (sr, soxr.ResampleStream(self._stream.sample_rate, sr, 1, dtype="float32"))
             self._made = self._made[:0]
         parts = [self._made]
         while sum(map(len, parts)) < frames:
-            samples = self._stream.render().samples
+            samples = mono(self._stream.render().samples)
             parts.append(self._resampler[1].resample_chunk(samples) if sr != self._stream.sample_rate else samples)
         made = np.concatenate(parts)
         self._made = made[frames:]

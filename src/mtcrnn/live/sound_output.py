@@ -37,9 +37,9 @@ class SoundOutput:
         self._scheduler, self._rate = scheduler, self.stream.sample_rate
         self._margin = self.stream.samples(margin_ms)
         self._lock = threading.Lock()
-        self._blocks: deque[NDArray[np.float32]] = deque()
+        self._blocks: deque[NDArray[np.float32]] = deque()  # each [n, channels]
         self._take = self._played = self._buffered = self.underruns = 0
-        self._gain, self._last, self._running = 0.0, 0.0, False
+        self._gain, self._last, self._running = 0.0, np.zeros(self.stream.channels, np.float32), False
         self.playback = scheduler.add(self.stream, 1 / opened.rtf, self._deliver, self._margin)
         self._device: Any = None
         self.ended = threading.Event()
@@ -59,7 +59,7 @@ class SoundOutput:
         try:
             self._device = sounddevice.OutputStream(
                 samplerate=self._rate,
-                channels=1,
+                channels=self.stream.channels,
                 dtype="float32",
                 latency="low",
                 callback=self._callback,
@@ -91,7 +91,7 @@ class SoundOutput:
         self._scheduler.remove(self.playback)
 
     def fill(self, out: NDArray[np.float32]) -> None:
-        """Write the next samples to out [n]."""
+        """Write the next frames to out [n, channels]."""
         step = 1 / (FADE_S * self._rate)
         if len(out) > self._margin:  # the device takes more at once than is rendered ahead
             self._margin = len(out)
@@ -99,29 +99,29 @@ class SoundOutput:
         with self._lock:
             if not self._running and self._gain == 0 and self._buffered >= self._margin:
                 self._running = True
-            samples = self._pop(len(out)) if self._running else np.zeros(0, np.float32)
+            samples = self._pop(len(out)) if self._running else np.zeros((0, out.shape[1]), np.float32)
             if self._running and len(samples) < len(out):
                 self._running = False
                 self.underruns += 1
         n = len(samples)
         gains = np.minimum(self._gain + step * np.arange(1, n + 1), 1.0)
-        out[:n] = samples * gains
+        out[:n] = samples * gains[:, None]
         if n:
-            self._last, self._gain = float(samples[-1]), float(gains[-1])
+            self._last, self._gain = samples[-1], float(gains[-1])
         rest = np.maximum(self._gain - step * np.arange(1, len(out) - n + 1), 0.0)
-        out[n:] = self._last * rest
+        out[n:] = self._last * rest[:, None]
         if len(rest):
             self._gain = float(rest[-1])
         self._scheduler.played(self.playback, self._take, self._played)
 
     def _drop(self) -> None:
-        """Empty the buffer; the last sample played fades out."""
+        """Empty the buffer; the last frame played fades out."""
         self._blocks.clear()
         self._buffered = 0
         self._running = False
 
     def _pop(self, count: int) -> NDArray[np.float32]:
-        """At most so many samples from the buffer."""
+        """At most so many frames from the buffer."""
         parts = []
         while count and self._blocks:
             block = self._blocks.popleft()
@@ -129,7 +129,7 @@ class SoundOutput:
             if len(block) > count:
                 self._blocks.appendleft(block[count:])
             count -= len(parts[-1])
-        samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+        samples = np.concatenate([np.zeros((0, self.stream.channels), np.float32), *parts])
         self._buffered -= len(samples)
         self._played += len(samples)
         return samples
@@ -141,4 +141,4 @@ class SoundOutput:
                 self._buffered += len(block.samples)
 
     def _callback(self, out: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
-        self.fill(out[:, 0])
+        self.fill(out)

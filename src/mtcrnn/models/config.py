@@ -35,8 +35,11 @@ class ModelConfig:
         require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
         if lacking := [name for name in self.tier.parameters if name not in self.ranges]:
             raise InputError(f"the ranges of {listing(lacking)} are missing")
-        if len(self.spans) not in (0, self.tier.bands) or not all(0 < span < 1e6 for span in self.spans):
-            raise InputError(f"spans: there must be one above 0 for each of {self.tier.bands} bands")
+        bands = self.tier.bands * self.tier.sound_channels
+        if len(self.spans) not in (0, bands) or not all(0 < span < 1e6 for span in self.spans):
+            raise InputError(f"spans: there must be one above 0 for each of {bands} bands")
+        if self.tier.channels == "auto":
+            raise InputError("`channels` is auto; a model is mono or stereo")
 
     @property
     def encoding(self) -> Encoding:

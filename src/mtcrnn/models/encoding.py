@@ -153,12 +153,15 @@ class CodeEncoding(Encoding):
 
 
 class BandEncoding(CodeEncoding):
-    """Sub-bands of sound as mu-law codes, those of each band up to its own span. Values are amplitudes [..., N]."""
+    """Sub-bands of sound as mu-law codes, those of each band up to its own span. Values are amplitudes [..., N].
+
+    Of stereo, the sub-bands of the middle are followed by those of the side.
+    """
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str, spans: Sequence[float]) -> None:
         super().__init__(tier, ranges, codec)
-        self.size = self.width = tier.bands
-        self.spans = np.array(spans or [1.0] * tier.bands)
+        self.size = self.width = tier.bands * tier.sound_channels
+        self.spans = np.array(spans or [1.0] * self.width)
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
         """Amplitudes to codes."""
@@ -172,6 +175,14 @@ class BandEncoding(CodeEncoding):
         """A categorical distribution for each band."""
         codes = self.bounds[1] + 1
         return DistributionSpec("bands", self.width * codes, self.width)
+
+
+def band_beneath(k: int, bands: int) -> int:
+    """The number of the code that the net tells to that of sub-band k > 0 apart from all before it.
+
+    It is that of the next lower band; for the side's bands, `bands` and above, that of the same band of the middle.
+    """
+    return k - 1 if k < bands else k - bands
 
 
 class RangeEncoding(Encoding):

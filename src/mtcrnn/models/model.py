@@ -34,7 +34,8 @@ class Model:
         self.config, self.encoding = config, config.encoding
         self._divisor = 1.0 if config.net.spec.framed else self.encoding.divisor  # a framed net reads the codes
         inputs = self.encoding.size + config.tier.cond_size
-        self.net = make_net(config.net, inputs, config.distribution.size, self.encoding.width)
+        size, width = config.distribution.size, self.encoding.width
+        self.net = make_net(config.net, inputs, size, width, config.tier.bands)
         self.distribution = distribution_of(config, self.net)
 
     @property

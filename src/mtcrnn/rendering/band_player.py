@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.audio.stereo import left_right, mid_side
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.models.encoding import check_block
 from mtcrnn.rendering.player import Player
@@ -19,8 +20,8 @@ class BandState:
 
     Attributes:
         bands: the state of the player of bands.
-        newest: the newest steps [B, 15, N], which the filters still need.
-        pending: samples [B, n, 1], n < N, of a step that the last block took only in part.
+        newest: the newest steps [B channels, 15, N], which the filters still need.
+        pending: frames [B, n, channels], n < N, of a step that the last block took only in part.
     """
 
     bands: Any
@@ -29,7 +30,7 @@ class BandState:
 
 
 class BandPlayer:
-    """Sound from a player of sub-bands [B, n, N], of which each step is under the parameters of its first sample.
+    """Sound from a player of sub-bands [B, n, channels N]; a step is under the parameters of its first sample.
 
     Args:
         player: of the bands.
@@ -37,19 +38,21 @@ class BandPlayer:
 
     def __init__(self, player: Player) -> None:
         self.player, self.config = player, player.config
-        self._bank = filter_bank(player.config.tier.bands)
+        self._bank, self._channels = filter_bank(player.config.tier.bands), player.config.tier.sound_channels
 
     def init(self, seed: int, batch: int = 1) -> BandState:
         """The state before the first step of `batch` sounds."""
-        return BandState(self.player.init(seed, batch), self._bank.silence(batch), np.zeros((batch, 0, 1), np.float32))
+        nothing = np.zeros((batch, 0, self._channels), np.float32)
+        return BandState(self.player.init(seed, batch), self._bank.silence(batch * self._channels), nothing)
 
     def prime(self, state: BandState, values: NDArray[Any], parameters: NDArray[Any] | None = None) -> BandState:
-        """The state after given samples [B, T, 1] under parameters [B, T, C], as far as they fill whole steps."""
-        N, batch = self._bank.bands, len(state.newest)
-        check_block(values, batch, 1, "values to prime with")
-        bands = np.stack([next(self._bank.split([sound[:, 0].astype(np.float32)])) for sound in values])
+        """The state after given frames [B, T, channels] under parameters [B, T, C], as far as they fill whole steps."""
+        N, channels = self._bank.bands, self._channels
+        check_block(values, len(state.pending), channels, "values to prime with")
+        frames = mid_side(values).astype(np.float32)
+        bands = np.stack([next(self._bank.split([sound], channels)) for sound in frames])
         given = None if parameters is None else parameters[:, : N * bands.shape[1] : N]
-        newest = np.concatenate([state.newest, bands], axis=1)[:, -state.newest.shape[1] :]
+        newest = np.concatenate([state.newest, self._by_channel(bands)], axis=1)[:, -state.newest.shape[1] :]
         return BandState(self.player.prime(state.bands, bands, given), newest, state.pending[:, :0])
 
     def render(
@@ -58,6 +61,13 @@ class BandPlayer:
         """See `player.Player.render`."""
         T, there = parameters.shape[1], state.pending.shape[1]
         bands, after = self.player.render(state.bands, parameters[:, there :: self._bank.bands], temperature)
-        made, newest = self._bank.synthesise(bands, state.newest)
-        samples = np.concatenate([state.pending, made[..., None]], axis=1)
+        made, newest = self._bank.synthesise(self._by_channel(bands), state.newest)
+        frames = made.reshape(len(bands), self._channels, made.shape[1]).transpose(0, 2, 1)
+        samples = np.concatenate([state.pending, left_right(frames)], axis=1)
         return samples[:, :T], BandState(after, newest, samples[:, T:])
+
+    def _by_channel(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The bands [B, n, channels N] of each channel by themselves, [B channels, n, N]."""
+        batch, steps, _ = bands.shape
+        split = bands.reshape(batch, steps, self._channels, self._bank.bands)
+        return split.transpose(0, 2, 1, 3).reshape(batch * self._channels, steps, self._bank.bands)

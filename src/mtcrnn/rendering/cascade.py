@@ -123,7 +123,7 @@ class Cascade:
             if not self._below[name] and not self.tiers[name].is_audio:
                 made = listing(self.tiers[name].generate)
                 raise InputError(f"the tier {name} generates {made}, but no tier is conditioned on it")
-        tier = Tier((AUDIO,), self.controls, self.tiers[self.order[-1]].sample_rate)
+        tier = replace(self.tiers[self.order[-1]], prop=self.controls)
         self.config = CascadeConfig(tier, {name: self._range(name) for name in self.controls})
         for name in self._source:
             if name != AUDIO:
@@ -134,7 +134,7 @@ class Cascade:
         parts = {}
         for k, name in enumerate(self.order):
             own = int(generator(seed, Purpose.CASCADE, k).integers(2**31))
-            nothing = np.zeros((batch, 0, len(self.tiers[name].generate)), np.float32)
+            nothing = np.zeros((batch, 0, self.tiers[name].columns), np.float32)
             parts[name] = TierState(self.players[name].init(own, batch), nothing, 0)
         return CascadeState(0, parts)
 
@@ -149,7 +149,7 @@ class Cascade:
     def render(
         self, state: CascadeState, parameters: NDArray[Any], temperature: float | None = None
     ) -> tuple[NDArray[np.float32], CascadeState]:
-        """Audio [B, T, 1] under controls [B, T, C], and the state after it; `temperature` is the audio tier's."""
+        """Audio [B, T, G] under controls [B, T, C], and the state after it; `temperature` is the audio tier's."""
         made, after = self.render_all(state, parameters, temperature)
         return made[self.order[-1]], after
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mtcrnn.audio import files as sound_files
 from mtcrnn.config.generate import MOST_PRIME, Conditioning, Generate, Playing
 from mtcrnn.config.ranges import Range
-from mtcrnn.config.tier import AUDIO
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.dataset import ParamManager
@@ -107,7 +106,8 @@ class Inputs:
             return None
         if self._options.rand_prime:
             rng = generator(self._seed, Purpose.PRIME)
-            ranges = [Range(-1.0, 1.0) if n == AUDIO else self._ranges[n] for n in self._tier.generate]
+            names, columns = self._tier.generate, self._tier.columns
+            ranges = [Range(-1.0, 1.0)] * columns if self._tier.is_audio else [self._ranges[n] for n in names]
             low, high = np.array([(r.low, r.high) for r in ranges]).T
             values = rng.uniform(low, high, (self.batch, self._prime, len(ranges)))
         elif self._excerpts:
@@ -175,10 +175,10 @@ class Inputs:
         return Excerpt(values[start : start + self._prime].copy(), curves, start)
 
     def _values_of(self, data: ParamManager, wav: Path) -> NDArray[np.floating[Any]]:
-        """What the data have of what this tier generates: samples [N, 1], or parameters [N, G] in the user's units."""
+        """What the data have of what this tier generates, [N, G]: frames, or parameters in the user's units."""
         rate, names = self._tier.sample_rate, self._tier.generate
         if self._tier.is_audio:
-            return sound_files.read(wav, rate).samples[:, None]
+            return sound_files.read_frames(wav, rate, self._tier.sound_channels)
         file, length = data.read(wav), int(sound_files.survey(wav)[0] * rate)
         return np.stack([file.get(n, data.path_of(wav)).sample(rate, 0, length) for n in names], axis=-1)
 

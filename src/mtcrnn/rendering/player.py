@@ -35,7 +35,7 @@ class Interface(Protocol):
 
 
 class Player(Protocol):
-    """Generates values step by step, in the user's units: audio as float32 in [-1, 1] with G = 1, or parameters.
+    """Generates values step by step, in the user's units: audio (float32 in [-1, 1], G channels), or G parameters.
 
     States are immutable: keep one to go back to it, pass it on to continue. All randomness comes from the state.
     """

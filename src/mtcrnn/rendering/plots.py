@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -148,7 +148,7 @@ def sound_panels(samples: NDArray[np.float32], sample_rate: int, name: str) -> l
         ax.plot(kept / sample_rate, shown, linewidth=0.4)
         ax.set_ylim(-1, 1)
         ax.set_ylabel("amplitude")
-        ax.set_title(_text(name), loc="left", fontsize=10, parse_math=False)
+        ax.set_title(shown_text(name), loc="left", fontsize=10, parse_math=False)
 
     def spectrogram(ax: Axes) -> None:
         top = float(decibels.max())
@@ -184,7 +184,7 @@ def _read_sound(path: Path) -> tuple[NDArray[np.float32], int]:
     store = Store(np.dtype(np.float32))
     with sound_files.source(path) as source:
         for block in source:
-            store.add(block[:, None])
+            store.add(block)
     return store.array(1)[:, 0], source.sample_rate
 
 
@@ -193,7 +193,7 @@ def with_units(name: str, units: str | None) -> str:
     return f"{name} ({units})" if units else name
 
 
-def _text(words: str) -> str:
+def shown_text(words: str) -> str:
     """A title or label, with escapes for characters that cannot be shown, and shortened if it is long."""
     return one_line(words, LONGEST_TEXT)
 
@@ -204,7 +204,7 @@ def curve_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) ->
     def draw(ax: Axes) -> None:
         kept, shown = thinned(values)
         ax.plot(times[kept], shown)
-        ax.set_ylabel(_text(label), parse_math=False)
+        ax.set_ylabel(shown_text(label), parse_math=False)
         ax.grid(alpha=0.3)
 
     return draw
@@ -226,30 +226,9 @@ def rows_panel(times: NDArray[np.float64], values: NDArray[Any], label: str) -> 
     def draw(ax: Axes) -> None:
         extent = (float(times[0]), float(times[-1]), -0.5, len(scaled) - 0.5)
         ax.imshow(scaled, origin="lower", aspect="auto", extent=extent, cmap="viridis", interpolation="nearest")
-        ax.set_ylabel(_text(label), parse_math=False)
+        ax.set_ylabel(shown_text(label), parse_math=False)
 
     return draw
-
-
-def plot_control(control: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Draw how parameters are followed: asked against measured, a panel for each, from `evaluation.evaluate`."""
-
-    def panel(one: Mapping[str, Any]) -> Draw:
-        def draw(ax: Axes) -> None:
-            ax.plot(one["asked"], one["asked"], color="0.7", label="asked")
-            for part, mark in ((one, "o"), (one["glide"], "x")):
-                heard = [(a, m) for a, m in zip(part["asked"], part["measured"], strict=True) if m is not None]
-                label = "measured" if part is one else "measured on a glide"
-                ax.plot([a for a, _ in heard], [m for _, m in heard], mark, label=label)
-            ax.set_ylabel(_text(f"{one['parameter']}: {one['meter']}"), parse_math=False)
-            ax.legend()
-            ax.grid(alpha=0.3)
-
-        return draw
-
-    if not control:
-        raise InputError("no parameter could be measured: there is nothing to draw")
-    save([panel(one) for one in control], "asked", path, share=False)
 
 
 def _array_panels(path: Path, external_sr: float | None) -> list[Draw]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.audio.stereo import mono
 from mtcrnn.config.generate import Conditioning, Generate
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import keep_previous, write_together
@@ -122,7 +123,8 @@ def _write(stem: Path, wavs: Sequence[Path], recorder: Recorder, session: Sessio
     """
     cascade, inputs = recorder.cascade, session.parameters
     arrays = [stem.with_name(f"{stem.name}_{name}.npy") for name in recorder.made]
-    with write_together([*wavs, *arrays]) as new, Values(new / "values", (inputs.batch, inputs.length, 1)) as sounds:
+    shape = (inputs.batch, inputs.length, cascade.config.tier.columns)
+    with write_together([*wavs, *arrays]) as new, Values(new / "values", shape) as sounds:
         for block in session.blocks():
             sounds.append(block)
         curves = {name: np.concatenate(parts, axis=1) for name, parts in recorder.made.items()}
@@ -130,7 +132,7 @@ def _write(stem: Path, wavs: Sequence[Path], recorder: Recorder, session: Sessio
             np.save(new / path.name, values, allow_pickle=False)
         for b, path in enumerate(wavs):
             sounds.write_wav(b, new / path.name, cascade.config.tier.sample_rate)
-        shown = np.concatenate([*sounds.sound(0)])[:, 0]
+        shown = mono(np.concatenate([*sounds.sound(0)]))
     picture = stem.with_name(f"{stem.name}.png")
     _draw(picture, cascade, shown, curves, inputs)
     return [*wavs, *arrays, picture]

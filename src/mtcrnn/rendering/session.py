@@ -74,8 +74,8 @@ class Session:
 
 
 def rendered(player: Player, parameters: NDArray[Any], what: str, seed: int = 1) -> NDArray[np.float32]:
-    """Sounds [B, T] under parameters [B, T, C], with a progress bar named `what`."""
-    return Session(player, ParameterArray(parameters), seed).result(what)[..., 0]
+    """Sounds [B, T, channels] under parameters [B, T, C], with a progress bar named `what`."""
+    return Session(player, ParameterArray(parameters), seed).result(what)
 
 
 def _in_blocks(length: int, what: str, leave: bool) -> Iterator[tuple[int, int]]:

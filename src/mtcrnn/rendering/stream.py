@@ -24,7 +24,7 @@ TEMPERATURE = "@temperature"  # a gesture's last column; no parameter's name beg
 
 @dataclass(frozen=True)
 class Block:
-    """A block of sound: `samples` [n], starting at sample number `first` of the sound.
+    """A block of sound: `samples` [n, channels], starting at sample number `first` of the sound.
 
     `change` is the number of the newest parameter change that the block follows.
     """
@@ -48,7 +48,8 @@ class Stream:
     Attributes:
         values: the parameters that the next block goes to, by name.
         temperature: of the next block.
-        block_size: samples in a block.
+        channels: of the sound.
+        block_size: samples of each channel in a block.
         control_rate: rows of the gesture per second.
         seed: as given.
         change: the number of the newest change.
@@ -58,7 +59,7 @@ class Stream:
         tier = player.config.tier
         self.player = player
         self.names, self.ranges = tier.prop, player.config.ranges
-        self.sample_rate = tier.sample_rate
+        self.sample_rate, self.channels = tier.sample_rate, tier.columns
         self.block_size = max(round(BLOCK_S * tier.sample_rate), 1)
         self.control_rate = tier.sample_rate / self.block_size
         self.values = {name: (self.ranges[name].low + self.ranges[name].high) / 2 for name in self.names}
@@ -105,7 +106,7 @@ class Stream:
         parameters = sample_array(rows, self.control_rate, self.sample_rate, b * size, size, first_row)
         values, self._state = self.player.render(self._state, parameters, self.temperature)
         self.blocks += 1
-        return Block(b * size, self.change, values[0, :, 0])
+        return Block(b * size, self.change, values[0])
 
     def gesture(self) -> NDArray[np.float64]:
         """What was played since the start, at most `MOST_SECONDS`: rows [1, blocks + 1, C + 1].
@@ -127,12 +128,12 @@ def clamp_temperature(temperature: float) -> float:
 
 
 def replay(stream: Stream, gesture: NDArray[np.float64]) -> Generator[NDArray[np.float32], None, None]:
-    """The sound of a stream from its start, under a gesture [1, blocks + 1, C + 1], in blocks [1, n, 1]."""
+    """The sound of a stream from its start, under a gesture [1, blocks + 1, C + 1], in blocks [1, n, channels]."""
     stream.values = dict(zip(stream.names, gesture[0, 0, :-1].tolist(), strict=True))
     stream.restart(stream.seed)
     with tqdm(total=gesture.shape[1] - 1, desc="generating", unit="block", mininterval=0.5) as bar:
         for row, after in itertools.pairwise(gesture[0]):
             stream.values = dict(zip(stream.names, after[:-1].tolist(), strict=True))
             stream.temperature = float(row[-1])
-            yield stream.render().samples[None, :, None]
+            yield stream.render().samples[None]
             bar.update()

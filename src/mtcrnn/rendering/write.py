@@ -84,9 +84,9 @@ class Values:
     def write_wav(self, b: int, path: Path, sample_rate: int) -> None:
         """Write sound b as a 24-bit wav, with the same bytes as `audio.files.wav_bytes`."""
         try:
-            with soundfile.SoundFile(os.fsencode(path), "w", sample_rate, 1, **WAV) as wav:
+            with soundfile.SoundFile(os.fsencode(path), "w", sample_rate, self.shape[2], **WAV) as wav:
                 for block in self.sound(b):
-                    wav.write(np.clip(block[:, 0], -1.0, 1.0))
+                    wav.write(np.clip(block, -1.0, 1.0))
         except soundfile.LibsndfileError as error:  # libsndfile does not say what is wrong
             raise OSError(errno.EIO, "the disk is full or broken") from error
 
@@ -113,7 +113,7 @@ def write_values(
         InputError: too many values for a param file; also as `write_together`.
     """
     tier, sounding = config.tier, config.tier.is_audio
-    shape = (len(sounds), length, len(tier.generate))
+    shape = (len(sounds), length, tier.columns)
     if output.save_params and length * shape[2] > MOST_SAVED:
         raise InputError(f"`save_params`: {length} steps are too many for a param file; at most {MOST_SAVED} values")
     ending = ".wav" if sounding else SUFFIX if output.save_params else None

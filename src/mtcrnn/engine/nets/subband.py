@@ -6,6 +6,7 @@ from mtcrnn.engine.builder import Builder
 from mtcrnn.engine.nets.framed import framed_steps
 from mtcrnn.engine.program import Op
 from mtcrnn.models.constants import BAND_SIZE, RECENT_STEPS
+from mtcrnn.models.encoding import band_beneath
 
 
 def program(b: Builder) -> int:
@@ -19,7 +20,7 @@ def program(b: Builder) -> int:
     y = b.scratch(Q)
     for k in range(N):
         x = own + k * BAND_SIZE
-        b.add(Op.BAND, x, BAND_SIZE, k, b.drawn, N, below, beneath)
+        b.add(Op.BAND, x, BAND_SIZE, k, b.drawn, N, below, beneath, band_beneath(k, b.bands))
         b.add(Op.PRODUCT, b.matrix(heads[k].T), x, y)
         b.add(Op.BIAS, y, b.store(biases[k]), Q)
         b.add(Op.DRAW, y, Q, k, b.drawn, N, logits + k * Q)

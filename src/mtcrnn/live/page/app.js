@@ -98,8 +98,8 @@ function begin(hello) {
   parameters = new Parameters($("parameters"), [...hello.controls, temperature], moved);
   pad = new Pad(parameters);
   const report = (take, samples) => connection.send({ type: "played", take, samples });
-  sound = new Sound(hello.sample_rate, hello.fade_s, report);
-  recorder = new Recorder(hello.sample_rate);
+  sound = new Sound(hello.sample_rate, hello.channels, hello.fade_s, report);
+  recorder = new Recorder(hello.sample_rate, hello.channels);
   visualiser = new Visualiser();
   state.sound = sound;
   showValues({ ...hello.values, [TEMPERATURE]: hello.temperature });
@@ -194,9 +194,10 @@ function record() {
   if (on) return recorder.start();
   const { samples, first } = recorder.stop();
   if (!samples.length) return setStatus("nothing was recorded: press Start first");
-  const rate = state.hello.sample_rate;
+  const { sample_rate: rate, channels } = state.hello;
+  const seconds = samples.length / channels / rate;
   const at = first ? `, from ${(first / rate).toFixed(3)} s of the sound on` : "";
-  addTake(wav(samples, rate), `${fileStem()}-${state.seed}.wav`, `${(samples.length / rate).toFixed(1)} s${at}`);
+  addTake(wav(samples, rate, channels), `${fileStem()}-${state.seed}.wav`, `${seconds.toFixed(1)} s${at}`);
 }
 
 async function saveGesture() {

@@ -4,8 +4,9 @@ const REPORT_S = 0.004;  // at least, between two reports to the server of how m
 
 export class Sound {
   // fadeS: of a fade, in seconds; report(take, samples) tells the server what was played, which paces it
-  constructor(sampleRate, fadeS, report) {
+  constructor(sampleRate, channels, fadeS, report) {
     this.sampleRate = sampleRate;
+    this.channels = channels;
     this.fadeS = fadeS;
     this.report = report;
     this.status = { buffered: 0, underruns: 0, played: 0, take: 0 };
@@ -30,7 +31,11 @@ export class Sound {
     const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
     try {
       await context.audioWorklet.addModule("/page/worklet.js");
-      const options = { numberOfInputs: 0, outputChannelCount: [1], processorOptions: { fadeS: this.fadeS } };
+      const options = {
+        numberOfInputs: 0,
+        outputChannelCount: [this.channels],
+        processorOptions: { channels: this.channels, fadeS: this.fadeS },
+      };
       this.node = new AudioWorkletNode(context, "player", options);
     } catch (error) {
       await context.close();  // browsers allow only a few

@@ -3,8 +3,8 @@
 const MOST_S = 7200;  // of one recording, as for a gesture
 
 export class Recorder {
-  constructor(sampleRate) {
-    this.sampleRate = sampleRate;
+  constructor(sampleRate, channels) {
+    this.most = MOST_S * sampleRate * channels;  // numbers
     this.blocks = null;
   }
 
@@ -24,7 +24,7 @@ export class Recorder {
     if (this.first === null) this.first = block.first;
     this.blocks.push(block.samples);
     this.length += block.samples.length;
-    return this.length < MOST_S * this.sampleRate;
+    return this.length < this.most;
   }
 
   // Ends the recording: its samples, and the number in the take of the first one.
@@ -41,8 +41,8 @@ export class Recorder {
   }
 }
 
-// Mono samples as a 24-bit wav, rounded as by mtcrnn generate.
-export function wav(samples, sampleRate) {
+// Samples, those of all channels in turn, as a 24-bit wav, rounded as by mtcrnn generate.
+export function wav(samples, sampleRate, channels) {
   const view = new DataView(new ArrayBuffer(44 + 3 * samples.length));
   const text = (at, word) => [...word].forEach((letter, k) => view.setUint8(at + k, letter.charCodeAt(0)));
   text(0, "RIFF");
@@ -50,10 +50,10 @@ export function wav(samples, sampleRate) {
   text(8, "WAVEfmt ");
   view.setUint32(16, 16, true);
   view.setUint16(20, 1, true);
-  view.setUint16(22, 1, true);
+  view.setUint16(22, channels, true);
   view.setUint32(24, sampleRate, true);
-  view.setUint32(28, 3 * sampleRate, true);
-  view.setUint16(32, 3, true);
+  view.setUint32(28, 3 * channels * sampleRate, true);
+  view.setUint16(32, 3 * channels, true);
   view.setUint16(34, 24, true);
   text(36, "data");
   view.setUint32(40, 3 * samples.length, true);

@@ -4,16 +4,17 @@ class Player extends AudioWorkletProcessor {
   constructor({ processorOptions }) {
     super();
     this.step = 1 / (processorOptions.fadeS * sampleRate);  // of the gain, each sample
-    this.blocks = [];  // the buffer, Float32Arrays
-    this.at = 0;  // samples of the first block that are played
-    this.buffered = 0;  // samples in the buffer
+    this.channels = processorOptions.channels;
+    this.blocks = [];  // the buffer, Float32Arrays with the samples of all channels in turn
+    this.at = 0;  // numbers of the first block that are played
+    this.buffered = 0;  // samples of each channel in the buffer
     this.take = 0;
     this.played = 0;
     this.margin = 0;  // samples that must be buffered before the sound begins, or begins again
     this.running = false;  // fading in, or at full level
     this.playing = false;
     this.gain = 0;
-    this.last = 0;
+    this.last = new Float32Array(this.channels);  // the newest sample of each channel
     this.underruns = 0;
     this.port.onmessage = ({ data }) => this.receive(data);
   }
@@ -22,7 +23,7 @@ class Player extends AudioWorkletProcessor {
     if (message.samples) {
       if (message.take !== this.take) return;
       this.blocks.push(message.samples);
-      this.buffered += message.samples.length;
+      this.buffered += message.samples.length / this.channels;
     } else if (message.start !== undefined) {
       Object.assign(this, { blocks: [], at: 0, buffered: 0, take: message.start, played: 0 });
       Object.assign(this, { running: false, playing: true });
@@ -32,39 +33,40 @@ class Player extends AudioWorkletProcessor {
     if (message.margin !== undefined) this.margin = message.margin;
   }
 
-  // The next sample; undefined if the buffer is empty.
+  // Takes the next sample of each channel; returns whether there is one.
   next() {
-    if (!this.buffered) return undefined;
+    if (!this.buffered) return false;
     const block = this.blocks[0];
-    const value = block[this.at++];
+    for (let c = 0; c < this.channels; c++) this.last[c] = block[this.at++];
     this.buffered--;
     if (this.at === block.length) {
       this.blocks.shift();
       this.at = 0;
     }
     this.played++;
-    return value;
+    return true;
   }
 
-  process(_, [[out]]) {
-    if (!this.running && this.playing && this.gain === 0 && this.buffered >= Math.max(this.margin, out.length)) {
+  process(_, [outputs]) {
+    const size = outputs[0].length;
+    if (!this.running && this.playing && this.gain === 0 && this.buffered >= Math.max(this.margin, size)) {
       this.running = true;
     }
-    for (let i = 0; i < out.length; i++) {
-      const value = this.running && this.playing ? this.next() : undefined;
-      if (value === undefined) {
+    for (let i = 0; i < size; i++) {
+      if (this.running && this.playing && this.next()) {
+        this.gain = Math.min(1, this.gain + this.step);
+      } else {
         if (this.running && this.playing) {
           this.underruns++;
           this.running = false;
         }
         this.gain = Math.max(0, this.gain - this.step);  // fade out the last sample played
-      } else {
-        this.last = value;
-        this.gain = Math.min(1, this.gain + this.step);
       }
-      out[i] = this.last * this.gain;
+      outputs.forEach((out, c) => {
+        out[i] = this.last[c] * this.gain;
+      });
     }
-    if (this.gain === 0) this.last = 0;
+    if (this.gain === 0) this.last.fill(0);
     this.port.postMessage({ take: this.take, played: this.played, buffered: this.buffered, underruns: this.underruns });
     return true;
   }

@@ -2,7 +2,7 @@
 
 A sound split into N bands (`audio.subbands`) has a N-th of the steps, each with N codes, as in multiband WaveRNN (Yu et
 al. 2020, DurIAN, arXiv 1909.01700) and MWDLP (Tobing and Toda 2021, arXiv 2105.09856). Here a band also reads the codes
-that the lower bands have in the same step.
+that the lower bands have in the same step. The bands of a stereo sound are those of its middle, then those of its side.
 """
 
 from __future__ import annotations
@@ -11,26 +11,29 @@ import torch
 from torch import Tensor, nn
 
 from mtcrnn.models.constants import BAND_SIZE, RECENT_STEPS
+from mtcrnn.models.encoding import band_beneath
 from mtcrnn.models.nets.framed import FramedNet
 
 
 class SubbandNet(FramedNet):
     """x [B, T, N + C] -> raw [B, T, H], from which `logits` makes those of each band's code.
 
-    Band k: ReLU(linear(raw) + linear(the bands below, in this step) + an embedding of the code just below) of 64 units
-    -> linear -> Q logits.
+    Band k: ReLU(linear(raw) + linear(the bands before it, in this step) + an embedding of the code beneath it) of 64
+    units -> linear -> Q logits. The code beneath is that of the next lower band, see `encoding.band_beneath`.
 
     Args:
         in_size, hidden_size, out_size, n_layers: N + C, H, N Q, GRU layers.
         frame_size: F.
         values: N.
+        bands: of the middle; the others are those of the side.
     """
 
     def __init__(
-        self, in_size: int, hidden_size: int, out_size: int, n_layers: int, frame_size: int, values: int
+        self, in_size: int, hidden_size: int, out_size: int, n_layers: int, frame_size: int, values: int, bands: int
     ) -> None:
         codes = out_size // values
         super().__init__(in_size, hidden_size, n_layers, values, codes, frame_size, RECENT_STEPS)
+        self.places_beneath = [band_beneath(band, bands) for band in range(1, values)]
         self.bands = nn.Linear(hidden_size, values * BAND_SIZE)
         self.below = nn.Parameter(torch.empty(values, values, BAND_SIZE).uniform_(-1, 1) / values**0.5)
         self.beneath = nn.Embedding(values * codes, BAND_SIZE)
@@ -55,8 +58,8 @@ class SubbandNet(FramedNet):
         N = self.values
         own = self.bands(raw).unflatten(-1, (N, BAND_SIZE))
         below = torch.einsum("...j,jk,jkh->...kh", self.numbers(codes.to(raw.dtype)), self.lower, self.below)
-        beneath = nn.functional.pad(self.beneath(codes[..., :-1].long() + self.offsets[1:]), (0, 0, 1, 0))
-        y = torch.relu(own + below + beneath)
+        beneath = self.beneath(codes[..., self.places_beneath].long() + self.offsets[1:])
+        y = torch.relu(own + below + nn.functional.pad(beneath, (0, 0, 1, 0)))
         return torch.einsum("...kh,khq->...kq", y, self.heads) + self.biases
 
     def band_logits(self, raw: Tensor, codes: Tensor, band: int) -> Tensor:
@@ -65,5 +68,6 @@ class SubbandNet(FramedNet):
         y = nn.functional.linear(raw, self.bands.weight[own], self.bands.bias[own])
         if band:
             numbers = self.numbers(codes[..., :band].to(raw.dtype))
-            y = y + numbers @ self.below[:band, band] + self.beneath(codes[..., band - 1] + self.offsets[band])
+            below = codes[..., self.places_beneath[band - 1]]
+            y = y + numbers @ self.below[:band, band] + self.beneath(below + self.offsets[band])
         return torch.relu(y) @ self.heads[band] + self.biases[band]
