@@ -201,6 +201,19 @@ def test_the_rate_of_a_training_is_that_of_most_sounds(tmp_path, caplog, rates, 
     assert completed({"sample_rate": 5000}, {}, {"data_dir": str(tmp_path)})[0].sample_rate == 5000
 
 
+@pytest.mark.parametrize(
+    ("seconds", "given", "expected"),
+    [((0.36, 2, 0.1), {}, 1024), ((0.38, 2), {}, 2048), ((0.01,), {}, 256), ((0.01,), {"seq_len": 2048}, 2048)],
+)
+def test_windows_are_shorter_where_most_sounds_are_short(tmp_path, caplog, seconds, given, expected):
+    """Windows of 2048 steps of 8 samples last 0.37 s."""
+    for k, length in enumerate(seconds):
+        write_wav(tmp_path / f"{k}.wav", np.zeros(round(44100 * length)), 44100)
+    tiers = {"channels": "mono"}
+    assert completed(tiers, {}, {"data_dir": str(tmp_path), **given})[2].seq_len == expected
+    assert (f"`seq_len` {expected}, since most sounds are short" in caplog.messages) == (expected < 2048)
+
+
 def stereo_set(folder, *kinds):
     """Short sounds at 44.1 kHz: mono, stereo, or the same sound in two channels."""
     noise = 0.1 * np.random.default_rng(0).standard_normal((200, 2))
@@ -231,12 +244,12 @@ def test_the_channels_of_a_training(tmp_path, kinds, given, expected):
 
 def test_stereo_needs_stereo(tmp_path):
     for kinds in (["mono"], ["twin"]):
-        with pytest.raises(InputError, match="`channels` stereo, but all sounds are mono"):
+        with pytest.raises(InputError, match="`channels` stereo, but no sound has two channels that differ"):
             completed({"channels": "stereo"}, {}, {"data_dir": stereo_set(tmp_path, *kinds)})
 
 
 def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
-    write_wav(tmp_path / "a.wav", np.zeros(100), 44100)
+    write_wav(tmp_path / "a.wav", np.zeros(44100), 44100)
 
     def chosen(**tier):
         given, net, train = completed(tier, {}, {"data_dir": str(tmp_path)})

@@ -96,6 +96,18 @@ def test_hold_out_by_file(tmp_path):
         corpus.split(40, 1, "file:nix")
 
 
+@pytest.mark.parametrize(
+    ("seq_len", "held_out_len"), [(40, 40), (99, 99), (100, 50), (600, 50), (900, 50), (901, None)]
+)
+def test_windows_of_tails_are_as_long_as_the_tails_allow(tmp_path, seq_len, held_out_len):
+    """Tails of 100 values. Where a file could not train on one window without its tail, nothing is held out."""
+    training, testing = tones(tmp_path).split(seq_len, 1, "tail")
+    assert testing.first.tolist() == ([900, 1900, 2900] if held_out_len and seq_len < 900 else [])
+    assert held_out_len is None or testing.seq_len == held_out_len
+    ends = training.first + training.count + seq_len
+    assert ends.tolist() == ([900, 1900, 2900] if len(testing.first) else [1000, 2000, 3000])
+
+
 def test_short_files_are_named_and_the_others_used(tmp_path, caplog):
     write_wav(tmp_path / "short.wav", np.zeros(40))
     write_params(tmp_path / "short.params", pitch=([0, 1], [50, 50]), gain=([0, 1], [0, 0]))

@@ -77,6 +77,11 @@ class Source:
             promised, held = short
             raise InputError(f"{path} is truncated: its header promises {promised} bytes of sound, but it holds {held}")
 
+    @property
+    def promised_s(self) -> float | None:
+        """The length in seconds by the file's header, if it says it."""
+        return self._file.frames / self.file_sample_rate if 0 < self._file.frames < UNKNOWN else None
+
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
         """The blocks, to the end of the file.
 

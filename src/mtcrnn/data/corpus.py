@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 STREAM_STEPS = 100  # windows that a stream reads in a row before it restarts elsewhere
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
+LEAST_HELD_OUT = 16  # steps of a held-out window
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,8 @@ class Corpus:
 
         Args:
             seq_len: steps in a window, T; a window holds T+1 values.
-            stride: shift between neighbouring training windows. Held-out windows do not overlap.
+            stride: shift between neighbouring training windows. Held-out windows do not overlap; they are shorter than
+                `seq_len` if no file has so long a tail.
             holdout: 'tail', 'file:NAME' or 'none', see `config.train.Train`.
 
         Raises:
@@ -211,6 +213,7 @@ class Corpus:
         """
         training, testing, short = [], [], []
         self._check_holdout(holdout)
+        held_out_len = self._held_out_len(seq_len) if holdout == "tail" else seq_len
         for i, wav in enumerate(self.names):
             start, end = int(self.offsets[i]), int(self.offsets[i + 1])
             if end - start < seq_len + 1:
@@ -220,7 +223,7 @@ class Corpus:
                 testing.append((start, end))
                 continue
             tail = self._tail(end - start) if holdout == "tail" else 0
-            if tail >= seq_len + 1 and end - start - tail >= seq_len + 1:
+            if tail > held_out_len and end - start - tail > seq_len:
                 testing.append((end - tail, end))
                 end -= tail
             training.append((start, end))
@@ -229,7 +232,7 @@ class Corpus:
             raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
         if short:
             log.warning("left out as too short (%s): %s", limit, listing(short))
-        return _windows(training, seq_len, stride), _windows(testing, seq_len, seq_len + 1)
+        return _windows(training, seq_len, stride), _windows(testing, held_out_len, held_out_len + 1)
 
     def held_out(self, holdout: str) -> list[tuple[int, int, int]]:
         """The held-out parts, each as (file, first value, end); `holdout` as in `split`, or 'all'."""
@@ -246,6 +249,11 @@ class Corpus:
     def _check_holdout(self, holdout: str) -> None:
         if holdout.startswith("file:") and not any(_is_held_out(wav, holdout) for wav in self.names):
             raise InputError(f"`holdout` {holdout}: no such sound; there are {listing(w.name for w in self.names)}")
+
+    def _held_out_len(self, seq_len: int) -> int:
+        """Steps of a window of a tail: `seq_len`, or half of the longest tail if none is longer than that."""
+        longest = max(map(self._tail, np.diff(self.offsets).tolist()))
+        return seq_len if longest > seq_len else max(longest // 2, LEAST_HELD_OUT)
 
     def _tail(self, length: int) -> int:
         return min(int(length * TAIL_SHARE), int(self.tier.step_rate * TAIL_SECONDS))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.config.tier import BAND_RATES, check_name
+from mtcrnn.config.tier import check_name
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import check_writable, existing
 from mtcrnn.core.validation import explain
@@ -49,23 +48,11 @@ class ParamManager:
             log.warning("%s", line)
         return found
 
-    def common_rate(self) -> int:
-        """The sample rate in Hz of most sounds, the higher one of two as common; at most `BAND_RATES`.
-
-        Raises:
-            InputError: as `wavs`; also a sound that cannot be read.
-        """
-        rates: Counter[int] = Counter()
-        for wav in self.wavs():
-            with sound_files.source(wav) as source:
-                rates[source.file_sample_rate] += 1
-        return min(max(rates, key=lambda rate: (rates[rate], rate)), BAND_RATES[1])
-
     def stereo_share(self) -> float:
         """The share of the sounds that have two channels which differ.
 
         Raises:
-            InputError: as `common_rate`.
+            InputError: as `wavs`; also a sound that cannot be read.
         """
         wavs = self.wavs()
         return sum(map(sound_files.is_stereo, wavs)) / len(wavs)

@@ -3,46 +3,82 @@
 from __future__ import annotations
 
 import logging
+import math
+import statistics
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+from mtcrnn.audio import files as sound_files
 from mtcrnn.config.nets import Net
 from mtcrnn.config.presets import complete
-from mtcrnn.config.tier import Tier
+from mtcrnn.config.tier import BAND_RATES, Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager
 
 log = logging.getLogger(__name__)
 
+LEAST_WINDOW = 256  # steps that windows for short sounds have at least
 MOST = 0.5  # of the sounds; with more in stereo, so is the model by default
 
 
 def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:
     """Given options by name, completed: audio has the sample rate and the channels of most of the data.
 
-    See also `presets.complete`.
+    The recommended windows are made shorter for short sounds. See also `presets.complete`.
 
     Raises:
-        InputError: options out of range; no sounds, or one that cannot be read; stereo, but all sounds are mono.
+        InputError: options out of range; no sounds, or one that cannot be read; stereo, but no sound is.
     """
     made = _made(tier, net, train)  # checked before the data is read
+    if not made[0].is_audio:
+        return made
     data = ParamManager.at(made[2].data_dir, made[2].param_dir)
-    if made[0].is_audio and "sample_rate" not in tier:
-        rate = data.common_rate()
+    rate, seconds = _usual(data)
+    if "sample_rate" not in tier:
         log.info("`sample_rate` %d, that of the data", rate)
         made = _made({**tier, "sample_rate": rate}, net, train)
-    if made[0].channels == "mono":
-        return made
-    stereo = data.stereo_share() if made[0].bands > 1 else 0.0
-    if made[0].channels == "auto":
-        channels: Literal["mono", "stereo"] = "stereo" if stereo > MOST else "mono"
-        log.info("`channels` %s, as most of the data", channels)
-        return replace(made[0], channels=channels), *made[1:]
-    if not stereo:
-        raise InputError("`channels` stereo, but all sounds are mono")
-    return made
+    own, chosen, options = made
+    if "seq_len" not in train:
+        options = replace(options, seq_len=_window(options.seq_len, seconds * own.step_rate))
+    return replace(own, channels=_channels(own, data)), chosen, options
+
+
+def _usual(data: ParamManager) -> tuple[int, float]:
+    """The sample rate of most sounds in Hz, at most `BAND_RATES`, and their median length in seconds, by headers."""
+    rates, lengths = Counter[int](), list[float]()
+    for wav in data.wavs():
+        with sound_files.source(wav) as source:
+            rates[source.file_sample_rate] += 1
+            lengths += [] if source.promised_s is None else [source.promised_s]
+    rate = max(rates, key=lambda rate: (rates[rate], rate))  # the higher one of two as common
+    return min(rate, BAND_RATES[1]), statistics.median(lengths) if lengths else math.inf
+
+
+def _window(seq_len: int, steps: float) -> int:
+    """The steps of a window: `seq_len`, halved until most sounds, of `steps` steps, are longer."""
+    fitting = seq_len
+    while fitting >= steps and fitting > LEAST_WINDOW:
+        fitting //= 2
+    if fitting < seq_len:
+        log.info("`seq_len` %d, since most sounds are short", fitting)
+    return fitting
+
+
+def _channels(tier: Tier, data: ParamManager) -> Literal["mono", "stereo"]:
+    """Whether the model is mono or stereo."""
+    if tier.channels == "mono" or tier.bands == 1:
+        return "mono"
+    stereo = data.stereo_share()
+    if tier.channels == "stereo":
+        if not stereo:
+            raise InputError("`channels` stereo, but no sound has two channels that differ")
+        return "stereo"
+    channels: Literal["mono", "stereo"] = "stereo" if stereo > MOST else "mono"
+    log.info("`channels` %s, as most of the data", channels)
+    return channels
 
 
 def _made(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:
