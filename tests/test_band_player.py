@@ -152,7 +152,7 @@ def test_from_the_command_line_and_from_python(tmp_path, monkeypatch, capsys):
     assert code == 0, error
     player = mtcrnn.load("run")
     tier = player.config.tier
-    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 63, 8)
+    assert (tier.bands, tier.mulaw_channels, player.config.net.frame_size) == (8, 63, 16)
     assert mtcrnn.render(player, np.full((50, 1), 60.0)).shape == (RATE // 2,)
     made = run_cli(capsys, "generate", "--model_dir", "run", "--set", "pitch=60", "--length", 1001, "--out", "x")
     assert made[0] == 0, made
@@ -203,15 +203,15 @@ def test_the_rate_of_a_training_is_that_of_most_sounds(tmp_path, caplog, rates, 
 
 @pytest.mark.parametrize(
     ("seconds", "given", "expected"),
-    [((0.36, 2, 0.1), {}, 1024), ((0.38, 2), {}, 2048), ((0.01,), {}, 256), ((0.01,), {"seq_len": 2048}, 2048)],
+    [((1.48, 3, 0.1), {}, 4096), ((1.5, 3), {}, 8192), ((0.01,), {}, 256), ((0.01,), {"seq_len": 8192}, 8192)],
 )
 def test_windows_are_shorter_where_most_sounds_are_short(tmp_path, caplog, seconds, given, expected):
-    """Windows of 2048 steps of 8 samples last 0.37 s."""
+    """Windows of 8192 steps of 8 samples last 1.49 s."""
     for k, length in enumerate(seconds):
         write_wav(tmp_path / f"{k}.wav", np.zeros(round(44100 * length)), 44100)
     tiers = {"channels": "mono"}
     assert completed(tiers, {}, {"data_dir": str(tmp_path), **given})[2].seq_len == expected
-    assert (f"`seq_len` {expected}, since most sounds are short" in caplog.messages) == (expected < 2048)
+    assert (f"`seq_len` {expected}, since most sounds are short" in caplog.messages) == (expected < 8192)
 
 
 def stereo_set(folder, *kinds):
@@ -249,15 +249,15 @@ def test_stereo_needs_stereo(tmp_path):
 
 
 def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
-    write_wav(tmp_path / "a.wav", np.zeros(44100), 44100)
+    write_wav(tmp_path / "a.wav", np.zeros(3 * 44100), 44100)
 
     def chosen(**tier):
         given, net, train = completed(tier, {}, {"data_dir": str(tmp_path)})
         return net.net, given.bands, given.mulaw_channels, train.seq_len
 
-    assert chosen() == ("subband", 8, 255, 2048)
+    assert chosen() == ("subband", 8, 255, 8192)
     assert chosen(sample_rate=16000) == ("frame", 1, 256, 2048)
-    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 2048)
+    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 8192)
     assert chosen(mulaw_channels=1024) == ("frame", 1, 1024, 2048)
     assert chosen(onehot=True) == ("gru", 1, 256, 512)
 

@@ -18,6 +18,9 @@ from mtcrnn.evaluation import following, likelihood, stability
 from mtcrnn.evaluation.likeness import measure_likeness
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.band_player import BandPlayer
+from mtcrnn.rendering.torch_player import TorchPlayer
 from mtcrnn.runs import checkpoint
 from mtcrnn.training import run as training
 
@@ -138,6 +141,20 @@ def test_likeness(tmp_path):
     (tmp_path / "w500.wav").unlink()
     (tmp_path / "w900.wav").unlink()
     assert measure_likeness(Whistle(config), Corpus(corpus.tier, ParamManager(tmp_path))) is None
+
+
+def test_likeness_of_stereo(tmp_path):
+    """The coherence of the data's channels, and one of what a model makes of them."""
+    seed = 8
+    noise = 0.1 * np.random.default_rng(seed).standard_normal((3 * RATE, 2))
+    tier = Tier(sample_rate=RATE, mulaw_channels=63, bands=4, channels="stereo")
+    for frames, coherence in ((noise[:, :1] * [1, 0.5], 1.0), (noise, 1 / 10)):  # a half has ten windows
+        write_wav(tmp_path / "a.wav", frames, RATE)
+        corpus = Corpus(tier, ParamManager(tmp_path))
+        config = ModelConfig(tier, Net("subband", 8, 1, frame_size=4), {}, spans=corpus.spans)
+        octaves = measure_likeness(BandPlayer(TorchPlayer(new_model(config, 1))), corpus)["octaves"]
+        assert [row["real_coherence"] for row in octaves[-3:]] == pytest.approx([coherence] * 3, abs=0.03), seed
+        assert all(0 <= row["coherence"] <= 1 for row in octaves)
 
 
 @pytest.fixture

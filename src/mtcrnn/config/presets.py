@@ -47,8 +47,8 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     "frame": {Net: {"net": "frame", **_SIZE}, Train: _TRAIN},
     "subband": {
         Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto"},
-        Net: {"net": "subband", **_SIZE, "frame_size": 8},
-        Train: _TRAIN,
+        Net: {"net": "subband", "hidden_size": 192, "n_layers": 2, "frame_size": 16},
+        Train: {**_TRAIN, "num_steps": 4000, "seq_len": 8192, "scored_frames": 16},
     },
 }
 
