@@ -117,7 +117,10 @@ def test_a_data_set_of_stereo_holds_both_channels(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("tier", [TIER, STEREO], ids=["mono", "stereo"])
-@pytest.mark.parametrize("options", [{}, {"scored_frames": 3}, {"tfr": 0.6, "carry": False}, {"input_noise": 0.1}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"scored_frames": 3, "jumps": 0.5}, {"tfr": 0.6, "carry": False}, {"input_noise": 0.1}],
+)
 def test_two_halves_of_a_training_equal_the_whole(tmp_path, tier, options):
     data = tone_set(tmp_path / "data", sample_rate=RATE)
     ends = []

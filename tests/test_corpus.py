@@ -176,6 +176,31 @@ def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path
     assert fresh[1:].mean() < 0.05
 
 
+def test_streams_jump_with_what_they_have_read(tmp_path):
+    """A jump begins at a random window, after the last value before it; everything else is as without jumps."""
+    seed = 2
+    corpus = tones(tmp_path, seconds=20.0)
+    windows, _ = corpus.split(40, 1, "none")
+    before, walked = None, []
+    for step in range(1, 260):
+        before = corpus.streams(windows, 6, seed, step, before, jumps=0.2)
+        walked.append(before)
+    for step in (2, 100, 207, 259):
+        direct = corpus.streams(windows, 6, seed, step, jumps=0.2)
+        for name in ("starts", "fresh", "before"):
+            assert (getattr(direct, name) == getattr(walked[step - 1], name)).all(), (step, name)
+    jumped = 0
+    for earlier, later in itertools.pairwise(walked):
+        jump = later.before != later.starts
+        on = ~later.fresh & ~jump
+        assert not (jump & later.fresh).any()
+        assert (later.before[jump] == earlier.starts[jump] + 40).all()
+        assert (later.starts[on] == earlier.starts[on] + 40).all()
+        jumped += jump.sum()
+    expected = 0.2 * 6 * 258
+    assert abs(jumped - expected) < 5 * (0.8 * expected) ** 0.5, f"seed {seed}"
+
+
 def test_a_models_own_codec_reads_the_sound(tmp_path):
     data = ParamManager(tone_set(tmp_path))
     ours, theirs = Corpus(TIER, data), Corpus(TIER, data, codec="mulaw-floor")

@@ -141,6 +141,24 @@ def test_a_carried_state_is_the_one_that_the_window_before_ended_with(tmp_path):
     torch.testing.assert_close(trainer.carried[0][:, :1], whole[0], rtol=1e-4, atol=1e-5)
 
 
+def test_a_net_that_jumps_reads_on_from_what_it_has_heard(tmp_path):
+    """The first value that a window reads is the last target of the one before, also at a jump to elsewhere."""
+    data = tone_set(tmp_path / "data", files=3, seconds=4.0)
+    corpus = Corpus(TIER, ParamManager(data))
+    options = tiny_train(data, tmp_path / "run", jumps=0.5)
+    trainer = training.Trainer(tiny_model(), corpus, options, tmp_path / "run")
+    before, jumps = None, 0
+    for step in range(1, 30):
+        batch, _ = trainer._next_batch(step)
+        streams = trainer.streams
+        if before is not None:
+            on = ~streams.fresh
+            assert (batch.values[on, 0] == before[on]).all()
+            jumps += (streams.before != streams.starts).sum()
+        before = batch.values[:, -1]
+    assert jumps > 10
+
+
 def test_runs_without_carried_state(tmp_path):
     assert checkpoint.load(run(tmp_path, carry=False)).config.step == 4
 

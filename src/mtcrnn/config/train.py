@@ -32,6 +32,11 @@ class Train(Options):
     )
     stride: int = option("shift between neighbouring windows, in generated values", 1)
     carry: bool = option("start a window with the recurrent state at the end of the window before it in the file", True)
+    jumps: float = option(
+        "share of the windows that go on from the sound and the state of another place in the data (with carry): so "
+        "the net learns to follow parameters that do not move in the data",
+        0.0,
+    )
     lr: float = option("learning rate of Adam", 0.002)
     lr_final: float | None = option("learning rate at the end of the run, reached linearly (default: constant)", None)
     grad_clip: float = option("maximum norm of the gradient; 0 turns clipping off", 1.0)
@@ -75,6 +80,7 @@ class Train(Options):
                 f"at most {MOST_STEP_VALUES} values"
             )
         require(self.scored_frames >= 0, "scored_frames", self.scored_frames, "0 or above")
+        require(0 <= self.jumps <= 1, "jumps", self.jumps, "0 to 1")
         require(self.lr > 0, "lr", self.lr, "above 0")
         require(self.lr_final is None or self.lr_final >= 0, "lr_final", self.lr_final, "0 or above")
         require(self.grad_clip >= 0, "grad_clip", self.grad_clip, "0 or above")

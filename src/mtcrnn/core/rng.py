@@ -33,6 +33,7 @@ class Purpose(IntEnum):
     NOISE = 9  # noise on the inputs
     CASCADE = 10  # seeds of the tiers
     FRAMES = 11  # frames that are scored
+    JUMPS = 12  # where streams of carried windows go on elsewhere
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

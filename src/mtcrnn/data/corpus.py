@@ -53,11 +53,20 @@ class Batch:
 
 @dataclass(frozen=True)
 class Streams:
-    """Where each of B streams reads at one step: window starts [B], and which streams restart there [B]."""
+    """Where each of B streams reads at one step.
+
+    Attributes:
+        step: the number of the step.
+        starts: of the windows [B].
+        fresh: which streams restart there [B], from the net's initial state.
+        before: the index of the value that the net reads first [B]: that of the window, or where the stream has jumped,
+            the last one before the jump.
+    """
 
     step: int
     starts: NDArray[np.int64]
     fresh: NDArray[np.bool_]
+    before: NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -268,27 +277,40 @@ class Corpus:
         index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
         return self.gather(windows.starts(index[share]), windows.seq_len)
 
-    def streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None = None) -> Streams:
+    def streams(
+        self,
+        windows: Windows,
+        size: int,
+        seed: int,
+        step: int,
+        before: Streams | None = None,
+        jumps: float = 0.0,
+    ) -> Streams:
         """Where `size` streams read at `step` (counted from 1): a pure function of (seed, step).
 
         A stream reads its file window by window. It restarts at a random window when the file ends, and also once
         every `STREAM_STEPS` steps (each stream at a different step), so nothing older than that matters. `before`, the
-        result for step - 1, only saves recomputing the steps up to there.
+        result for step - 1, only saves recomputing the steps up to there. `jumps` is the share of the other windows
+        that a stream leaves for random ones.
         """
         if before is None or before.step != step - 1:
             before = None
             for earlier in range(max(1, step - STREAM_STEPS), step):
-                before = self._next_streams(windows, size, seed, earlier, before)
-        return self._next_streams(windows, size, seed, step, before)
+                before = self._next_streams(windows, size, seed, earlier, before, jumps)
+        return self._next_streams(windows, size, seed, step, before, jumps)
 
-    def _next_streams(self, windows: Windows, size: int, seed: int, step: int, before: Streams | None) -> Streams:
-        restarts = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
+    def _next_streams(
+        self, windows: Windows, size: int, seed: int, step: int, before: Streams | None, jumps: float
+    ) -> Streams:
+        anywhere = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
         if before is None:
-            return Streams(step, restarts, np.ones(size, dtype=bool))
-        starts, inside = windows.following(before.starts)
+            return Streams(step, anywhere, np.ones(size, dtype=bool), anywhere)
+        following, inside = windows.following(before.starts)
         due = (step + np.arange(size) * STREAM_STEPS // size) % STREAM_STEPS == 0
         fresh = ~inside | due
-        return Streams(step, np.where(fresh, restarts, starts), fresh)
+        jump = ~fresh & (generator(seed, Purpose.JUMPS, step).random(size) < jumps)
+        starts = np.where(fresh | jump, anywhere, following)
+        return Streams(step, starts, fresh, np.where(jump, following, starts))
 
     def spread(self, windows: Windows, size: int) -> Batch:
         """At most `size` windows, evenly spaced over all windows; the same ones at every call."""

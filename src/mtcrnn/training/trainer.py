@@ -212,11 +212,14 @@ class Trainer:
         first = self.model.net.init_state(options.batch_size)
         if not options.carry:
             return corpus.batch(self.training, self.batch_size, options.rand_seed, step, self.share), first
-        self.streams = corpus.streams(self.training, self.batch_size, options.rand_seed, step, self.streams)
+        where = self.training, self.batch_size, options.rand_seed, step
+        self.streams = corpus.streams(*where, self.streams, options.jumps)
         fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
         state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
-        return corpus.gather(self.streams.starts[self.share], options.seq_len), state
+        batch = corpus.gather(self.streams.starts[self.share], options.seq_len)
+        batch.values[:, 0] = corpus.values[self.streams.before[self.share]]
+        return batch, state
 
     def _frames(self, step: int) -> torch.Tensor | None:
         """The frames of the windows that are scored at `step`, or None for all."""
@@ -224,6 +227,8 @@ class Trainer:
             return None
         rng = generator(self.options.rand_seed, Purpose.FRAMES, step)
         chosen = rng.choice(self.options.seq_len // self.frame_size, self.scored_frames, replace=False)
+        if self.options.jumps and 0 not in chosen:
+            chosen[0] = 0  # right after a jump
         return torch.from_numpy(np.sort(chosen)).to(self.model.device)
 
     def _loss(
