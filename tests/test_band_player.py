@@ -206,15 +206,15 @@ def test_the_rate_of_a_training_is_that_of_most_sounds(tmp_path, caplog, rates, 
 
 @pytest.mark.parametrize(
     ("seconds", "given", "expected"),
-    [((1.48, 3, 0.1), {}, 4096), ((1.5, 3), {}, 8192), ((0.01,), {}, 256), ((0.01,), {"seq_len": 8192}, 8192)],
+    [((0.74, 2, 0.1), {}, 2048), ((0.75, 2), {}, 4096), ((0.01,), {}, 256), ((0.01,), {"seq_len": 4096}, 4096)],
 )
 def test_windows_are_shorter_where_most_sounds_are_short(tmp_path, caplog, seconds, given, expected):
-    """Windows of 8192 steps of 8 samples last 1.49 s."""
+    """Windows of 4096 steps of 8 samples last 0.74 s."""
     for k, length in enumerate(seconds):
         write_wav(tmp_path / f"{k}.wav", np.zeros(round(44100 * length)), 44100)
     tiers = {"channels": "mono"}
     assert completed(tiers, {}, {"data_dir": str(tmp_path), **given})[2].seq_len == expected
-    assert (f"`seq_len` {expected}, since most sounds are short" in caplog.messages) == (expected < 8192)
+    assert (f"`seq_len` {expected}, since most sounds are short" in caplog.messages) == (expected < 4096)
 
 
 def stereo_set(folder, *kinds):
@@ -258,9 +258,9 @@ def test_full_band_sound_is_split_unless_options_rule_it_out(tmp_path):
         given, net, train = completed(tier, {}, {"data_dir": str(tmp_path)})
         return net.net, given.bands, given.mulaw_channels, train.seq_len
 
-    assert chosen() == ("subband", 8, 255, 8192)
+    assert chosen() == ("subband", 8, 255, 4096)
     assert chosen(sample_rate=16000) == ("frame", 1, 256, 2048)
-    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 8192)
+    assert chosen(sample_rate=16000, bands=4) == ("subband", 4, 255, 4096)
     assert chosen(mulaw_channels=1024) == ("frame", 1, 1024, 2048)
     assert chosen(onehot=True) == ("gru", 1, 256, 512)
 

@@ -48,7 +48,7 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     "subband": {
         Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto"},
         Net: {"net": "subband", "hidden_size": 192, "n_layers": 2, "frame_size": 16},
-        Train: {**_TRAIN, "num_steps": 4000, "seq_len": 8192, "scored_frames": 16, "jumps": 0.1},
+        Train: {**_TRAIN, "num_steps": 6000, "seq_len": 4096, "scored_frames": 16, "jumps": 0.1},
     },
 }
 
