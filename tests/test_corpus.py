@@ -11,6 +11,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data import store
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.windows import streams
 
 TIER = Tier(prop=("pitch", "gain"), sample_rate=1000, mulaw_channels=64)
 
@@ -159,10 +160,10 @@ def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path
     windows, _ = corpus.split(40, 1, "none")
     before, walked = None, []
     for step in range(1, 260):
-        before = corpus.streams(windows, 6, seed=2, step=step, before=before)
+        before = streams(windows, 6, seed=2, step=step, before=before)
         walked.append(before)
     for step in (1, 2, 99, 100, 101, 207, 259):
-        direct = corpus.streams(windows, 6, seed=2, step=step)
+        direct = streams(windows, 6, seed=2, step=step)
         assert (direct.starts == walked[step - 1].starts).all(), step
         assert (direct.fresh == walked[step - 1].fresh).all(), step
     assert walked[0].fresh.all()
@@ -183,10 +184,10 @@ def test_streams_jump_with_what_they_have_read(tmp_path):
     windows, _ = corpus.split(40, 1, "none")
     before, walked = None, []
     for step in range(1, 260):
-        before = corpus.streams(windows, 6, seed, step, before, jumps=0.2)
+        before = streams(windows, 6, seed, step, before, jumps=0.2)
         walked.append(before)
     for step in (2, 100, 207, 259):
-        direct = corpus.streams(windows, 6, seed, step, jumps=0.2)
+        direct = streams(windows, 6, seed, step, jumps=0.2)
         for name in ("starts", "fresh", "before"):
             assert (getattr(direct, name) == getattr(walked[step - 1], name)).all(), (step, name)
     jumped = 0

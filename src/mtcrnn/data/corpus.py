@@ -29,12 +29,12 @@ from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param, range_of
 from mtcrnn.data.store import Store
+from mtcrnn.data.windows import Windows, make_windows
 from mtcrnn.models.encoding import encoding_of
 
 log = logging.getLogger(__name__)
 
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
-STREAM_STEPS = 100  # windows that a stream reads in a row before it restarts elsewhere
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
 LEAST_HELD_OUT = 16  # steps of a held-out window
 
@@ -49,49 +49,6 @@ class Batch:
 
     values: NDArray[Any]
     conditioning: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Streams:
-    """Where each of B streams reads at one step.
-
-    Attributes:
-        step: the number of the step.
-        starts: of the windows [B].
-        fresh: which streams restart there [B], from the net's initial state.
-        before: the index of the value that the net reads first [B]: that of the window, or where the stream has jumped,
-            the last one before the jump.
-    """
-
-    step: int
-    starts: NDArray[np.int64]
-    fresh: NDArray[np.bool_]
-    before: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Where windows of T+1 values may start: `first[i] + stride * k` for k = 0 .. count[i]-1, for each stretch i."""
-
-    first: NDArray[np.int64]
-    count: NDArray[np.int64]
-    stride: int
-    seq_len: int
-
-    def __len__(self) -> int:
-        return int(self.count.sum())
-
-    def starts(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The start of window number `index`, counting through all stretches."""
-        ends = np.cumsum(self.count)
-        stretch = np.searchsorted(ends, index, side="right")
-        return self.first[stretch] + (index - (ends - self.count)[stretch]) * self.stride
-
-    def following(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """The starts of the windows right after those at `starts`, and which of them lie in the same stretch."""
-        stretch = np.searchsorted(self.first, starts, side="right") - 1
-        last = self.first[stretch] + (self.count[stretch] - 1) * self.stride
-        return starts + self.seq_len, starts + self.seq_len <= last
 
 
 class Corpus:
@@ -241,7 +198,7 @@ class Corpus:
             raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
         if short:
             log.warning("left out as too short (%s): %s", limit, listing(short))
-        return _windows(training, seq_len, stride), _windows(testing, held_out_len, held_out_len + 1)
+        return make_windows(training, seq_len, stride), make_windows(testing, held_out_len, held_out_len + 1)
 
     def held_out(self, holdout: str) -> list[tuple[int, int, int]]:
         """The held-out parts, each as (file, first value, end); `holdout` as in `split`, or 'all'."""
@@ -277,41 +234,6 @@ class Corpus:
         index = generator(seed, Purpose.BATCH, step).integers(len(windows), size=size)
         return self.gather(windows.starts(index[share]), windows.seq_len)
 
-    def streams(
-        self,
-        windows: Windows,
-        size: int,
-        seed: int,
-        step: int,
-        before: Streams | None = None,
-        jumps: float = 0.0,
-    ) -> Streams:
-        """Where `size` streams read at `step` (counted from 1): a pure function of (seed, step).
-
-        A stream reads its file window by window. It restarts at a random window when the file ends, and also once
-        every `STREAM_STEPS` steps (each stream at a different step), so nothing older than that matters. `before`, the
-        result for step - 1, only saves recomputing the steps up to there. `jumps` is the share of the other windows
-        that a stream leaves for random ones.
-        """
-        if before is None or before.step != step - 1:
-            before = None
-            for earlier in range(max(1, step - STREAM_STEPS), step):
-                before = self._next_streams(windows, size, seed, earlier, before, jumps)
-        return self._next_streams(windows, size, seed, step, before, jumps)
-
-    def _next_streams(
-        self, windows: Windows, size: int, seed: int, step: int, before: Streams | None, jumps: float
-    ) -> Streams:
-        anywhere = windows.starts(generator(seed, Purpose.STREAMS, step).integers(len(windows), size=size))
-        if before is None:
-            return Streams(step, anywhere, np.ones(size, dtype=bool), anywhere)
-        following, inside = windows.following(before.starts)
-        due = (step + np.arange(size) * STREAM_STEPS // size) % STREAM_STEPS == 0
-        fresh = ~inside | due
-        jump = ~fresh & (generator(seed, Purpose.JUMPS, step).random(size) < jumps)
-        starts = np.where(fresh | jump, anywhere, following)
-        return Streams(step, starts, fresh, np.where(jump, following, starts))
-
     def spread(self, windows: Windows, size: int) -> Batch:
         """At most `size` windows, evenly spaced over all windows; the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
@@ -321,9 +243,3 @@ class Corpus:
 def _is_held_out(wav: Path, holdout: str) -> bool:
     """Whether `file:NAME` means this sound: its name with or without the suffix, in any Unicode normal form."""
     return nfc(holdout) in (nfc(f"file:{wav.name}"), nfc(f"file:{wav.stem}"))
-
-
-def _windows(stretches: list[tuple[int, int]], seq_len: int, stride: int) -> Windows:
-    first = np.array([start for start, _ in stretches], dtype=np.int64)
-    count = np.array([(end - start - seq_len - 1) // stride + 1 for start, end in stretches], dtype=np.int64)
-    return Windows(first, count, stride, seq_len)

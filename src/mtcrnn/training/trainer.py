@@ -19,7 +19,8 @@ from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.interrupt import stop_on_interrupt
 from mtcrnn.core.rng import Purpose, generator
-from mtcrnn.data.corpus import Batch, Corpus, Streams
+from mtcrnn.data.corpus import Batch, Corpus
+from mtcrnn.data.windows import Streams, streams
 from mtcrnn.models.devices import has_bf16, keep_freed_memory
 from mtcrnn.models.distributions import distribution_of
 from mtcrnn.models.model import Model
@@ -213,7 +214,7 @@ class Trainer:
         if not options.carry:
             return corpus.batch(self.training, self.batch_size, options.rand_seed, step, self.share), first
         where = self.training, self.batch_size, options.rand_seed, step
-        self.streams = corpus.streams(*where, self.streams, options.jumps)
+        self.streams = streams(*where, self.streams, options.jumps)
         fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
         state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
