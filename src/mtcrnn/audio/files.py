@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio.checks import SoundCheck
 from mtcrnn.audio.headers import repaired, shortfall
+from mtcrnn.audio.stereo import mono
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import write_bytes
 from mtcrnn.core.limits import MOST_RATE
@@ -110,7 +111,7 @@ class Source:
     def _mixed(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
         if frames.shape[1] == self.channels:
             return frames
-        return np.repeat(frames.mean(axis=1, dtype=np.float32, keepdims=True), self.channels, axis=1)
+        return np.repeat(mono(frames)[:, None], self.channels, axis=1)
 
     def _read(self) -> NDArray[np.float32]:
         try:

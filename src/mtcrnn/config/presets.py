@@ -47,7 +47,7 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     "frame": {Net: {"net": "frame", **_SIZE}, Train: _TRAIN},
     "subband": {
         Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto"},
-        Net: {"net": "subband", "hidden_size": 192, "n_layers": 2, "frame_size": 16},
+        Net: {"net": "subband", **_SIZE, "n_layers": 2, "frame_size": 16},
         Train: {**_TRAIN, "num_steps": 6000, "seq_len": 4096, "scored_frames": 16, "jumps": 0.1},
     },
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,7 @@ from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.stereo import mono
 from mtcrnn.config.ranges import restore
 from mtcrnn.data.corpus import Corpus
-from mtcrnn.evaluation.spectrum import (
-    Array,
-    band_levels,
-    coherence,
-    kernel_distance,
-    log_mel_frames,
-    power_spectra,
-)
+from mtcrnn.evaluation.spectrum import Array, band_levels, coherence, kernel_distance, log_mel_frames, power_spectra
 from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import ParameterArray, Session
@@ -46,9 +40,15 @@ class Part:
     sounds: list[Frames]
     rate: int
 
+    @cached_property
     def mixed(self) -> list[NDArray[np.float32]]:
         """The sounds in mono [T]."""
         return [mono(sound) for sound in self.sounds]
+
+    @cached_property
+    def power(self) -> list[Array]:
+        """The power spectra of each of them."""
+        return [power_spectra([sound]) for sound in self.mixed]
 
 
 def measure_likeness(player: Player, corpus: Corpus) -> dict[str, Any] | None:
@@ -72,7 +72,7 @@ def measure_likeness(player: Player, corpus: Corpus) -> dict[str, Any] | None:
         return None
     made, first, second = parts
     pairs = {"generated": made, "real": first}
-    theirs = [statistics(sound, second.rate) for sound in second.mixed()]
+    theirs = [statistics(sound, second.rate) for sound in second.mixed]
     texture = {kind: _medians(theirs, part) for kind, part in pairs.items()}
     return {
         "texture": {**texture, "files": len(made.sounds)},
@@ -87,7 +87,7 @@ def measure_likeness(player: Player, corpus: Corpus) -> dict[str, Any] | None:
 
 def _medians(theirs: Sequence[dict[str, Array]], part: Part) -> dict[str, float]:
     """Medians over the files of the distances by class of statistics."""
-    rows = [distances(a, statistics(sound, part.rate)) for a, sound in zip(theirs, part.mixed(), strict=True)]
+    rows = [distances(a, statistics(sound, part.rate)) for a, sound in zip(theirs, part.mixed, strict=True)]
     return {name: float(np.median([row[name] for row in rows])) for name in rows[0]}
 
 
@@ -98,7 +98,7 @@ def _kernel(rows: Sequence[Array]) -> dict[str, float]:
 
 
 def _log_mel_rows(part: Part) -> Array:
-    return log_mel_frames(power_spectra(part.mixed()), part.rate)
+    return log_mel_frames(np.concatenate(part.power), part.rate)
 
 
 def _texture_rows(part: Part, theirs: Sequence[dict[str, Array]]) -> Array:
@@ -107,7 +107,7 @@ def _texture_rows(part: Part, theirs: Sequence[dict[str, Array]]) -> Array:
     Those of each class are divided by their usual norm in `theirs`, so that all classes count alike.
     """
     size = round(SHORTEST_S * part.rate)
-    excerpts = [sound[k : k + size] for sound in part.mixed() for k in range(0, len(sound) - size + 1, size)]
+    excerpts = [sound[k : k + size] for sound in part.mixed for k in range(0, len(sound) - size + 1, size)]
     chosen = np.linspace(0, len(excerpts) - 1, min(len(excerpts), MOST_EXCERPTS)).astype(int)
     least = {name: LEAST_STATISTIC * values.size**0.5 for name, values in theirs[0].items()}
     norms = {name: max(np.mean([np.linalg.norm(one[name]) for one in theirs]), least[name]) for name in least}
@@ -117,9 +117,10 @@ def _texture_rows(part: Part, theirs: Sequence[dict[str, Array]]) -> Array:
 
 def _octaves(made: Part, first: Part, second: Part) -> list[dict[str, float]]:
     """The rows of `octaves`."""
-    levels = [np.stack([_levels(sound, part.rate) for sound in part.mixed()]) for part in (made, first, second)]
+    found = [[band_levels(power, part.rate) for power in part.power] for part in (made, first, second)]
+    levels = [np.array([(mean, floor) for _, mean, floor in rows]) for rows in found]  # [files, 2, octaves]
     off, real_off = (np.median(part - levels[2], axis=0) for part in levels[:2])
-    hz = band_levels(power_spectra(second.mixed()[:1]), second.rate)[0]
+    hz = found[2][0][0]
     names = ("mean_db", "floor_db")
     rows = [
         {"hz": float(low)}
@@ -135,16 +136,11 @@ def _octaves(made: Part, first: Part, second: Part) -> list[dict[str, float]]:
     return rows
 
 
-def _levels(sound: NDArray[np.float32], rate: int) -> Array:
-    """Mean levels and noise floors in dB, [2, octaves]."""
-    return np.stack(band_levels(power_spectra([sound]), rate)[1:])
-
-
 def _curves(made: Part, second: Part) -> dict[str, Any]:
     """What `spectra` returns."""
     curves: dict[str, Any] = {}
     for kind, part in (("generated", made), ("real", second)):
-        hz, mean, floor = band_levels(power_spectra(part.mixed()), part.rate, FINE)
+        hz, mean, floor = band_levels(np.concatenate(part.power), part.rate, FINE)
         curves |= {"hz": hz.tolist(), kind: {"mean": mean.tolist(), "floor": floor.tolist()}}
     return curves
 
