@@ -65,7 +65,8 @@ def main() -> None:
         if wav.stem == args.holdout:
             with torch.no_grad():
                 x = model.inputs(values[None, :-1], conditions[None, 1:])
-                nats = float(model.distribution.loss(model.net(x, model.net.init_state(1))[0], values[None, 1:]))
+                raw, _ = model.net(x, model.net.init_state(1))
+                nats = float(model.distribution.losses(raw, values[None, 1:]).mean())
             constant = float(values[1:].std(dim=0, correction=0).log().mean() + 0.5 * np.log(2 * np.pi * np.e))
             print(f"{wav.stem}, held out: {nats:.3f} nats a value; the best constant Gaussian: {constant:.3f}")
         users = np.repeat(restore(conditions.numpy(), corpus.ranges, tier.prop)[None], TAKES, axis=0)

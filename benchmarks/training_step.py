@@ -33,7 +33,7 @@ def step_loop(model: Model, values: Tensor, conditions: Tensor, forced: np.ndarr
     for t in range(conditions.shape[1]):
         value = values[:, t : t + 1] if forced[t] else own
         raw, state = model(value, conditions[:, t : t + 1], state)
-        loss = loss + model.distribution.loss(raw, values[:, t + 1 : t + 2])
+        loss = loss + model.distribution.losses(raw, values[:, t + 1 : t + 2]).mean()
         own = model.distribution.sample(raw.detach(), 1.0, u[:, t : t + 1])
     return loss / conditions.shape[1]
 
@@ -43,7 +43,7 @@ def two_passes(model: Model, values: Tensor, conditions: Tensor, forced: np.ndar
     past, state = values[:, :-1], model.net.init_state(len(values))
     if not forced.all():
         past = self_sampled_inputs(model, past, conditions, state, forced, u, 1.0)
-    return model.distribution.loss(model(past, conditions, state)[0], values[:, 1:])
+    return model.distribution.losses(model(past, conditions, state)[0], values[:, 1:]).mean()
 
 
 def with_plain_gru(model: Model) -> Model:

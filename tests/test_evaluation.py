@@ -180,7 +180,7 @@ def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
         conditions = torch.from_numpy(corpus.conditioning[start:end])[None]
         with torch.no_grad():
             raw, _ = model(values[:, :-1], conditions[:, 1:], model.net.init_state(1))
-        nats.append(float(model.distribution.loss(raw[:, -200:], values[:, -200:])))
+        nats.append(float(model.distribution.losses(raw[:, -200:], values[:, -200:]).mean()))
     assert likelihood.held_out_nats(model, corpus, "tail") == pytest.approx(np.mean(nats), rel=1e-5)
     assert len(corpus.held_out("file:tone1")) == 1
     assert [end - first for _, first, end in corpus.held_out("all")] == [1999] * 3

@@ -43,7 +43,7 @@ def step_loop(model, values, conditions, forced, u):
         value = values[:, t : t + 1] if forced[t] else own
         seen.append(value)
         raw, state = model(value, conditions[:, t : t + 1], state)
-        losses.append(model.distribution.loss(raw, values[:, t + 1 : t + 2]))
+        losses.append(model.distribution.losses(raw, values[:, t + 1 : t + 2]).mean())
         if t + 1 < T:
             own = model.distribution.sample(raw.detach(), 1.0, u[:, t + 1 : t + 2])
     return torch.cat(seen, dim=1), torch.stack(losses).mean()
@@ -67,7 +67,7 @@ def test_inputs_loss_and_gradients_equal_the_step_loop(tier, net, rate):
 
     past = self_sampled_inputs(model, values[:, :-1], conditions, model.net.init_state(B), forced, u, 1.0)
     raw, _ = model(past, conditions, model.net.init_state(B))
-    ours = model.distribution.loss(raw, values[:, 1:])
+    ours = model.distribution.losses(raw, values[:, 1:]).mean()
     torch.testing.assert_close(past, seen, rtol=0, atol=1e-9)
     torch.testing.assert_close(ours, loss, rtol=0, atol=1e-9)
     for mine, theirs in zip(torch.autograd.grad(ours, weights), expected, strict=True):

@@ -212,7 +212,7 @@ def test_frames_belong_to_the_frame_net(tmp_path):
 
 
 def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
-    """The loss over drawn frames: that of those frames in the whole window, so right on average."""
+    """The loss over drawn frames is that of those frames in the whole window, by their weights."""
     options = tiny_train(
         tone_set(tmp_path / "data"), tmp_path / "run", seq_len=64, scored_frames=5, precision="float32"
     )
@@ -223,14 +223,14 @@ def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
     batch, state = trainer._next_batch(1)
     values, conditions = trainer._to_device(batch)
     raw, after = model(values[:, :-1], conditions, state)
-    counts = torch.zeros(16)
-    for step in range(1, 200):
-        frames = trainer._frames(step)
-        counts[frames] += 1
-        loss, own_after = trainer._loss(values[:, :-1], conditions, values[:, 1:], state, frames)
-        steps = (4 * frames[:, None] + torch.arange(4)).flatten()
-        torch.testing.assert_close(loss, model.distribution.loss(raw[:, steps], values[:, 1:][:, steps]))
+    rows, all_losses = torch.arange(len(values))[:, None], model.distribution.losses(raw, values[:, 1:])
+    for step in range(1, 20):
+        frames, weights = trainer._scored(batch, step)
+        loss, own_after = trainer._loss(values[:, :-1], conditions, values[:, 1:], state, (frames, weights))
+        steps = (4 * frames[..., None] + torch.arange(4)).flatten(1)
+        expected = (all_losses[rows, steps] * weights.repeat_interleave(4, dim=1)).mean()
+        torch.testing.assert_close(loss, expected)
         for one, other in zip(after, own_after, strict=True):
             torch.testing.assert_close(one, other)
-    assert counts.min() > 199 * 5 / 16 / 2
-    assert trainer._frames(7).equal(trainer._frames(7))
+    for one, other in zip(trainer._scored(batch, 7), trainer._scored(batch, 7), strict=True):
+        assert one.equal(other)

@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.numba_math import BARE, cached_njit
 
+Floats = NDArray[np.float64]
+
 TAPS_PER_BAND = 16  # the filters have 16 N - 1 taps
 KAISER_BETA = 9.0  # stopband 90 dB down
 CUTOFFS = 0.5, 0.65  # times the Nyquist frequency of a band: where the best cutoff is searched
@@ -34,6 +36,7 @@ class FilterBank:
         analysis: float32 [16 N - 1, N]: band k of a step is the sum of analysis[t, k] times the sample t before the
             step's last one.
         synthesis: float32 [16, N, N]: sample i of a step is the sum of synthesis[j, k, i] times band k, j steps before.
+            (Of one band, both hold a single 1.)
     """
 
     bands: int
@@ -42,7 +45,7 @@ class FilterBank:
 
     @property
     def delay(self) -> int:
-        """Samples by which a sound comes back late: 15 N - 1."""
+        """Samples by which a sound comes back late: 15 N - 1 (of one band, 0)."""
         return len(self.analysis) - self.bands
 
     def analyse(self, samples: NDArray[np.float32], before: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -66,7 +69,7 @@ class FilterBank:
 
     def silence(self, sounds: int) -> NDArray[np.float32]:
         """What came before the first step [sounds, 15, N] where nothing did."""
-        return np.zeros((sounds, TAPS_PER_BAND - 1, self.bands), np.float32)
+        return np.zeros((sounds, len(self.synthesis) - 1, self.bands), np.float32)
 
     def synthesise(
         self, bands: NDArray[np.float32], before: NDArray[np.float32]
@@ -80,35 +83,87 @@ class FilterBank:
 
 @cache
 def filter_bank(bands: int) -> FilterBank:
-    """The filter bank of so many bands, 2 or more."""
-    taps = TAPS_PER_BAND * bands - 1
-    prototype = _prototype(bands, taps)
-    times, k = np.arange(taps) - taps // 2, np.arange(bands)
-    angles = np.outer(times, 2 * k + 1) * np.pi / (2 * bands)
-    phases = (-1.0) ** k * np.pi / 4
-    analysis = 2 * prototype[:, None] * np.cos(angles + phases)
-    synthesis = 2 * bands * prototype[:, None] * np.cos(angles - phases)
+    """The filter bank of so many bands; one band is the sound itself."""
+    if bands == 1:
+        return FilterBank(1, np.ones((1, 1), np.float32), np.ones((1, 1, 1), np.float32))
+    times = _whole(bands)
+    angles, phases = _modulation(times, bands)
+    prototype = _prototype(times, bands)[:, None]
+    synthesis = 2 * bands * prototype * np.cos(angles - phases)
     by_step = np.pad(synthesis, ((0, 1), (0, 0))).reshape(TAPS_PER_BAND, bands, bands)  # [step, sample, band]
+    analysis = 2 * prototype * np.cos(angles + phases)
     return FilterBank(bands, analysis.astype(np.float32), by_step.transpose(0, 2, 1).astype(np.float32))
 
 
-def _prototype(bands: int, taps: int) -> NDArray[np.float64]:
-    """The lowpass whose shifted copies add up to one: its autocorrelation is nearly 0 at all multiples of 2 N."""
-    times, window = np.arange(taps) - taps // 2, np.kaiser(taps, KAISER_BETA)
+@cache
+def delaying_filters(bands: int, fractions: int) -> tuple[NDArray[np.float32], int]:
+    """Analysis filters that also delay a sound by a fraction of a sample, and how many samples they look ahead.
 
-    def lowpass(cutoff: float) -> NDArray[np.float64]:
-        h = np.sinc(cutoff / bands * times) * window
-        return h / h.sum()
+    Those of one band only delay: a sinc in a Kaiser window.
+
+    Args:
+        bands: N.
+        fractions: F of them.
+
+    Returns:
+        Filters [F, taps, N] as `FilterBank.analysis`, those numbered p with a delay of p / F; and the number of samples
+        after a step's last one at which they begin.
+    """
+    half = TAPS_PER_BAND * bands // 2 - 1 if bands > 1 else TAPS_PER_BAND // 2 - 1
+    ahead = 0 if bands > 1 else half
+    parts = []
+    for fraction in range(fractions):
+        times: Floats = np.arange(2.0 * half + 2) - (half + fraction / fractions)
+        if bands == 1:
+            parts.append((np.sinc(times) * _kaiser(times / (half + 1)))[:, None])
+        else:
+            angles, phases = _modulation(times, bands)
+            parts.append(2 * _prototype(times, bands)[:, None] * np.cos(angles + phases))
+    return np.stack(parts).astype(np.float32), ahead
+
+
+def _modulation(times: Floats, bands: int) -> tuple[Floats, Floats]:
+    """The angles [T, N] and phases [N] of the bands' cosines."""
+    k = np.arange(bands)
+    return np.outer(times, 2 * k + 1) * np.pi / (2 * bands), (-1.0) ** k * np.pi / 4
+
+
+def _kaiser(place: Floats) -> Floats:
+    """The Kaiser window at -1 to 1, 0 outside."""
+    inside = np.abs(place) <= 1
+    return np.where(inside, np.i0(KAISER_BETA * np.sqrt(np.maximum(1 - place**2, 0))) / np.i0(KAISER_BETA), 0.0)
+
+
+def _prototype(times: Floats, bands: int) -> Floats:
+    """The lowpass whose shifted copies add up to one, at any times in samples from its middle."""
+    cutoff = _cutoff(bands)
+    return _lowpass(times, cutoff, bands) / _lowpass(_whole(bands), cutoff, bands).sum()
+
+
+def _whole(bands: int) -> Floats:
+    """The times of the prototype's taps."""
+    half = TAPS_PER_BAND * bands // 2 - 1
+    return np.arange(-half, half + 1.0)
+
+
+def _lowpass(times: Floats, cutoff: float, bands: int) -> Floats:
+    return np.sinc(cutoff / bands * times) * _kaiser(times / _whole(bands)[-1])
+
+
+@cache
+def _cutoff(bands: int) -> float:
+    """That of the lowpass whose autocorrelation is nearly 0 at all multiples of 2 N."""
 
     def overlap(cutoff: float) -> float:
-        correlation = np.correlate(lowpass(cutoff), lowpass(cutoff), "full")[taps - 1 :]
+        h = _lowpass(_whole(bands), cutoff, bands)
+        correlation = np.correlate(h, h, "full")[len(h) - 1 :]
         return float(np.abs(correlation[2 * bands :: 2 * bands]).max() / correlation[0])
 
     low, high = CUTOFFS  # golden-section search (scipy's takes longer to import than a first sound may take)
     for _ in range(SEARCH_STEPS):
         left, right = high - (high - low) * GOLDEN, low + (high - low) * GOLDEN
         low, high = (low, right) if overlap(left) < overlap(right) else (left, high)
-    return lowpass((low + high) / 2)
+    return (low + high) / 2
 
 
 @_jit

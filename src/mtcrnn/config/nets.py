@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mtcrnn.config.options import Options, option, require
-from mtcrnn.config.tier import Tier
+from mtcrnn.config.tier import AUTO, Tier
 from mtcrnn.core.errors import InputError, unknown
 from mtcrnn.core.validation import strict
 
@@ -116,6 +116,8 @@ class Net(Options):
         if self.spec.banded != (tier.bands > 1):
             need = "needs several" if self.spec.banded else "has no"
             raise InputError(f"`net` {self.net} {need} `bands`, which is {tier.bands}")
+        if tier.period not in ((), AUTO) and not self.spec.framed:
+            raise InputError(f"`period` is for the nets frame and subband, not for {self.net}")
         if tier.onehot and self.spec.framed:
             raise InputError(f"`onehot` is for other nets: {self.net} reads its newest code as one-hot in any case")
 

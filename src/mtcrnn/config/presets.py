@@ -8,7 +8,7 @@ from typing import Any
 
 from mtcrnn.config.generate import Playing
 from mtcrnn.config.nets import Net
-from mtcrnn.config.tier import AUDIO, Tier
+from mtcrnn.config.tier import AUDIO, AUTO, Tier
 from mtcrnn.config.train import Train
 
 # The 2020 defaults, where they differ from ours (used by train.py and generate.py).
@@ -44,9 +44,9 @@ _TRAIN = {
     "checkpoint": 1000,
 }
 RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
-    "frame": {Net: {"net": "frame", **_SIZE}, Train: _TRAIN},
+    "frame": {Tier: {"period": AUTO}, Net: {"net": "frame", **_SIZE}, Train: _TRAIN},
     "subband": {
-        Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto"},
+        Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto", "period": AUTO},
         Net: {"net": "subband", **_SIZE, "n_layers": 2, "frame_size": 16},
         Train: {**_TRAIN, "num_steps": 6000, "seq_len": 4096, "scored_frames": 16, "jumps": 0.1},
     },

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtcrnn.config.options import Options, option, require
+from mtcrnn.config.periods import Period
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.limits import MOST_RATE
 from mtcrnn.core.validation import strict
 
 AUDIO = "audio"  # the name in `generate` that means audio itself
 
+AUTO = ("auto",)  # of `period`
 MOST_BANDS = 32
 BAND_RATES = 4000, 96000  # Hz of a sound that is split into bands
 LEAST_BAND_CODES = 15
@@ -50,6 +52,12 @@ class Tier(Options):
         "the default of mtcrnn train where the net is subband)",
         "mono",
     )
+    period: tuple[str, ...] = option(
+        "parameters that say how often the sound repeats, which then reads what it was a period ago (nets frame and "
+        "subband): NAME, whose unit says it (Hz, MIDI note, rpm, bpm, events/s, s, ms), or NAME=EXPRESSION, times a "
+        "second (rpm=rpm/30, rate=4*8^rate); auto: as the units say (the default of mtcrnn train); none",
+        (),
+    )
     onehot: bool = option("feed audio to the net as a one-hot code instead of as one number", False)
 
     def __post_init__(self) -> None:
@@ -61,6 +69,8 @@ class Tier(Options):
             self._check_bands()
         elif self.channels == "stereo":
             raise InputError("`channels` stereo needs sub-bands: `bands` 2 or more (net subband)")
+        if self.period == ("none",):
+            object.__setattr__(self, "period", ())
         for key in ("generate", "prop"):
             names = getattr(self, key)
             require(len(names) <= MOST_NAMES, key, f"{len(names)} names", f"at most {MOST_NAMES}")
@@ -76,6 +86,7 @@ class Tier(Options):
             raise InputError(f"{listing(both)} cannot be both generated (`generate`) and conditioning (`prop`)")
         for name in self.parameters:
             check_name(name)
+        self._check_periods()
         if self.onehot and not self.is_audio:
             raise InputError("`onehot` is for audio; parameters enter the net as they are")
 
@@ -91,6 +102,26 @@ class Tier(Options):
                 f"`mulaw_channels` is {codes}; with `bands` it must be odd, so that silence is a code, and at least "
                 f"{LEAST_BAND_CODES}"
             )
+
+    def _check_periods(self) -> None:
+        """Raise InputError for periods that cannot be."""
+        if self.period == AUTO:
+            return
+        if self.period and not self.is_audio:
+            raise InputError("`period` is for audio")
+        names = [text.partition("=")[0] for text in self.period]
+        if lacking := [name for name in names if name not in self.prop]:
+            raise InputError(f"`period` {listing(lacking)}: not among the conditioning parameters (`prop`)")
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise InputError(f"`period` names {listing(twice)} twice")
+        for text in self.period:
+            if "=" in text:
+                Period.parse(text)
+
+    @property
+    def periods(self) -> tuple[Period, ...]:
+        """The parameters that say a period, once their units are known."""
+        return tuple(map(Period.parse, self.period))
 
     @property
     def step_rate(self) -> float:

@@ -26,8 +26,8 @@ class Train(Options):
     batch_size: int = option("windows per step (of each process, if there are several)", 64)
     seq_len: int = option("length of a training window, in generated values", 512)
     scored_frames: int = option(
-        "number of randomly chosen frames per window that the loss scores; the others only pass through the recurrent "
-        "layers (nets frame and subband only; 0, or more than there are: all)",
+        "number of frames per window that the loss scores, drawn at random, more of them where the sound moves; the "
+        "others only pass through the recurrent layers (nets frame and subband only; 0, or more than there are: all)",
         0,
     )
     stride: int = option("shift between neighbouring windows, in generated values", 1)

@@ -28,9 +28,11 @@ from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param, range_of
+from mtcrnn.data.past import Past
 from mtcrnn.data.store import Store
 from mtcrnn.data.windows import Windows, make_windows
 from mtcrnn.models.encoding import encoding_of
+from mtcrnn.models.lookback import lookback_of
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Batch:
     """Windows of T steps: encoded values [B, T+1, G] and conditioning [B, T, C].
 
     Step t reads values[:, t] and conditioning[:, t]; its target is values[:, t+1]. The conditioning is that at the
-    time of the target.
+    time of the target: the parameters, then what was there a period ago.
     """
 
     values: NDArray[Any]
@@ -58,7 +60,8 @@ class Corpus:
         names: the sounds, in the order in which they are stored.
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
         values: [N, G], encoded, in the smallest type that holds them; see `models.encoding`.
-        conditioning: the conditioning of every step, see `Curves`.
+        conditioning: the parameters of every step, see `Curves`.
+        past: what was a period ago at every step; None without periods.
         ranges: the range of every parameter, in the user's units.
         fingerprints: for each file, by its path inside the folder: its number of values, a checksum of the values and
             a checksum of the curves.
@@ -111,6 +114,7 @@ class Corpus:
         self.values = store.array(self._encoding.width)
         by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
         self.conditioning = Curves(by_file, self.offsets, tier.step_rate, tier.prop, self.ranges)
+        self.past = self._read_past(curves)
         self.fingerprints = {
             data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
         }
@@ -129,6 +133,23 @@ class Corpus:
                 for block in self._split(source):
                     spans = np.maximum(spans, np.abs(block).max(axis=0, initial=0.0))
         return tuple(spans.tolist())
+
+    def _read_past(self, curves: Mapping[str, list[Param]]) -> Past | None:
+        """What was a period ago in all sounds."""
+        lookback = lookback_of(self.tier, self.ranges, self._encoding)
+        if lookback is None:
+            return None
+        past = Past(lookback, self._encoding)
+        for i, wav in enumerate(tqdm(self.names, "reading periods", unit="file", delay=2, leave=False)):
+            with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
+                past.add(map(mid_side, source), [curves[name][i] for name in self.tier.prop])
+        past.close()
+        return past
+
+    def conditions(self, start: int, end: int) -> NDArray[np.float32]:
+        """What the steps start .. end-1 are conditioned on [n, C]: the parameters, then what was a period ago."""
+        parameters = self.conditioning[start:end]
+        return parameters if self.past is None else np.hstack([parameters, self.past.numbers(slice(start, end))])
 
     def _split(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
         """A sound in sub-bands, block by block: those of the middle, and of stereo also those of the side."""
@@ -227,7 +248,26 @@ class Corpus:
     def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
         """The windows that start at `starts`."""
         values = self.values[starts[:, None] + np.arange(seq_len + 1)].astype(self._encoding.dtype, copy=False)
-        return Batch(values, self.conditioning.windows(starts + 1, seq_len))
+        conditioning = self.conditioning.windows(starts + 1, seq_len)
+        if self.past is not None:
+            past = self.past.numbers(starts[:, None] + 1 + np.arange(seq_len))
+            conditioning = np.concatenate([conditioning, past], axis=-1)
+        return Batch(values, conditioning)
+
+    def follow(self, starts: NDArray[np.int64], before: NDArray[np.int64], seq_len: int) -> Batch:
+        """The windows that start at `starts`, heard after the values at `before` and all that came before these.
+
+        After a jump, what was a period ago is what would have been there without the jump, until it is no longer ago.
+        """
+        batch = self.gather(starts, seq_len)
+        batch.values[:, 0] = self.values[before]
+        if self.past is None:
+            return batch
+        for row in np.flatnonzero(before != starts):
+            first = int(before[row]) + 1
+            count = min(self.past.age(int(starts[row]) + 1), seq_len, len(self.values) - first)
+            batch.conditioning[row, :count, len(self.tier.prop) :] = self.past.numbers(slice(first, first + count))
+        return batch
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
         """The part `share` of `size` windows drawn at random with replacement: a pure function of (seed, step)."""

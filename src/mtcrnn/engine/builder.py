@@ -37,17 +37,21 @@ class Builder:
         values: values that a step generates, N.
         bands: sub-bands of each channel.
         codes: of each value, where it has codes, Q.
+        past: offset of the numbers of the past, once `frame_input` has been called.
+        past_size: how many they are, see `models.lookback`.
         drawn: offset of what sub-bands are drawn from, see `Layout`; 0 if there are none.
     """
 
     def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> None:
         self.weights, self.quantised = weights, quantised
         self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
-        self.cond_size, self.raw_size = config.tier.cond_size, config.distribution.size
+        self.cond_size, self.raw_size = config.cond_size, config.distribution.size
         self.inputs = self._encoding.size + self.cond_size
         self.values, self.bands = self._encoding.width, config.tier.bands
         self.codes = self.raw_size // self.values
-        self.drawn = 0
+        self.drawn = self.past = 0
+        self.lookback = config.lookback
+        self.past_size = self.lookback.size if self.lookback else 0
         self.divisor = self._encoding.divisor
         self.input_spec: list[int] = []
         self.taken: set[str] = set()
@@ -66,10 +70,20 @@ class Builder:
         self.input_spec = [self.table(weight.T), bias, padded(rows), own, kind, x]
         return x
 
+    def ago(self, x: int, size: int) -> None:
+        """Add embeddings of the codes that each value had a lag ago to that value's part of x [values size]."""
+        if self.lookback is None:
+            return
+        centres = self.lookback.centres
+        table = self.table(self.take("ago.table.weight", centres.size * self.codes, size))
+        at = self.store(centres.astype(np.int32))
+        self.add(Op.AGO, x, size, self.past, at, self.values, len(centres), table, self.codes)
+
     def frame_input(self, steps: int) -> tuple[int, int]:
         """The input of a framed net: `made`, and the last `steps` steps with the conditioning; returns both offsets."""
         made, recent = self.state(1 + self.values), self.state(steps * self.values + self.cond_size + WIDTH)
         self.input_spec = [self.values, made, steps * self.values, 1, FRAMED, recent]
+        self.past = recent + steps * self.values + self.cond_size - self.past_size
         self.divisor = float(self.codes - 1)
         return made, recent
 

@@ -20,18 +20,20 @@ from mtcrnn.engine.products import WIDTH, multiply_f32, multiply_int8, reduce_ma
 from mtcrnn.engine.program import FRAMED, ONEHOT, Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.models.constants import PHASED_LEAK
+from mtcrnn.models.lookback import add_step, look_back
 
 _jit = njit(**BARE, fastmath={"contract"})
 _PRODUCT, _GRU, _PHASED, _BIAS = int(Op.PRODUCT), int(Op.GRU), int(Op.PHASED_LSTM), int(Op.BIAS)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _TANH, _WITHIN_FRAME, _FRAME = int(Op.TANH), int(Op.WITHIN_FRAME), int(Op.FRAME)
-_BAND, _DRAW = int(Op.BAND), int(Op.DRAW)
+_BAND, _DRAW, _ADD, _AGO = int(Op.BAND), int(Op.DRAW), int(Op.ADD), int(Op.AGO)
 _FRAMED, _ONEHOT = FRAMED, ONEHOT
 SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2, "bands": 3}  # kinds of distributions: `sampler[0]` in `run`
 _CODES, _NORMAL, _BANDS = SAMPLERS["categorical"], SAMPLERS["normal"], SAMPLERS["bands"]
 _ZERO, _ONE, _TWO, _INFINITY = (np.float32(v) for v in (0, 1, 2, np.inf))
 _LEVELS, _OFFSET = np.float32(127), np.float32(128.5)  # int8 levels; the zero point, plus a half for rounding
 _LEAK = np.float32(PHASED_LEAK)
+SOURCES = "models/constants.py", "models/lookback.py", "audio/lags.py"  # outside the engine
 
 
 class Scratch(NamedTuple):
@@ -202,6 +204,21 @@ def _band(row: Any, w: Any, op: Any, codes: int) -> None:
 
 
 @_jit
+def _ago(row: Any, program: Any, op: Any) -> None:
+    """`Op.AGO` for one sound: embeddings of the codes that each value had a lag ago."""
+    size, N, L, codes = op[2], op[5], op[6], op[8]
+    past, centres, half = row[op[3] :], program.words[op[4] : op[4] + L * N], np.float32(codes - 1) / _TWO
+    stride = (size + WIDTH - 1) // WIDTH * WIDTH
+    for k in range(N):
+        x = row[op[1] + k * size : op[1] + (k + 1) * size]
+        for j in range(L):
+            code = int((past[centres[j * N + k]] + _ONE) * half + np.float32(0.5))
+            weights = program.floats[op[7] + ((j * N + k) * codes + code) * stride :][:size]
+            for i in range(size):
+                x[i] += weights[i]
+
+
+@_jit
 def _draw(row: Any, op: Any) -> None:
     """`Op.DRAW` for one sound; see `Layout.drawn`."""
     codes, band, N = op[2], op[3], op[5]
@@ -243,6 +260,12 @@ def _elementwise(program: Any, op: Any, row: Any) -> None:
         _band(row, w, op, int(program.divisor) + 1)
     elif kind == _DRAW:
         _draw(row, op)
+    elif kind == _ADD:
+        x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
+        for j in range(x.shape[0]):
+            x[j] += y[j]
+    elif kind == _AGO:
+        _ago(row, program, op)
     elif kind == _TANH:
         x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
         for j in range(x.shape[0]):
@@ -281,7 +304,7 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         barrier(team)
 
 
-@cached_njit("the engine (some 20 seconds)", "engine/*.py", "models/constants.py", **BARE, fastmath={"contract"})
+@cached_njit("the engine (some 20 seconds)", "engine/*.py", *SOURCES, **BARE, fastmath={"contract"})
 def run(
     program: Any,
     scratch: Any,
@@ -293,6 +316,7 @@ def run(
     given: Any,
     out: Any,
     raw: Any,
+    past: Any,
 ) -> None:
     """Run a block of steps, for all sounds of a scratch.
 
@@ -307,6 +331,7 @@ def run(
         given: float32 [B, T, G]: values to read in place of own samples (teacher forcing), or [B, 0, G].
         out: float32 [B, T, G]: the samples, or `given`; written.
         raw: float32 [B, T, size]: the raw numbers, or [B, 0, size] if they are not wanted; written.
+        past: a `lookback.Block`, from which what was a period ago is written into the conditioning, or `NO_PAST`.
     """
     wide_vectors()
     memory, team = scratch.memory, scratch.team
@@ -316,6 +341,8 @@ def run(
     for t in range(conditioning.shape[1]):
         if team.thread[0] == 0:
             for s in range(memory.shape[0]):
+                if past.lags.shape[2] > 0:
+                    look_back(past, s, t, conditioning[s, t])
                 _input_layer(program, last[s], conditioning[s, t], memory[s])
                 if kind == _BANDS:
                     memory[s, drawn] = temperature
@@ -344,3 +371,5 @@ def run(
                 sample_mixture(numbers, temperature, u[s, t], last[s])
             for g in range(last.shape[1]):
                 out[s, t, g] = last[s, g]
+            if past.lags.shape[2] > 0:
+                add_step(past, s, t, last[s])

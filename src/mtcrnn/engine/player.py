@@ -23,6 +23,7 @@ from mtcrnn.engine.loop import SAMPLERS, Scratch, run
 from mtcrnn.engine.products import has_vnni
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.constants import EDGE
+from mtcrnn.models.lookback import NO_PAST, Memory
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +48,14 @@ class EngineState:
         position: steps generated so far.
         last: the newest values of each sound [B, G], encoded.
         net: the recurrent states [B, kept].
+        past: what is known of the sounds, if the net looks a period back.
     """
 
     seed: int
     position: int
     last: NDArray[np.float32]
     net: NDArray[np.float32]
+    past: Memory | None
 
 
 class Engine:
@@ -83,6 +86,7 @@ class Engine:
         share: float = 1.0,
     ) -> None:
         self.config, self.encoding, self.distribution = config, config.encoding, config.distribution
+        self.lookback = config.lookback
         if precision not in get_args(Precision):
             raise unknown("precision", precision, get_args(Precision))
         if not 0 <= temperature <= MOST_TEMPERATURE:  # also NaN
@@ -94,7 +98,6 @@ class Engine:
         if self.precision == "int8" and not has_vnni():
             log.warning("this CPU has no 512-bit VNNI instruction: int8 works, in a slower form")
         self.threads = threads or _cores()
-        tier = config.tier
         self._program, self._layout = build(config, weights, self.precision == "int8")
         kind, size = SAMPLERS[self.distribution.kind], self.distribution.size
         self._sampler = np.array([kind, self._layout.raw, size, self.encoding.width, self._layout.drawn], np.int64)
@@ -104,12 +107,13 @@ class Engine:
         self._views: tuple[tuple[int, int], list[tuple[Scratch, slice]]] = ((0, 0), [])
         self._teamwork = self.threads > 1 and CAN_YIELD and self._program.words.nbytes > TEAM_BYTES
         # compiles now, rather than when the first sound is due
-        self._advance(self.init(0), np.zeros((1, 0, tier.cond_size), np.float32), np.zeros((1, 0, 1), np.float32))
+        self._advance(self.init(0), np.zeros((1, 0, config.cond_size), np.float32), np.zeros((1, 0, 1), np.float32))
 
     def init(self, seed: int, batch: int = 1) -> EngineState:
         """The state before the first step of `batch` sounds: the resting value, and zeros as recurrent states."""
         last = np.full((batch, self.encoding.width), self.encoding.resting, np.float32)
-        return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32))
+        past = self.lookback.init(batch) if self.lookback else None
+        return EngineState(seed, 0, last, np.zeros((batch, self._layout.kept), np.float32), past)
 
     def cores(self, batch: int) -> int:
         """Most cores that work on a block of `batch` sounds; several for one sound only if the net is large."""
@@ -137,7 +141,7 @@ class Engine:
         given = self.encoding.encode_given(values, batch).astype(np.float32)
         x = self.encoding.conditioning(parameters, batch, given.shape[1])
         draws = np.zeros((batch, given.shape[1], self.distribution.draws), np.float32)
-        return self._advance(state, x, draws, given)[2]
+        return self._advance(state, x, draws, given, parameters=parameters)[2]
 
     def render(
         self, state: EngineState, parameters: NDArray[Any], temperature: float | None = None
@@ -150,7 +154,7 @@ class Engine:
         batch, T = len(state.last), parameters.shape[1]
         x = self.encoding.conditioning(parameters, batch, T)
         u = play_uniforms(state.seed, batch, state.position, T, self.distribution.draws)
-        out, _, after = self._advance(state, x, self._draws(u), temperature=temperature)
+        out, _, after = self._advance(state, x, self._draws(u), temperature=temperature, parameters=parameters)
         if not (np.abs(out) < OVERFLOW).all():  # also NaN
             raise InputError("the model's numbers overflow: its weights are broken")
         return self.encoding.decode(out), replace(after, position=state.position + T)
@@ -158,7 +162,10 @@ class Engine:
     def raw(
         self, state: EngineState, values: NDArray[Any], conditioning: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], EngineState]:
-        """Raw numbers [B, T, size] under teacher forcing: encoded `values` [B, T, G], `conditioning` [B, T, C]."""
+        """Raw numbers [B, T, size] under teacher forcing: encoded `values` [B, T, G], whole `conditioning` [B, T, C].
+
+        What was a period ago is taken from the conditioning; that of the state does not change.
+        """
         given = np.asarray(values, np.float32)
         draws = np.zeros((*given.shape[:2], self.distribution.draws), np.float32)
         _, raw, after = self._advance(state, conditioning, draws, given, want_raw=True)
@@ -181,8 +188,12 @@ class Engine:
         given: NDArray[np.float32] | None = None,
         want_raw: bool = False,
         temperature: float | None = None,
+        parameters: NDArray[Any] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], EngineState]:
-        """Run a block, each thread with its sounds: values, raw numbers, state. With `given`: teacher forcing."""
+        """Run a block, each thread with its sounds: values, raw numbers, state. With `given`: teacher forcing.
+
+        A net that looks a period back does so if its `parameters` are given, in the user's units.
+        """
         (B, G), T, kept = state.last.shape, conditioning.shape[1], self._layout.kept
         temperature32 = np.float32(self.temperature if temperature is None else temperature)
         out = np.empty((B, T, G), np.float32)
@@ -191,7 +202,11 @@ class Engine:
         conditioning, draws, given = (
             np.ascontiguousarray(a, np.float32) for a in (conditioning, draws, given)
         )  # one type
-        last, net = state.last.copy(), np.empty_like(state.net)
+        last, net, past, block = state.last.copy(), np.empty_like(state.net), state.past, NO_PAST
+        if self.lookback and past and parameters is not None:
+            block = self.lookback.begin(past, parameters)
+            room = np.empty((B, T, self.lookback.size), np.float32)
+            conditioning = np.concatenate([conditioning, room], axis=2)
         cores = self._choose_cores(B)
         views = self._memory(cores, B)
         started = time.perf_counter()
@@ -210,6 +225,7 @@ class Engine:
                 given[rows],
                 out[rows],
                 raw[rows],
+                block.rows(rows),
             )
 
         if cores == 1:
@@ -221,7 +237,9 @@ class Engine:
             net[rows] = scratch.memory[:, :kept]
         if self.cores(B) > B and T >= LEAST_TIMED_STEPS:  # more than one number of cores was possible
             self._step_seconds[cores] = (time.perf_counter() - started) / T
-        return out, raw, replace(state, last=last, net=net)
+        if self.lookback and block is not NO_PAST:
+            past = self.lookback.end(block)
+        return out, raw, replace(state, last=last, net=net, past=past)
 
     def _memory(self, cores: int, batch: int) -> list[tuple[Scratch, slice]]:
         """Each thread's scratch and its sounds (in a team, all have the same sound). Cached for the next block."""

@@ -31,7 +31,7 @@ def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
     for i, first, end in tqdm(places, desc="held-out sound", unit="file", leave=False):
         start = max(int(corpus.offsets[i]), first - warm_up)
         values = torch.from_numpy(corpus.values[start:end].astype(np.int64))[None]
-        conditioning = torch.from_numpy(np.asarray(corpus.conditioning[start:end]))[None]
+        conditioning = torch.from_numpy(corpus.conditions(start, end))[None]
         state = model.net.init_state(1)
         for at in range(0, values.shape[1] - 1, CHUNK):
             until = min(at + CHUNK, values.shape[1] - 1)
@@ -40,6 +40,6 @@ def held_out_nats(model: Model, corpus: Corpus, holdout: str) -> float:
             scored = raw[:, skip:]
             if scored.shape[1]:
                 targets = values[:, at + 1 + skip : at + 1 + raw.shape[1]]
-                total += float(model.distribution.loss(scored, targets)) * scored.shape[1]
+                total += float(model.distribution.losses(scored, targets).sum())
                 count += scored.shape[1]
     return total / count

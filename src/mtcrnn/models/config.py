@@ -13,8 +13,9 @@ from mtcrnn.config.train import MOST_STEPS
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.validation import strict
 from mtcrnn.models.encoding import DistributionSpec, Encoding, encoding_of
+from mtcrnn.models.lookback import Lookback, lookback_of
 
-FORMAT_VERSION = 2  # 1 knew no sub-bands, and is read too
+FORMAT_VERSION = 3  # 1 knew no sub-bands, 2 no periods; both are read too
 
 
 @strict
@@ -38,6 +39,8 @@ class ModelConfig:
         bands = self.tier.bands * self.tier.sound_channels
         if len(self.spans) not in (0, bands) or not all(0 < span < 1e6 for span in self.spans):
             raise InputError(f"spans: there must be one above 0 for each of {bands} bands")
+        if unknown := [text for text in self.tier.period if "=" not in text]:
+            raise InputError(f"`period` {listing(unknown)}: a model needs NAME=EXPRESSION, like rpm=rpm/30")
         if self.tier.channels == "auto":
             raise InputError("`channels` is auto; a model is mono or stereo")
 
@@ -50,6 +53,17 @@ class ModelConfig:
     def distribution(self) -> DistributionSpec:
         """What the net's raw numbers mean."""
         return self.encoding.distribution(self.net.spec.mixture)
+
+    @property
+    def lookback(self) -> Lookback | None:
+        """What the net reads of the past; None without periods."""
+        return lookback_of(self.tier, self.ranges, self.encoding)
+
+    @property
+    def cond_size(self) -> int:
+        """Numbers that condition a step: the parameters, and what is read of the past."""
+        lookback = self.lookback
+        return self.tier.cond_size + (lookback.size if lookback else 0)
 
     @property
     def knows_ranges(self) -> bool:

@@ -33,8 +33,8 @@ class Distribution(Protocol):
         """Uniforms per sample."""
         ...
 
-    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """Mean negative log-likelihood in nats per step: raw [..., size], values [..., G] -> scalar."""
+    def losses(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Negative log-likelihoods in nats per value: raw [..., size], values [..., G] -> [...], means over the G."""
         ...
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
@@ -58,9 +58,9 @@ class Categorical:
         """One uniform."""
         return categorical(self.codes).draws
 
-    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """Cross entropy in nats per sample."""
-        return functional.cross_entropy(_at_least_float32(raw).reshape(-1, self.codes), values.reshape(-1))
+    def losses(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Cross entropies in nats per sample."""
+        return _cross_entropies(raw, values[..., 0])
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """The code k with cdf(k-1) <= u < cdf(k) of softmax(raw / temperature); temperature 0 takes the likeliest."""
@@ -94,12 +94,12 @@ class Gaussian:
         """One uniform for each value."""
         return normal(self.generated).draws
 
-    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """The mean over steps and values, in nats per value (for `mse`: in squared normalised units)."""
+    def losses(self, raw: Tensor, values: Tensor) -> Tensor:
+        """In nats per value (for `mse`: in squared normalised units)."""
         mean, std = self._split(raw)
         if self.measure == "mse":
-            return ((mean - values) ** 2 + std**2).mean()
-        return -_log_normal(values, mean, std).mean()
+            return ((mean - values) ** 2 + std**2).mean(dim=-1)
+        return -_log_normal(values, mean, std).mean(dim=-1)
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """Mean + std * temperature * z(u), with z the inverse normal CDF."""
@@ -132,13 +132,13 @@ class GaussianMixture:
         """Two uniforms for each value: the first G choose the components, the other G the values."""
         return mixture(self.generated, self.components).draws
 
-    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """As `Gaussian.loss`; the likelihood is computed by log-sum-exp."""
+    def losses(self, raw: Tensor, values: Tensor) -> Tensor:
+        """As `Gaussian.losses`; the likelihood is computed by log-sum-exp."""
         mean, std, log_weight = self._split(raw)
         values = values.unsqueeze(-2)
         if self.measure == "mse":
-            return (log_weight.exp() * ((mean - values) ** 2 + std**2)).sum(dim=-2).mean()
-        return -torch.logsumexp(log_weight + _log_normal(values, mean, std), dim=-2).mean()
+            return (log_weight.exp() * ((mean - values) ** 2 + std**2)).sum(dim=-2).mean(dim=-1)
+        return -torch.logsumexp(log_weight + _log_normal(values, mean, std), dim=-2).mean(dim=-1)
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """A component by the inverse CDF of the weights, then a value from that component."""
@@ -185,10 +185,9 @@ class BandCodes:
         """One uniform for each band."""
         return self.spec.draws
 
-    def loss(self, raw: Tensor, values: Tensor) -> Tensor:
-        """Cross entropy in nats per code, which are as many as samples."""
-        logits = _at_least_float32(self.net.logits(raw, values))
-        return functional.cross_entropy(logits.flatten(0, -2), values.flatten().long())
+    def losses(self, raw: Tensor, values: Tensor) -> Tensor:
+        """Cross entropies in nats per code, which are as many as samples."""
+        return _cross_entropies(self.net.logits(raw, values), values).mean(dim=-1)
 
     def sample(self, raw: Tensor, temperature: float, u: Tensor) -> Tensor:
         """See `Categorical.sample`, band by band."""
@@ -208,6 +207,12 @@ def distribution_of(config: ModelConfig, net: Any, measure: Literal["nll", "mse"
     if spec.kind == "categorical":
         return Categorical(spec.size)
     return GaussianMixture(generated, measure) if spec.kind == "mixture" else Gaussian(generated, measure)
+
+
+def _cross_entropies(logits: Tensor, codes: Tensor) -> Tensor:
+    """Those of logits [..., Q] and codes [...]: nats [...]."""
+    rows = _at_least_float32(logits).flatten(0, -2)
+    return functional.cross_entropy(rows, codes.flatten().long(), reduction="none").view(codes.shape)
 
 
 def _at_least_float32(raw: Tensor) -> Tensor:

@@ -33,9 +33,9 @@ class Model:
         config.net.check_for(config.tier)
         self.config, self.encoding = config, config.encoding
         self._divisor = 1.0 if config.net.spec.framed else self.encoding.divisor  # a framed net reads the codes
-        inputs = self.encoding.size + config.tier.cond_size
+        inputs = self.encoding.size + config.cond_size
         size, width = config.distribution.size, self.encoding.width
-        self.net = make_net(config.net, inputs, size, width, config.tier.bands)
+        self.net = make_net(config.net, inputs, size, width, config.tier.bands, config.lookback)
         self.distribution = distribution_of(config, self.net)
 
     @property
@@ -65,7 +65,7 @@ class Model:
             past: encoded values [B, T, G].
             conditioning: [B, T, C].
             state: the net's state before the first step.
-            frames: of a framed net, the numbers [n] of the frames whose raw numbers are wanted; None: all frames.
+            frames: of a framed net, the numbers [B, n] of the frames whose raw numbers are wanted; None: all frames.
 
         Returns:
             Raw numbers [B, T, size] (of the wanted frames only), and the state.

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtcrnn.core.rng import play_uniforms
+from mtcrnn.models.lookback import Memory
 from mtcrnn.models.model import Model
 
 
@@ -28,12 +29,14 @@ class PlayState:
         position: steps generated so far.
         last: the newest value of each sound, [B, 1, G], encoded.
         net: the net's recurrent state.
+        past: what is known of the sounds, if the net looks a period back.
     """
 
     seed: int
     position: int
     last: Tensor
     net: tuple[Tensor, ...]
+    past: Memory | None
 
 
 class TorchPlayer:
@@ -48,6 +51,7 @@ class TorchPlayer:
         self.model, self.config = model, model.config
         self.temperature = temperature
         self._step: _Step | None = None
+        self._lookback = model.config.lookback
         model.module.eval()
 
     def init(self, seed: int, batch: int = 1) -> PlayState:
@@ -55,7 +59,8 @@ class TorchPlayer:
         with torch.inference_mode():
             model, encoding = self.model, self.model.encoding
             resting = np.full((batch, 1, encoding.width), encoding.resting, encoding.dtype)
-            return PlayState(seed, 0, torch.from_numpy(resting).to(model.device), model.net.init_state(batch))
+            past = self._lookback.init(batch) if self._lookback else None
+            return PlayState(seed, 0, torch.from_numpy(resting).to(model.device), model.net.init_state(batch), past)
 
     @torch.inference_mode()
     def prime(self, state: PlayState, values: NDArray[Any], parameters: NDArray[Any] | None = None) -> PlayState:
@@ -67,26 +72,43 @@ class TorchPlayer:
             parameters: [B, T, C] in the user's units; None where there are none.
         """
         batch, device, encoding = len(state.last), self.model.device, self.model.encoding
-        encoded = torch.from_numpy(encoding.encode_given(values, batch)).to(device)
-        conditioning = torch.from_numpy(encoding.conditioning(parameters, batch, values.shape[1])).to(device)
-        _, net = self.model(torch.cat((state.last, encoded[:, :-1]), dim=1), conditioning, state.net)
-        return replace(state, last=encoded[:, -1:], net=net)
+        codes = encoding.encode_given(values, batch)
+        encoded = torch.from_numpy(codes).to(device)
+        conditioning, past = encoding.conditioning(parameters, batch, values.shape[1]), state.past
+        if (lookback := self._lookback) and past and parameters is not None and values.shape[1]:
+            block, rows = lookback.begin(past, parameters), []
+            for t in range(values.shape[1]):
+                rows.append(lookback.read(block, t, conditioning[:, t]))
+                lookback.add(block, t, codes[:, t])
+            conditioning, past = np.stack(rows, axis=1), lookback.end(block)
+        x = torch.from_numpy(conditioning).to(device)
+        _, net = self.model(torch.cat((state.last, encoded[:, :-1]), dim=1), x, state.net)
+        return replace(state, last=encoded[:, -1:], net=net, past=past)
 
     @torch.inference_mode()
     def render(
         self, state: PlayState, parameters: NDArray[Any], temperature: float | None = None
     ) -> tuple[NDArray[np.float32], PlayState]:
         """See `player.Player.render`."""
-        model, batch, T = self.model, len(state.last), parameters.shape[1]
-        x = torch.from_numpy(model.encoding.conditioning(parameters, batch, T)).to(model.device)
+        model, batch, T, lookback = self.model, len(state.last), parameters.shape[1], self._lookback
+        conditioning = model.encoding.conditioning(parameters, batch, T)
+        x = torch.from_numpy(conditioning).to(model.device)
         u = torch.from_numpy(play_uniforms(state.seed, batch, state.position, T, model.distribution.draws)).to(x.device)
         out = torch.empty((batch, T, state.last.shape[2]), dtype=state.last.dtype, device=x.device)
         step = self._step_for(state, self.temperature if temperature is None else temperature)
+        block = lookback.begin(state.past, parameters) if lookback and state.past else None
         with _one_thread():
             for t in range(T):
-                out[:, t : t + 1] = step(x[:, t : t + 1], u[:, t : t + 1])
+                if lookback and block:
+                    read = torch.from_numpy(lookback.read(block, t, conditioning[:, t]))[:, None]
+                    out[:, t : t + 1] = step(read, u[:, t : t + 1])
+                    lookback.add(block, t, out[:, t].cpu().numpy())
+                else:
+                    out[:, t : t + 1] = step(x[:, t : t + 1], u[:, t : t + 1])
         last, net = step.state()
-        return model.encoding.decode(out.cpu().numpy()), replace(state, position=state.position + T, last=last, net=net)
+        past = lookback.end(block) if lookback and block else None
+        after = replace(state, position=state.position + T, last=last, net=net, past=past)
+        return model.encoding.decode(out.cpu().numpy()), after
 
     def _step_for(self, state: PlayState, temperature: float) -> _Step:
         """A step that starts from this state: the one of the last block if it fits, else a new one."""
@@ -106,10 +128,10 @@ class _Step:
     def __init__(self, key: tuple[int, float], model: Model, state: PlayState) -> None:
         self.key, self.model = key, model
         batch, temperature = key
-        tier, device = model.config.tier, model.device
+        device = model.device
         self.temperature = temperature
         self.last, self.net = torch.empty_like(state.last), tuple(torch.empty_like(part) for part in state.net)
-        self.x = torch.zeros((batch, 1, tier.cond_size), device=device)
+        self.x = torch.zeros((batch, 1, model.config.cond_size), device=device)
         self.u = torch.zeros((batch, 1, model.distribution.draws), device=device)
         self.replay = self._compute
         if device.type == "cuda":

@@ -197,7 +197,7 @@ def _plan(path: Path, name: str, table: Mapping[str, Any], common: Mapping[str, 
             raise InputError(f"{where}: {key} is {value}; it must be text, a number, true or false, or a list of names")
     parts = [{spec.name: table[spec.name] for spec in fields(cls) if spec.name in table} for cls in (Tier, Net, Train)]
     training = {**parts[2], **common, "output_dir": os.path.join(common["output_dir"], name)}
-    best = complete({"channels": "mono", **parts[0]}, parts[1], training)
+    best = complete({"channels": "mono", "period": (), **parts[0]}, parts[1], training)
     tier, net, train = parse(Tier, best[0], where), parse(Net, best[1], where), parse(Train, best[2], where)
     net.check_for(tier)
     if tier.channels == "auto":

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.files import LEAST_RATE
+from mtcrnn.config.periods import PERIODS
 from mtcrnn.core.errors import InputError, listing, unknown
 from mtcrnn.core.files import write_folder
 from mtcrnn.core.limits import MOST_RATE
@@ -117,6 +118,8 @@ def _contents(
     seconds, length, rate = size
     texture = TEXTURES[name]
     digits = len(str(len(pairs) - 1))
+    periods = {p: about.hertz for p, about in texture.parameters.items() if about.hertz}
+    known = {PERIODS: periods} if periods else {}
     for k, (start, end) in enumerate(tqdm(pairs, desc=name, unit="file", leave=False)):
         curves = {p: np.linspace(start[p], end[p], length) for p in texture.parameters}
         rng = generator(seed[0], Purpose.TEXTURE, seed[1], k)
@@ -128,7 +131,10 @@ def _contents(
             for p, about in texture.parameters.items()
         }
         yield f"{stem}.wav", sound_files.wav_bytes(samples, rate)
-        yield f"{stem}{SUFFIX}", ParamFile(params, {"filename": f"{stem}.wav", "texture": name}).text().encode()
+        yield (
+            f"{stem}{SUFFIX}",
+            ParamFile(params, {"filename": f"{stem}.wav", "texture": name, **known}).text().encode(),
+        )
 
 
 def _grid(

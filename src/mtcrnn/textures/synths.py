@@ -39,6 +39,7 @@ class Parameter:
         units: unit, for people.
         meter: the meter that measures it, one of `evaluation.meters.METERS`, if there is one.
         expected: what that meter should read, from the values of all parameters.
+        hertz: how often a second the sound repeats, as an expression, if the parameter says that.
     """
 
     low: float
@@ -47,6 +48,7 @@ class Parameter:
     units: str
     meter: str | None = None
     expected: Callable[[Values], float] | None = None
+    hertz: str | None = None
 
 
 @dataclass(frozen=True)
@@ -180,7 +182,9 @@ TEXTURES: dict[str, Texture] = {
     "pops": Texture(
         "pops of random pitch, regular or not",
         {
-            "rate": Parameter(0.0, 1.0, 0.2, "2^(2 + 3 rate) pops/s", "beat", lambda v: 2.0 ** (2.0 + 3.0 * v["rate"])),
+            "rate": Parameter(
+                0.0, 1.0, 0.2, "2^(2 + 3 rate) pops/s", "beat", lambda v: 2.0 ** (2.0 + 3.0 * v["rate"]), "2^(2+3*rate)"
+            ),
             "irregularity": Parameter(
                 0.0, 1.0, 0.0, "share of the period", "spread", lambda v: v["irregularity"] / math.sqrt(6)
             ),
@@ -200,7 +204,7 @@ TEXTURES: dict[str, Texture] = {
     "engine": Texture(
         "an engine, even or rough",
         {
-            "rpm": Parameter(600.0, 6000.0, 1500.0, "turns/min", "period", lambda v: v["rpm"] / 30),
+            "rpm": Parameter(600.0, 6000.0, 1500.0, "turns/min", "period", lambda v: v["rpm"] / 30, "rpm/30"),
             "roughness": Parameter(0.0, 1.0, 0.2, "of 1", "tone", lambda v: 1 / (1 + v["roughness"] ** 2)),
         },
         engine,
@@ -216,8 +220,8 @@ TEXTURES: dict[str, Texture] = {
     "insects": Texture(
         "chirping insects, one or a crowd",
         {
-            "rate": Parameter(2.0, 16.0, 5.0, "chirps/s", "beat", lambda v: v["rate"]),
-            "pitch": Parameter(2000.0, 6000.0, 3500.0, "Hz", "peak", lambda v: v["pitch"]),
+            "rate": Parameter(2.0, 16.0, 5.0, "chirps/s", "beat", lambda v: v["rate"], "rate"),
+            "pitch": Parameter(2000.0, 6000.0, 3500.0, "Hz", "peak", lambda v: v["pitch"], "pitch"),
             "crowd": Parameter(1.0, 8.0, 1.0, "insects", "level", _crowded),
         },
         insects,
@@ -225,8 +229,8 @@ TEXTURES: dict[str, Texture] = {
     "fm": Texture(
         "tones with vibrato, from slow to so fast that it is heard as timbre",
         {
-            "carrier": Parameter(400.0, 1600.0, 800.0, "Hz", "carrier", lambda v: v["carrier"]),
-            "modulation": Parameter(4.0, 60.0, 20.0, "Hz", "vibrato", lambda v: v["modulation"]),
+            "carrier": Parameter(400.0, 1600.0, 800.0, "Hz", "carrier", lambda v: v["carrier"], "carrier"),
+            "modulation": Parameter(4.0, 60.0, 20.0, "Hz", "vibrato", lambda v: v["modulation"], "modulation"),
             "index": Parameter(0.0, 4.0, 2.0, "radians", "index", lambda v: v["index"]),
         },
         fm,
@@ -242,7 +246,7 @@ TEXTURES: dict[str, Texture] = {
     "chimes": Texture(
         "a metal bar that is struck repeatedly",
         {
-            "rate": Parameter(1.5, 8.0, 3.0, "strikes/s", "beat", lambda v: v["rate"]),
+            "rate": Parameter(1.5, 8.0, 3.0, "strikes/s", "beat", lambda v: v["rate"], "rate"),
             "size": Parameter(0.5, 2.0, 1.0, "1 sounds at 880 Hz", "peak", lambda v: 880.0 / v["size"]),
         },
         chimes,

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.config.nets import Net
+from mtcrnn.config.periods import PERIODS, expression_of
 from mtcrnn.config.presets import complete
-from mtcrnn.config.tier import BAND_RATES, Tier
+from mtcrnn.config.tier import AUTO, BAND_RATES, Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager
@@ -43,7 +44,7 @@ def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[st
     own, chosen, options = made
     if "seq_len" not in train:
         options = replace(options, seq_len=_window(options.seq_len, seconds * own.step_rate))
-    return replace(own, channels=_channels(own, data)), chosen, options
+    return replace(own, channels=_channels(own, data), period=_periods(own, data)), chosen, options
 
 
 def _usual(data: ParamManager) -> tuple[int, float]:
@@ -79,6 +80,31 @@ def _channels(tier: Tier, data: ParamManager) -> Literal["mono", "stereo"]:
     channels: Literal["mono", "stereo"] = "stereo" if stereo > MOST else "mono"
     log.info("`channels` %s, as most of the data", channels)
     return channels
+
+
+def _periods(tier: Tier, data: ParamManager) -> tuple[str, ...]:
+    """The parameters that say a period, each with how often per second: where only a name is given, by its unit.
+
+    The units are those of the first sound's param file.
+    """
+    wanted = tier.prop if tier.period == AUTO else [text for text in tier.period if "=" not in text]
+    if not wanted:
+        return () if tier.period == AUTO else tier.period
+    wav = data.wavs()[0]
+    file, found = data.read(wav), dict[str, str]()
+    for name in wanted:
+        units = file.get(name, data.path_of(wav)).units
+        expression = expression_of(name, units, file.meta.get(PERIODS), tier.period == AUTO)
+        if expression is not None:
+            found[name] = f"{name}={expression}"
+        elif tier.period != AUTO:
+            says = f"its unit is {units}, which says no period" if units else "it has no unit"
+            raise InputError(f"`period` {name}: {says}; write {name}=EXPRESSION, times a second, like {name}={name}/60")
+    if tier.period == AUTO:
+        if found:
+            log.info("`period` %s, by their units", " ".join(found.values()))
+        return tuple(found.values())
+    return tuple(found.get(text, text) for text in tier.period)
 
 
 def _made(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:

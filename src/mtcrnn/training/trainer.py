@@ -31,6 +31,7 @@ from mtcrnn.runs.log import RunLog
 from mtcrnn.runs.train_state import TrainState, to_bytes
 from mtcrnn.training.distributed import World
 from mtcrnn.training.schedule import Schedule
+from mtcrnn.training.scoring import draw_frames, frame_chances
 from mtcrnn.training.teacher_forcing import draw_forced, draw_uniforms, self_sampled_inputs
 
 log = logging.getLogger(__name__)
@@ -167,6 +168,9 @@ class Trainer:
         """One optimiser step on batch `step`. Returns its loss and gradient norm, still on the device."""
         options, model = self.options, self.model
         batch, state = self._next_batch(step)
+        if lookback := model.config.lookback:
+            rng = generator(options.rand_seed, Purpose.PAST, step)
+            lookback.blur(batch.conditioning, rng, self.batch_size, self.share)
         values, conditioning = self._to_device(batch)
         past = values[:, :-1]
         if (rate := self.teacher_forcing_rate(step)) < 1:
@@ -182,7 +186,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.learning_rate(step)
         self.optimiser.zero_grad(set_to_none=True)
-        loss, state = self._loss(past, conditioning, values[:, 1:], state, self._frames(step))
+        loss, state = self._loss(past, conditioning, values[:, 1:], state, self._scored(batch, step))
         loss.backward()  # type: ignore[no-untyped-call]
         loss = loss.detach()
         self.world.average([loss, *(weight.grad for weight in model.module.parameters() if weight.grad is not None)])
@@ -218,19 +222,19 @@ class Trainer:
         fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
         state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
-        batch = corpus.gather(self.streams.starts[self.share], options.seq_len)
-        batch.values[:, 0] = corpus.values[self.streams.before[self.share]]
-        return batch, state
+        return corpus.follow(self.streams.starts[self.share], self.streams.before[self.share], options.seq_len), state
 
-    def _frames(self, step: int) -> torch.Tensor | None:
-        """The frames of the windows that are scored at `step`, or None for all."""
+    def _scored(self, batch: Batch, step: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """The frames of the windows that are scored at `step`, and the weights of their losses; None: all alike."""
         if not self.scored_frames:
             return None
+        chances = frame_chances(batch.values, self.options.seq_len // self.frame_size, self.scored_frames)
         rng = generator(self.options.rand_seed, Purpose.FRAMES, step)
-        chosen = rng.choice(self.options.seq_len // self.frame_size, self.scored_frames, replace=False)
-        if self.options.jumps and 0 not in chosen:
-            chosen[0] = 0  # right after a jump
-        return torch.from_numpy(np.sort(chosen)).to(self.model.device)
+        frames, weights = draw_frames(chances, self.scored_frames, rng.random(self.batch_size)[self.share])
+        if self.options.jumps:
+            frames[:, 0], weights[:, 0] = 0, 1  # right after a jump
+        device = self.model.device
+        return torch.from_numpy(frames).to(device), torch.from_numpy(weights).to(device)
 
     def _loss(
         self,
@@ -238,14 +242,16 @@ class Trainer:
         conditioning: torch.Tensor,
         targets: torch.Tensor,
         state: State,
-        frames: torch.Tensor | None = None,
+        scored: tuple[torch.Tensor, torch.Tensor] | None = None,
     ) -> tuple[torch.Tensor, State]:
         """Nats per step of a batch of windows (or of some of their frames), and the states at their ends."""
+        frames, weights = scored or (None, None)
         with self._precision():
             raw, state = self.model(past, conditioning, state, frames)
-        if frames is not None:
-            targets = take_frames(targets, frames, self.frame_size)
-        return self.distribution.loss(raw, targets), state
+        if frames is None or weights is None:
+            return self.distribution.losses(raw, targets).mean(), state
+        losses = self.distribution.losses(raw, take_frames(targets, frames, self.frame_size))
+        return (losses * weights.repeat_interleave(self.frame_size, dim=1)).mean(), state
 
     def _precision(self) -> torch.autocast:
         """A context for mixed precision (products in bf16) if `mixed`."""

@@ -9,8 +9,11 @@ from mtcrnn.engine.builder import Builder
 from mtcrnn.engine.program import Op, When, padded
 
 
-def framed_steps(b: Builder, recent_steps: int) -> int:
-    """Add all up to ReLU(y), which reads the last `recent_steps` steps; returns the offset of it."""
+def framed_steps(b: Builder, recent_steps: int, ago: bool = False) -> int:
+    """Add all up to ReLU(y), which reads the last `recent_steps` steps; returns the offset of it.
+
+    With `ago`, y has an embedding of the codes a period ago.
+    """
     hidden, F, N, C = b.hidden, b.net.frame_size, b.values, b.cond_size
     kept = max(F, recent_steps)
     made, past = b.frame_input(kept)
@@ -26,5 +29,7 @@ def framed_steps(b: Builder, recent_steps: int) -> int:
     b.add(Op.PRODUCT, matrices[0], h, y, When.ALWAYS, 0, made + 1)
     biases = b.table(b.take("spread.bias", F * hidden).reshape(F, hidden))
     newest = b.table(b.take("newest.weight", b.raw_size, hidden))
+    if ago:
+        b.ago(x, hidden)
     b.add(Op.FRAME, x, y, biases, newest, padded(hidden), made, F, N)
     return x

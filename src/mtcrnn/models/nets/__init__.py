@@ -8,11 +8,12 @@ Nets output raw numbers only: `models.distributions` defines what they mean.
 from __future__ import annotations
 
 import pkgutil
-from typing import Protocol
+from typing import Any, Protocol
 
 from torch import Tensor
 
 from mtcrnn.config.nets import Net
+from mtcrnn.models.lookback import Lookback
 
 State = tuple[Tensor, ...]
 
@@ -29,20 +30,23 @@ class RecurrentNet(Protocol):
         ...
 
 
-def make_net(net: Net, in_size: int, out_size: int, values: int = 1, bands: int = 1) -> RecurrentNet:
+def make_net(
+    net: Net, in_size: int, out_size: int, values: int = 1, bands: int = 1, lookback: Lookback | None = None
+) -> RecurrentNet:
     """The net that a config describes, with PyTorch's default initial weights (from torch's global generator).
 
     Args:
-        net: its type and size.
         net: its type and size.
         in_size: numbers that it reads at a step.
         out_size: numbers that it makes at a step.
         values: of a net of sub-bands, the values of a step.
         bands: of a net of sub-bands, those of each channel.
+        lookback: what a framed net reads of the past.
     """
     spec = net.spec
-    sizes = {"frame_size": net.frame_size} if spec.framed else {}
+    sizes: dict[str, Any] = {"frame_size": net.frame_size} if spec.framed else {}
     sizes |= {"values": values, "bands": bands} if spec.banded else {}
+    sizes |= {"past": lookback.size, "centres": lookback.centres} if lookback else {}
     module = pkgutil.resolve_name(f"{__name__}.{spec.file}:{spec.module}")
     made: RecurrentNet = module(in_size, net.hidden_size, out_size, net.n_layers, **sizes, **spec.keywords)
     return made

@@ -6,19 +6,50 @@ layers, once a frame; what is fast is made from the newest steps, so that a step
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mtcrnn.models.nets.cpu_gru import GRU
 
 
 def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
-    """[B, T, ...] -> [B, n F, ...]: the frames of F steps whose numbers are `frames` [n]."""
-    return a.reshape(a.shape[0], -1, frame_size, *a.shape[2:])[:, frames].flatten(1, 2)
+    """[B, T, ...] -> [B, n F, ...]: of each row, the frames of F steps whose numbers are `frames` [B, n]."""
+    rows = torch.arange(a.shape[0], device=a.device)[:, None]
+    return a.reshape(a.shape[0], -1, frame_size, *a.shape[2:])[rows, frames].flatten(1, 2)
+
+
+class Ago(nn.Module):
+    """An embedding [..., N, H] of the codes that a step's values had a lag ago, summed over all lags.
+
+    Args:
+        centres: int64 [L, N]: where they are among the numbers of the past, see `models.lookback`.
+        codes: Q.
+        size: H.
+    """
+
+    centres: Tensor
+    rows: Tensor  # [L, N]: where those of each begin in the table
+
+    def __init__(self, centres: NDArray[np.int64], codes: int, size: int) -> None:
+        super().__init__()
+        self.codes = codes
+        self.table = nn.Embedding(centres.size * codes, size)
+        self.register_buffer("centres", torch.from_numpy(centres), persistent=False)
+        self.register_buffer("rows", codes * torch.arange(centres.size).view(centres.shape), persistent=False)
+
+    def forward(self, past: Tensor) -> Tensor:
+        """From the numbers of the past [..., P]."""
+        codes = ((past[..., self.centres] + 1) * ((self.codes - 1) / 2) + 0.5).long()
+        summed: Tensor = self.table(codes + self.rows).sum(dim=-3)
+        return summed
 
 
 class FramedNet(nn.Module):
     """x [B, T, N + C] -> y [B, T, H]: the N newest codes, integers, and the conditioning.
+
+    The last of the conditioning may be the past, see `models.lookback`.
 
     At a frame's first step, GRU layers of H units read the last F steps and the conditioning, and a linear layer turns
     their output into H numbers for each of the frame's F positions. At each step, y is the sum of these numbers, of a
@@ -60,7 +91,7 @@ class FramedNet(nn.Module):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Y [B, T, H] and the state after the last step.
 
-        `frames` [n], rising, are those of the T / F frames of x whose y [B, n F, H] is wanted: all else passes through
+        `frames` [B, n] are those of the T / F frames of each row whose y [B, n F, H] is wanted: all else passes through
         the GRU only, which costs little. The state must stand at a frame's beginning then.
         """
         F, T, N, K = self.frame_size, x.shape[1], self.values, self.kept_steps
@@ -81,7 +112,7 @@ class FramedNet(nn.Module):
                 first = F if done == 0 else done
                 slow = self._places(torch.cat((h[-1][:, None].to(y.dtype), y), dim=1))[:, first : first + T]
             else:
-                slow = self._places(y[:, frames])
+                slow = self._places(take_frames(y, frames, 1))
                 recent, codes = take_frames(recent, frames, F), take_frames(codes, frames, F)
             h = after
         y = slow + self.recent(recent) + self.newest(codes.long() + self.offsets).sum(dim=2)

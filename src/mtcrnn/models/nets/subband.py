@@ -7,34 +7,50 @@ that the lower bands have in the same step. The bands of a stereo sound are thos
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from mtcrnn.models.constants import BAND_SIZE, RECENT_STEPS
 from mtcrnn.models.encoding import band_beneath
-from mtcrnn.models.nets.framed import FramedNet
+from mtcrnn.models.nets.framed import Ago, FramedNet, take_frames
 
 
 class SubbandNet(FramedNet):
-    """x [B, T, N + C] -> raw [B, T, H], from which `logits` makes those of each band's code.
+    """x [B, T, N + C] -> raw [B, T, H + P], from which `logits` makes those of each band's code.
 
-    Band k: ReLU(linear(raw) + linear(the bands before it, in this step) + an embedding of the code beneath it) of 64
-    units -> linear -> Q logits. The code beneath is that of the next lower band, see `encoding.band_beneath`.
+    Raw numbers are ReLU(y), with y of `FramedNet.steps`, and the past. Band k: ReLU(linear(raw) + linear(the bands
+    before it, in this step) + an embedding of the code beneath it + one of its own codes a period ago) of 64 units ->
+    linear -> Q logits. The code beneath is that of the next lower band, see `encoding.band_beneath`.
 
     Args:
         in_size, hidden_size, out_size, n_layers: N + C, H, N Q, GRU layers.
         frame_size: F.
         values: N.
         bands: of the middle; the others are those of the side.
+        past: P, the last numbers of the conditioning, which are those of the past; 0: none.
+        centres: which of them are codes, see `framed.Ago`.
     """
 
     def __init__(
-        self, in_size: int, hidden_size: int, out_size: int, n_layers: int, frame_size: int, values: int, bands: int
+        self,
+        in_size: int,
+        hidden_size: int,
+        out_size: int,
+        n_layers: int,
+        frame_size: int,
+        values: int,
+        bands: int,
+        past: int = 0,
+        centres: NDArray[np.int64] | None = None,
     ) -> None:
         codes = out_size // values
         super().__init__(in_size, hidden_size, n_layers, values, codes, frame_size, RECENT_STEPS)
         self.places_beneath = [band_beneath(band, bands) for band in range(1, values)]
-        self.bands = nn.Linear(hidden_size, values * BAND_SIZE)
+        self.past = past
+        self.bands = nn.Linear(hidden_size + past, values * BAND_SIZE)
+        self.ago = None if centres is None else Ago(centres, codes, BAND_SIZE)
         self.below = nn.Parameter(torch.empty(values, values, BAND_SIZE).uniform_(-1, 1) / values**0.5)
         self.beneath = nn.Embedding(values * codes, BAND_SIZE)
         self.heads = nn.Parameter(torch.empty(values, BAND_SIZE, codes).uniform_(-1, 1) / BAND_SIZE**0.5)
@@ -44,19 +60,26 @@ class SubbandNet(FramedNet):
     def forward(
         self, x: Tensor, state: tuple[Tensor, ...], frames: Tensor | None = None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Raw numbers [B, T, H] and the state after the last step; `frames` as in `steps`."""
+        """Raw numbers [B, T, H + P] and the state after the last step; `frames` as in `steps`."""
         if not x.numel():
-            return x.new_zeros(len(x), x.shape[1], self.gru.hidden_size), state
+            return x.new_zeros(len(x), x.shape[1], self.bands.in_features), state
         y, state = self.steps(x, state, frames)
-        return torch.relu(y), state
+        if not self.past:
+            return torch.relu(y), state
+        past = x[..., -self.past :]
+        if frames is not None:
+            past = take_frames(past, frames, self.frame_size)
+        return torch.cat((torch.relu(y).to(past.dtype), past), dim=-1), state
 
     def logits(self, raw: Tensor, codes: Tensor) -> Tensor:
-        """Logits [..., N, Q] of all bands, from raw [..., H] and the codes [..., N] of the same step.
+        """Logits [..., N, Q] of all bands, from raw [..., H + P] and the codes [..., N] of the same step.
 
         A band reads the codes of the bands below it.
         """
         N = self.values
         own = self.bands(raw).unflatten(-1, (N, BAND_SIZE))
+        if self.ago is not None:
+            own = own + self.ago(raw[..., -self.past :])
         below = torch.einsum("...j,jk,jkh->...kh", self.numbers(codes.to(raw.dtype)), self.lower, self.below)
         beneath = self.beneath(codes[..., self.places_beneath].long() + self.offsets[1:])
         y = torch.relu(own + below + nn.functional.pad(beneath, (0, 0, 1, 0)))
@@ -66,6 +89,8 @@ class SubbandNet(FramedNet):
         """Those of one band [..., Q]."""
         own = slice(band * BAND_SIZE, (band + 1) * BAND_SIZE)
         y = nn.functional.linear(raw, self.bands.weight[own], self.bands.bias[own])
+        if self.ago is not None:
+            y = y + self.ago(raw[..., -self.past :])[..., band, :]
         if band:
             numbers = self.numbers(codes[..., :band].to(raw.dtype))
             below = codes[..., self.places_beneath[band - 1]]

@@ -1,0 +1,73 @@
+"""What the steps of a data set's files were a period ago, as codes; see `models.lookback`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.audio.lags import FRACTIONS, read_block
+from mtcrnn.data.params import Param
+from mtcrnn.data.store import Store
+from mtcrnn.models.encoding import Encoding
+from mtcrnn.models.lookback import Lookback
+
+
+class Past:
+    """The past of all files, one after another.
+
+    Args:
+        lookback: what is read of the past.
+        encoding: of the sound.
+    """
+
+    def __init__(self, lookback: Lookback, encoding: Encoding) -> None:
+        self._lookback, self._encoding = lookback, encoding
+        self._stores = Store(encoding.stored), Store(np.dtype(np.uint32))
+        self._codes = self._ages = np.zeros((0, 0))
+
+    def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]) -> None:
+        """Add a file: its frames [n, channels] (of stereo, the middle and the side), and its parameters."""
+        for amplitudes, lags in self._read(blocks, curves):
+            codes = self._encoding.encode(amplitudes)
+            self._stores[0].add(codes.reshape(len(codes), -1))
+            self._stores[1].add(-(-lags[..., 0] // (FRACTIONS * self._lookback.reach.bands)))
+
+    def _read(
+        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Amplitudes [n, P, lags, steps around, G] and lags [n, P, lags], block by block."""
+        lookback, reach = self._lookback, self._lookback.reach
+        N, nothing, first = reach.bands, lookback.init(1), 0
+        sound, phases = nothing.sound[0], nothing.phases[0]  # [channels, kept], [P, kept]
+        kept, rest = sound.shape[1], np.zeros((0, sound.shape[0]), np.float32)
+        for block in blocks:
+            rest = np.concatenate([rest, block])
+            steps = len(rest) // N
+            sound = np.concatenate([sound[:, -kept:], rest[: steps * N].T], axis=1).astype(np.float32)
+            rest = rest[steps * N :]
+            rows = [curve.sample(lookback.rate / N, first, steps) for curve in curves]
+            lags, phases = lookback.find(phases, lookback.hertz(np.stack(rows, axis=-1)))
+            read = np.empty((*lags.shape, reach.steps, len(sound) * N), np.float32)
+            read_block(sound, kept, lags, N, reach.filters, reach.ahead, read)
+            yield read, lags
+            first += steps
+
+    def close(self) -> None:
+        """End adding."""
+        lookback = self._lookback
+        self._codes = self._stores[0].array(lookback.size - len(lookback.periods))
+        self._ages = self._stores[1].array(len(lookback.periods))
+
+    def numbers(self, steps: NDArray[np.int64] | slice) -> NDArray[np.float32]:
+        """What the steps of these numbers read: [..., numbers], as `models.lookback.look_back` gives it."""
+        codes, ages = self._codes[steps], self._ages[steps]
+        numbers = 2 * codes.astype(np.float32) / self._encoding.bounds[1] - 1
+        by_period = numbers.reshape(*ages.shape, numbers.shape[-1] // ages.shape[-1])
+        there = (ages > 0)[..., None].astype(np.float32)
+        return np.concatenate([there, by_period * there], axis=-1).reshape(*ages.shape[:-1], self._lookback.size)
+
+    def age(self, step: int) -> int:
+        """How many steps ago the latest of what a step reads was, of all periods; 0 without one."""
+        return int(self._ages[step].max())

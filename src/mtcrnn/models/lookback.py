@@ -1,0 +1,265 @@
+"""What a net reads of the sound that it made a period ago, where parameters say the period. Needs no torch.
+
+For each such parameter, the numbers that condition a step have: whether there is a lag, then for each lag the companded
+sub-bands of the steps around the one so long ago. See `audio.lags`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, reach, read_lags, remember
+from mtcrnn.audio.subbands import filter_bank
+from mtcrnn.config.periods import Period
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.numba_math import BARE, cached_njit
+from mtcrnn.models.encoding import Encoding
+
+LONGEST_S = 2.0  # seconds; sound that repeats less often has no lag
+BLUR = 0.05  # std of the noise on the numbers of the past, -1 to 1, in training
+LEFT_OUT = 0.2  # share of the windows without a past, in training
+PROBES = 201  # values of a parameter's range at which its period is looked up
+_ZERO, _ONE = np.float32(0), np.float32(1)
+_jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", **BARE, fastmath={"contract"})
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What is kept of B sounds between two blocks; immutable.
+
+    Attributes:
+        sound: float32 [B, channels, kept], as synthesised.
+        steps: float32 [B, channels, reach N]: the newest steps, which the synthesis still needs.
+        phases: float64 [B, P, kept steps]: the periods since the beginning at each step's end; NaN before it.
+    """
+
+    sound: NDArray[np.float32]
+    steps: NDArray[np.float32]
+    phases: NDArray[np.float64]
+
+
+class Block(NamedTuple):
+    """What the loops over steps read and write; `NO_PAST` without periods.
+
+    Attributes:
+        lags: int64 [B, T, P, lags].
+        sound: float32 [B, channels, kept + T N]; the block's own part is written.
+        steps: float32 [B, channels, (reach + T) N]; likewise.
+        phases: float64 [B, P, kept steps]: see `Memory`, at the block's end.
+        read: float32 [B, lags, steps around, channels N]: scratch.
+        filters: of `audio.lags.Reach`.
+        synthesis: likewise.
+        amplitudes: float32 [channels N, Q]: of each code.
+        spans: float32 [channels N].
+        sizes: int64 [6]: N; samples that the filters look ahead; where the block begins in `sound`; the bank's delay;
+            Q - 1; how many numbers the parameters take before those of the lags.
+    """
+
+    lags: NDArray[np.int64]
+    sound: NDArray[np.float32]
+    steps: NDArray[np.float32]
+    phases: NDArray[np.float64]
+    read: NDArray[np.float32]
+    filters: NDArray[np.float32]
+    synthesis: NDArray[np.float32]
+    amplitudes: NDArray[np.float32]
+    spans: NDArray[np.float32]
+    sizes: NDArray[np.int64]
+
+    def rows(self, rows: slice) -> Block:
+        """The block of some of the sounds."""
+        names = "lags", "sound", "steps", "phases", "read"
+        return self._replace(**{name: getattr(self, name)[rows] for name in names})
+
+
+NO_PAST = Block(
+    np.zeros((0, 0, 0, LAGS), np.int64),
+    np.zeros((0, 0, 0), np.float32),
+    np.zeros((0, 0, 0), np.float32),
+    np.zeros((0, 0, 0), np.float64),
+    np.zeros((0, LAGS, 1, 1), np.float32),
+    np.zeros((FRACTIONS, 1, 0), np.float32),
+    np.zeros((1, 1), np.float32),
+    np.zeros((1, 0), np.float32),
+    np.zeros(1, np.float32),
+    np.zeros(6, np.int64),
+)
+
+
+class Lookback:
+    """What is read of the past in one tier.
+
+    Args:
+        tier: the tier.
+        ranges: of its parameters.
+        amplitudes: float32 [channels N, Q]: what each code of each value stands for.
+
+    Attributes:
+        periods: the parameters that say a period.
+        rate: samples per second.
+        size: how many numbers condition a step, beside the parameters.
+        centres: int64 [P lags, channels N]: which of these numbers are the values of the very step a lag ago.
+        longest: the longest lag, in samples.
+    """
+
+    def __init__(self, tier: Tier, ranges: Mapping[str, Range], amplitudes: NDArray[np.float32]) -> None:
+        self.periods = tier.periods
+        self.reach, self._bank = reach(tier.bands), filter_bank(tier.bands)
+        self.size = len(self.periods) * (1 + LAGS * self.reach.steps * len(amplitudes))
+        self.rate, self._channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
+        values, per_lag = len(amplitudes), self.reach.steps * len(amplitudes)
+        first = [p * (1 + LAGS * per_lag) + 1 + j * per_lag for p in range(len(self.periods)) for j in range(LAGS)]
+        self.centres = np.add.outer(np.array(first) + self.reach.around * values, np.arange(values))
+        self._columns = [tier.prop.index(period.name) for period in self.periods]
+        slowest = min((_slowest(period, ranges[period.name]) for period in self.periods), default=1.0)
+        longest = self.reach.least + LAGS * self.rate / slowest if slowest else np.inf
+        self.longest = int(min(longest, LONGEST_S * self.rate))
+        self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
+        self._amplitudes, self._spans = amplitudes, amplitudes[:, -1].copy()
+
+    def init(self, batch: int) -> Memory:
+        """What is known before the beginning of so many sounds: nothing."""
+        N, P = self._bank.bands, len(self.periods)
+        kept = self._kept if P else 0
+        return Memory(
+            np.zeros((batch, self._channels, kept * N), np.float32),
+            np.zeros((batch, self._channels, self.reach.synthesis.shape[1] - N), np.float32),
+            np.full((batch, P, kept), np.nan),
+        )
+
+    def hertz(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        """How often a second the sound repeats [..., P] under parameters [..., C] in the user's units."""
+        found = [period.hertz(parameters[..., k]) for period, k in zip(self.periods, self._columns, strict=True)]
+        return np.stack(found, axis=-1)
+
+    def find(
+        self, phases: NDArray[np.float64], hertz: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """The lags [T, P, lags] of the steps that follow `phases` [P, kept], of hertz [T, P]; and the phases after."""
+        lags = np.empty((*hertz.shape, LAGS), np.int64)
+        after = np.empty_like(phases)
+        for p in range(len(phases)):
+            begun = np.concatenate([np.nan_to_num(phases[p, -1:]), hertz[:, p] * self._bank.bands / self.rate])
+            whole = np.concatenate([phases[p], np.cumsum(begun)[1:]])
+            found = np.empty((len(hertz), LAGS), np.int64)
+            find_lags(whole, phases.shape[1], self._bank.bands, self.reach.least, self.longest, found)
+            lags[:, p], after[p] = found, whole[len(whole) - phases.shape[1] :]
+        return lags, after
+
+    def begin(self, memory: Memory, parameters: NDArray[np.float64]) -> Block:
+        """A block under parameters [B, T, C] in the user's units, after `memory`."""
+        batch, steps = parameters.shape[:2]
+        N, P, made = self._bank.bands, len(self.periods), memory.sound.shape[2]
+        lags, phases = np.full((batch, steps, P, LAGS), NO_LAG, np.int64), np.empty_like(memory.phases)
+        for b, hertz in enumerate(self.hertz(parameters) if P else ()):
+            lags[b], phases[b] = self.find(memory.phases[b], hertz)
+        new = steps if P else 0
+        sizes = N, self.reach.ahead, made, self._bank.delay, self._amplitudes.shape[1] - 1, self._given
+        return Block(
+            lags,
+            np.pad(memory.sound, ((0, 0), (0, 0), (0, new * N))),
+            np.pad(memory.steps, ((0, 0), (0, 0), (0, new * N))),
+            phases,
+            np.empty((batch, LAGS, self.reach.steps, len(self._spans)), np.float32),
+            self.reach.filters,
+            self.reach.synthesis,
+            self._amplitudes,
+            self._spans,
+            np.array(sizes),
+        )
+
+    def blur(
+        self, conditioning: NDArray[np.float32], rng: np.random.Generator, batch: int, share: slice = slice(None)
+    ) -> None:
+        """Make the past less certain, in place, for training: noise on it, and in some windows there is none.
+
+        Without this, a net copies what was a period ago with all its own faults, and copies silence.
+
+        Args:
+            conditioning: of the windows `share` of `batch` ones [B, T, C].
+            rng: decides the noise.
+            batch: windows.
+            share: which of them these are.
+        """
+        past = conditioning[..., self._given :]
+        left_out = rng.random(batch) < LEFT_OUT
+        noise = rng.random((batch, *past.shape[1:]), dtype=np.float32)  # uniform, which takes less time
+        for row, leave, own in zip(past, left_out[share], noise[share], strict=True):
+            if leave:
+                row[:] = 0
+                continue
+            own -= np.float32(0.5)
+            own *= np.float32(12**0.5 * BLUR)
+            for numbers, shift in zip(self._by_period(row), self._by_period(own), strict=True):
+                there = numbers[:, :1]
+                numbers[:, 1:] = np.clip(numbers[:, 1:] + shift[:, 1:] * there, -1, 1)
+
+    def _by_period(self, past: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """The numbers [T, 1 + ...] of each period."""
+        return np.split(past, len(self.periods), axis=-1)
+
+    def read(self, block: Block, t: int, conditioning: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What step t is conditioned on [B, ...]: the normalised parameters [B, C], and what was a period ago."""
+        rows = np.concatenate([conditioning, np.empty((len(conditioning), self.size), np.float32)], axis=1)
+        for b, row in enumerate(rows):
+            look_back(block, b, t, row)
+        return rows
+
+    def add(self, block: Block, t: int, codes: NDArray[Any]) -> None:
+        """Add the codes [B, G] of step t to what is known."""
+        for b, row in enumerate(codes.astype(np.float32)):
+            add_step(block, b, t, row)
+
+    def end(self, block: Block) -> Memory:
+        """What is kept after a block."""
+        kept, reach = int(block.sizes[2]), block.synthesis.shape[1] - self._bank.bands
+        sound, steps = block.sound.shape[2], block.steps.shape[2]
+        return Memory(block.sound[:, :, sound - kept :].copy(), block.steps[:, :, steps - reach :].copy(), block.phases)
+
+
+@_jit
+def look_back(block: Any, b: int, t: int, row: Any) -> None:
+    """Write what step t of sound b reads of the past into `row`, the numbers that condition the step."""
+    bands, ahead, start, delay, top, at = block.sizes
+    read, scale = block.read[b], _ONE / np.float32(np.log1p(top))
+    for p in range(block.lags.shape[2]):
+        lags = block.lags[b, t, p]
+        end = start + delay + (t + 1) * bands - 1
+        read_lags(block.sound[b], end, lags, bands, block.filters, ahead, read)
+        row[at] = _ZERO if lags[0] == NO_LAG else _ONE
+        at += 1
+        for j in range(read.shape[0]):
+            for q in range(read.shape[1]):
+                for k in range(read.shape[2]):
+                    value = min(max(read[j, q, k] / block.spans[k], -_ONE), _ONE)
+                    companded = np.log1p(np.float32(top) * abs(value)) * scale
+                    row[at] = companded if value > _ZERO else -companded
+                    at += 1
+
+
+@_jit
+def add_step(block: Any, b: int, t: int, codes: Any) -> None:
+    """Add the codes [G] of step t, as numbers, to what is known of sound b."""
+    amplitudes = block.read[b, 0, 0]
+    for k in range(amplitudes.shape[0]):
+        amplitudes[k] = block.amplitudes[k, int(codes[k])]
+    remember(amplitudes, t, block.steps[b], block.sound[b], block.sizes[2], block.synthesis)
+
+
+def lookback_of(tier: Tier, ranges: Mapping[str, Range], encoding: Encoding) -> Lookback | None:
+    """What a tier reads of the past; None without periods."""
+    if not tier.period:
+        return None
+    codes = np.arange(tier.mulaw_channels)[:, None].repeat(encoding.width, axis=1)
+    return Lookback(tier, ranges, np.ascontiguousarray(encoding.decode(codes).T))
+
+
+def _slowest(period: Period, range_: Range) -> float:
+    """The lowest frequency in a parameter's range, 0 if there is a value without one."""
+    return float(period.hertz(np.linspace(range_.low, range_.high, PROBES)).min())

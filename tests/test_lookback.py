@@ -1,0 +1,236 @@
+"""What a net reads of a sound a period ago: lags, training data, players."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import tiny_train, write_params, write_wav
+from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, reach
+from mtcrnn.config.nets import Net
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.data.corpus import Corpus
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.windows import Streams
+from mtcrnn.engine import Engine
+from mtcrnn.models import lookback
+from mtcrnn.models.config import ModelConfig
+from mtcrnn.models.model import new_model
+from mtcrnn.rendering.torch_player import TorchPlayer
+from mtcrnn.training import run as training
+
+RATE, LONGEST = 8000, 4000
+TIERS = {
+    "mono": Tier(prop=("hz", "level"), sample_rate=RATE, mulaw_channels=255, bands=4, period=("hz=hz",)),
+    "stereo": Tier(prop=("hz",), sample_rate=RATE, mulaw_channels=63, bands=4, channels="stereo", period=("hz=hz",)),
+    "frame": Tier(prop=("hz", "level"), sample_rate=RATE, mulaw_channels=62, period=("hz=hz", "level=3*level")),
+}
+
+
+def lags_of(hertz, bands):
+    """The lags [T, LAGS] of steps, in samples."""
+    phases = np.cumsum(np.asarray(hertz) * bands / RATE)
+    found = np.empty((len(phases), LAGS), np.int64)
+    find_lags(phases, 0, bands, reach(bands).least, LONGEST, found)
+    return found / FRACTIONS, phases
+
+
+@pytest.mark.parametrize("bands", [1, 4, 8])
+@pytest.mark.parametrize("hertz", [5, 47.3, 440, 3000])
+def test_a_lag_is_the_fewest_periods_that_reach_what_is_known(bands, hertz):
+    lags, _ = lags_of(np.full(4000, hertz), bands)
+    period, least = RATE / hertz, reach(bands).least
+    first = np.ceil(least / period) * period
+    np.testing.assert_allclose(lags[-1], first + period * np.arange(LAGS), atol=0.5 / FRACTIONS + 1e-6)
+    begun = int(np.argmax(lags[:, 0] > 0))
+    assert begun * bands == pytest.approx(first, abs=2 * bands)
+    assert (lags[:begun] == NO_LAG).all()
+    assert (lags[begun:, 0] > 0).all()
+
+
+def test_on_a_glide_the_phase_was_less_by_whole_periods():
+    hertz = np.geomspace(40, 400, 4000)
+    lags, phases = lags_of(hertz, 4)
+    there = lags[:, 0] > 0
+    before = np.interp(np.arange(4000)[:, None] - lags / 4, np.arange(4000), phases)
+    periods = (phases[:, None] - before)[there]
+    np.testing.assert_allclose(periods, np.round(periods), atol=0.003)
+    np.testing.assert_allclose(periods[-1000:, 1] - periods[-1000:, 0], 1, atol=0.003)
+
+
+def test_without_a_period_there_is_no_lag():
+    hertz = np.concatenate([np.full(500, 100.0), np.zeros(300), np.full(300, 100.0)])
+    lags, _ = lags_of(hertz, 4)
+    assert (lags[500:800] == NO_LAG).all()
+    assert lags[450, 0] == 80
+    assert lags[1000, 0] == 80
+    slow, _ = lags_of(np.full(3000, 1.5), 4)  # longer than `LONGEST`
+    assert (slow == NO_LAG).all()
+    short, _ = lags_of(np.full(3000, 2.5), 4)  # only once
+    assert (short[-1] == 3200).all()
+
+
+def periodic_set(folder, tier, seconds=1.0):
+    """Sounds that repeat `hz` times a second, up to 2 kHz: constant, and a slow glide; stereo where the tier is."""
+    for k, (low, high) in enumerate([(90, 90), (231.7, 231.7), (120, 130)]):
+        t = np.arange(round(seconds * RATE)) / RATE
+        phase = 2 * np.pi * np.cumsum(low + (high - low) * t / seconds) / RATE
+        sides = [sum(np.cos(j * phase + j * j + side) for j in range(1, 1 + int(2000 / high))) for side in (0, 1)]
+        frames = 0.02 * np.stack(sides, axis=1)
+        write_wav(folder / f"{k}.wav", frames if tier.channels == "stereo" else frames[:, 0], RATE)
+        write_params(folder / f"{k}.params", hz=([0, seconds], [low, high]), level=([0, seconds], [0.5, 1]))
+    return folder
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_in_the_data_a_periodic_sound_was_what_it_is(tmp_path, name):
+    """The numbers a period ago are those of the steps themselves and of their neighbours."""
+    tier = replace(TIERS[name], period=("hz=hz",))
+    corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
+    there, around = corpus.past._lookback, corpus.past._lookback.reach.around
+    numbers = 2.0 * corpus.values / (tier.mulaw_channels - 1) - 1
+    for i in range(3):
+        steps = np.arange(int(corpus.offsets[i]) + 700 // tier.bands, int(corpus.offsets[i + 1]) - around - 1)
+        past = corpus.past.numbers(steps)
+        assert (past[:, 0] == 1).all()
+        read = past[:, 1:].reshape(len(steps), LAGS, 2 * around + 1, numbers.shape[1])
+        assert (past[:, 1:][:, there.centres - 1] == read[:, :, around]).all()
+        for q in range(2 * around + 1):
+            away = np.abs(read[:, :, q] - numbers[steps + q - around][:, None])
+            assert np.median(away) < 0.06, (i, q)
+        assert (corpus.past.numbers(steps[:1] * 0 + int(corpus.offsets[i])) == 0).all()
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_training_reads_what_playing_reads(tmp_path, name):
+    """The past of a file in the data, and of the same sound as it is known when a player is primed with it."""
+    tier = replace(TIERS[name], period=("hz=hz",))
+    corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
+    config = ModelConfig(tier, Net("frame" if name == "frame" else "subband"), corpus.ranges, spans=corpus.spans)
+    look, parameters = config.lookback, np.stack([np.full(RATE // tier.bands, 231.7)] * len(tier.prop), axis=-1)[None]
+    first, end = (int(at) for at in corpus.offsets[1:3])
+    block = look.begin(look.init(1), parameters)
+    read = []
+    for t in range(end - first):
+        read.append(look.read(block, t, np.zeros((1, len(tier.prop)), np.float32))[0, len(tier.prop) :])
+        look.add(block, t, corpus.values[first + t][None])
+    expected = corpus.past.numbers(slice(first, end))
+    found, later = np.array(read), 1000 // tier.bands
+    assert (found[:, 0] == expected[:, 0]).mean() > 0.99
+    assert np.median(np.abs(found - expected)[later:]) < 0.02
+
+
+def playing(name):
+    """Both players of a random model with lively weights."""
+    tier = TIERS[name]
+    config = ModelConfig(
+        tier,
+        Net("frame" if name == "frame" else "subband", 12, 2, frame_size=4),
+        {name: Range(50, 200) if name == "hz" else Range(0, 1) for name in tier.prop},
+    )
+    model = new_model(config, 3)
+    with torch.no_grad():
+        for weight in model.module.parameters():
+            weight.mul_(2)
+    weights = {key: tensor.numpy() for key, tensor in model.module.state_dict().items()}
+    return TorchPlayer(model), Engine(config, weights, precision="float32", threads=1)
+
+
+def moving(tier, steps=400):
+    """Parameters [2, T, C]: `hz` jumps and glides, `level` rests at 0 for a while."""
+    hz = np.concatenate([np.full(steps // 2, 60.0), np.linspace(110, 200, steps - steps // 2)])
+    level = np.clip(np.linspace(-0.5, 1, steps), 0, 1)
+    curves = {"hz": hz, "level": level}
+    return np.stack([curves[name] for name in tier.prop], axis=-1)[None].repeat(2, axis=0)
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_both_players_make_the_same_values(name):
+    torch_player, engine = playing(name)
+    parameters = moving(engine.config.tier)
+    given = 0.1 * np.random.default_rng(4).standard_normal((2, 300, engine.encoding.width)).astype(np.float32)
+    ours, theirs = (
+        player.render(player.prime(player.init(1, 2), given, parameters[:, :300]), parameters)[0]
+        for player in (torch_player, engine)
+    )
+    assert (ours == theirs).all()
+    assert len(np.unique(ours)) > 20
+
+
+@pytest.mark.parametrize("name", TIERS)
+def test_blocks_of_any_size_make_the_same_bits(name):
+    _, engine = playing(name)
+    parameters = moving(engine.config.tier)
+    whole, end = engine.render(engine.init(1, 2), parameters)
+    for size in (1, 7, 399):
+        state, parts = engine.init(1, 2), []
+        for first in range(0, parameters.shape[1], size):
+            made, state = engine.render(state, parameters[:, first : first + size])
+            parts.append(made)
+        assert (np.concatenate(parts, axis=1) == whole).all(), size
+        for part in ("sound", "steps", "phases"):
+            np.testing.assert_array_equal(getattr(state.past, part), getattr(end.past, part))
+
+
+def test_the_past_is_heard():
+    """Another past makes another sound."""
+    _, engine = playing("mono")
+    parameters = moving(engine.config.tier)
+    _, state = engine.render(engine.init(1, 2), parameters)
+    deaf = replace(state, past=engine.lookback.init(2))
+    assert (engine.render(state, parameters)[0] != engine.render(deaf, parameters)[0]).any()
+
+
+@pytest.mark.parametrize("options", [{"scored_frames": 3, "jumps": 0.5}, {"tfr": 0.6}])
+@pytest.mark.parametrize("name", TIERS)
+def test_two_halves_of_a_training_equal_the_whole(tmp_path, name, options):
+    tier, ends = TIERS[name], []
+    periodic_set(tmp_path / "data", tier, 0.3)
+    net = Net("frame" if name == "frame" else "subband", 8, 1, frame_size=4)
+    for folder, first in (("whole", 6), ("halves", 3)):
+        how = tiny_train(tmp_path / "data", tmp_path / folder, num_steps=first, checkpoint=3, seq_len=64, **options)
+        saved = training.train(tier, net, how)
+        if first == 3:
+            saved = training.resume(str(tmp_path / folder), 0, {}, {}, {})
+        ends.append((saved / "weights.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+
+
+def test_after_a_jump_the_past_is_that_of_the_sound_before(tmp_path):
+    tier = TIERS["mono"]
+    corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
+    start, before, T = int(corpus.offsets[1]) + 500, int(corpus.offsets[0]) + 600, 256
+    streams = Streams(2, np.array([start, start]), np.zeros(2, bool), np.array([before, start]))
+    batch = corpus.follow(streams.starts, streams.before, T)
+    count = corpus.past.age(start + 1)
+    assert 10 < count < 100
+    past = batch.conditioning[:, :, 2:]
+    assert (past[0, :count] == corpus.past.numbers(slice(before + 1, before + 1 + count))).all()
+    assert (past[0, count:] == corpus.past.numbers(slice(start + 1 + count, start + 1 + T))).all()
+    assert (past[1] == corpus.past.numbers(slice(start + 1, start + 1 + T))).all()
+    assert (batch.values[0, 0] == corpus.values[before]).all()
+
+
+def test_in_training_the_past_is_blurred_or_left_out(tmp_path):
+    tier = TIERS["mono"]
+    look = ModelConfig(tier, Net("subband"), {"hz": Range(50, 200), "level": Range(0, 1)}).lookback
+    batch, steps = 500, 20
+    clear = np.zeros((batch, steps, 2 + look.size), np.float32)
+    clear[..., :2], clear[:, 5:, 2:] = 0.25, 0.5
+    clear[:, 5:, 2] = 1
+    blurred = clear.copy()
+    look.blur(blurred, np.random.default_rng(7), batch)
+    assert (blurred[..., :2] == 0.25).all()
+    out = (blurred[:, :, 2] == 0).all(axis=1)
+    assert out.mean() == pytest.approx(lookback.LEFT_OUT, abs=0.06)
+    assert not blurred[out, :, 2:].any()
+    assert not blurred[~out, :5, 2:].any()
+    assert (blurred[~out, 5:, 2] == 1).all()
+    noise = blurred[~out, 5:, 3:] - 0.5
+    assert noise.std() == pytest.approx(lookback.BLUR, rel=0.02)
+    assert abs(noise.mean()) < 0.001
+    half = clear[250:].copy()
+    look.blur(half, np.random.default_rng(7), batch, slice(250, 500))
+    assert (half == blurred[250:]).all()
