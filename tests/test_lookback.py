@@ -15,7 +15,6 @@ from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.windows import Streams
 from mtcrnn.engine import Engine
-from mtcrnn.models import lookback
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.torch_player import TorchPlayer
@@ -202,35 +201,15 @@ def test_after_a_jump_the_past_is_that_of_the_sound_before(tmp_path):
     tier = TIERS["mono"]
     corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
     start, before, T = int(corpus.offsets[1]) + 500, int(corpus.offsets[0]) + 600, 256
-    streams = Streams(2, np.array([start, start]), np.zeros(2, bool), np.array([before, start]))
-    batch = corpus.follow(streams.starts, streams.before, T)
+    streams = Streams(2, np.full(3, start), np.array([False, False, True]), np.array([before, start, start]))
+    batch = corpus.follow(streams, slice(3), T)
     count = corpus.past.age(start + 1)
     assert 10 < count < 100
     past = batch.conditioning[:, :, 2:]
     assert (past[0, :count] == corpus.past.numbers(slice(before + 1, before + 1 + count))).all()
     assert (past[0, count:] == corpus.past.numbers(slice(start + 1 + count, start + 1 + T))).all()
     assert (past[1] == corpus.past.numbers(slice(start + 1, start + 1 + T))).all()
+    assert (past[2, count:] == past[1, count:]).all()
+    assert not past[2, :count].any()
     assert (batch.values[0, 0] == corpus.values[before]).all()
-
-
-def test_in_training_the_past_is_blurred_or_left_out(tmp_path):
-    tier = TIERS["mono"]
-    look = ModelConfig(tier, Net("subband"), {"hz": Range(50, 200), "level": Range(0, 1)}).lookback
-    batch, steps = 500, 20
-    clear = np.zeros((batch, steps, 2 + look.size), np.float32)
-    clear[..., :2], clear[:, 5:, 2:] = 0.25, 0.5
-    clear[:, 5:, 2] = 1
-    blurred = clear.copy()
-    look.blur(blurred, np.random.default_rng(7), batch)
-    assert (blurred[..., :2] == 0.25).all()
-    out = (blurred[:, :, 2] == 0).all(axis=1)
-    assert out.mean() == pytest.approx(lookback.LEFT_OUT, abs=0.06)
-    assert not blurred[out, :, 2:].any()
-    assert not blurred[~out, :5, 2:].any()
-    assert (blurred[~out, 5:, 2] == 1).all()
-    noise = blurred[~out, 5:, 3:] - 0.5
-    assert noise.std() == pytest.approx(lookback.BLUR, rel=0.02)
-    assert abs(noise.mean()) < 0.001
-    half = clear[250:].copy()
-    look.blur(half, np.random.default_rng(7), batch, slice(250, 500))
-    assert (half == blurred[250:]).all()
+    assert (corpus.follow(streams, slice(1, 3), T).conditioning == batch.conditioning[1:]).all()

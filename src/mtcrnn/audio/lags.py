@@ -120,7 +120,7 @@ def _dot(weights: Any, x: Any, first: int) -> Any:
 
 
 @_jit
-def read_lags(sound: Any, end: int, lags: Any, bands: int, filters: Any, ahead: int, out: Any) -> None:
+def read_lags(sound: Any, end: int, lags: Any, bands: int, filters: Any, ahead: int, first: int, out: Any) -> None:
     """What a step and those around it were some lags ago.
 
     Args:
@@ -130,17 +130,18 @@ def read_lags(sound: Any, end: int, lags: Any, bands: int, filters: Any, ahead: 
         bands: N.
         filters: see `Reach`.
         ahead: see `Reach`.
-        out: float32 [L, steps, channels N]; written, zeros for `NO_LAG`.
+        first: the first of the steps that is wanted.
+        out: float32 [L, steps, channels N]; written from `first` on, zeros for `NO_LAG`.
     """
     around = out.shape[1] // 2
     for j in range(lags.shape[0]):
         chosen, newest = filters[lags[j] % FRACTIONS], end - lags[j] // FRACTIONS + ahead
-        for q in range(out.shape[1]):
+        for q in range(first, out.shape[1]):
+            oldest = newest + (q - around) * bands - chosen.shape[1] + 1
             for c in range(sound.shape[0]):
-                first = newest + (q - around) * bands - chosen.shape[1] + 1
                 for k in range(bands):
                     there = lags[j] != NO_LAG
-                    out[j, q, c * bands + k] = _dot(chosen[k], sound[c], first) if there else _ZERO
+                    out[j, q, c * bands + k] = _dot(chosen[k], sound[c], oldest) if there else _ZERO
 
 
 @_jit
@@ -148,7 +149,7 @@ def read_block(sound: Any, start: int, lags: Any, bands: int, filters: Any, ahea
     """`read_lags` for steps that begin at `start` in the sound: lags [T, P, L], out [T, P, L, steps, channels N]."""
     for t in range(lags.shape[0]):
         for p in range(lags.shape[1]):
-            read_lags(sound, start + (t + 1) * bands - 1, lags[t, p], bands, filters, ahead, out[t, p])
+            read_lags(sound, start + (t + 1) * bands - 1, lags[t, p], bands, filters, ahead, 0, out[t, p])
 
 
 @_jit

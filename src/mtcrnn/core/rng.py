@@ -34,7 +34,6 @@ class Purpose(IntEnum):
     CASCADE = 10  # seeds of the tiers
     FRAMES = 11  # frames that are scored
     JUMPS = 12  # where streams of carried windows go on elsewhere
-    PAST = 13  # noise on what was a period ago
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -30,7 +30,7 @@ from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import Param, range_of
 from mtcrnn.data.past import Past
 from mtcrnn.data.store import Store
-from mtcrnn.data.windows import Windows, make_windows
+from mtcrnn.data.windows import Streams, Windows, make_windows
 from mtcrnn.models.encoding import encoding_of
 from mtcrnn.models.lookback import lookback_of
 
@@ -62,6 +62,7 @@ class Corpus:
         values: [N, G], encoded, in the smallest type that holds them; see `models.encoding`.
         conditioning: the parameters of every step, see `Curves`.
         past: what was a period ago at every step; None without periods.
+        meta: what the first param file says of the data set.
         ranges: the range of every parameter, in the user's units.
         fingerprints: for each file, by its path inside the folder: its number of values, a checksum of the values and
             a checksum of the curves.
@@ -91,6 +92,7 @@ class Corpus:
         self.names = data.wavs(log_left_out=True)
         files = list(data.files(self.names)) if tier.parameters else []
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
+        self.meta = files[0][1].meta if files else {}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
         self.spans = tuple(spans) or self._measure_spans()
         self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
@@ -254,19 +256,21 @@ class Corpus:
             conditioning = np.concatenate([conditioning, past], axis=-1)
         return Batch(values, conditioning)
 
-    def follow(self, starts: NDArray[np.int64], before: NDArray[np.int64], seq_len: int) -> Batch:
-        """The windows that start at `starts`, heard after the values at `before` and all that came before these.
+    def follow(self, streams: Streams, share: slice, seq_len: int) -> Batch:
+        """The windows that a `share` of streams read.
 
         After a jump, what was a period ago is what would have been there without the jump, until it is no longer ago.
+        In a fresh stream, nothing was a period ago until then.
         """
+        starts, before, fresh = streams.starts[share], streams.before[share], streams.fresh[share]
         batch = self.gather(starts, seq_len)
         batch.values[:, 0] = self.values[before]
         if self.past is None:
             return batch
-        for row in np.flatnonzero(before != starts):
-            first = int(before[row]) + 1
+        for row in np.flatnonzero(fresh | (before != starts)):
+            first, past = int(before[row]) + 1, batch.conditioning[row, :, len(self.tier.prop) :]
             count = min(self.past.age(int(starts[row]) + 1), seq_len, len(self.values) - first)
-            batch.conditioning[row, :count, len(self.tier.prop) :] = self.past.numbers(slice(first, first + count))
+            past[:count] = 0 if fresh[row] else self.past.numbers(slice(first, first + count))
         return batch
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:

@@ -24,6 +24,7 @@ from mtcrnn.core.validation import explain, read_json
 
 SUFFIX = ".params"
 META = "meta"
+METERS = "meters"  # in `meta`: what measures each parameter, one of `evaluation.meters.METERS`
 
 
 class Param(BaseModel):

@@ -7,10 +7,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from mtcrnn.config.generate import Playing
+from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing, unknown
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.params import METERS as PARAM_METERS
 from mtcrnn.evaluation.following import follow
 from mtcrnn.evaluation.likelihood import held_out_nats
 from mtcrnn.evaluation.likeness import measure_likeness
@@ -18,6 +22,8 @@ from mtcrnn.evaluation.meters import METERS
 from mtcrnn.evaluation.stability import free_running
 from mtcrnn.rendering.opening import open_player
 from mtcrnn.runs import checkpoint, folders
+
+LEAST_PITCH = 30.0  # Hz; what repeats less often is a beat
 
 
 def evaluate(
@@ -29,7 +35,8 @@ def evaluate(
         model_dir: the run's or the model's folder.
         data: labelled sounds.
         holdout: which part of them the model has not seen: as in training, or 'all'.
-        meters: names from `METERS` by parameter; for other parameters, the meter that follows them in the data.
+        meters: names from `METERS` by parameter. For other parameters: what the param files say; where the parameter
+            says a period, the meter of periods or beats; else the meter that follows it in the data.
         step: which saved step; 0: the newest.
 
     Returns:
@@ -54,7 +61,8 @@ def evaluate(
     engine = open_player(Playing(), model.config, path)
     nats = held_out_nats(model, corpus, holdout)
     alike = measure_likeness(engine, corpus) or dict.fromkeys(("texture", "kernel", "octaves", "spectra"))
-    control = [follow(engine, corpus, k, (meters or {}).get(name)) for k, name in enumerate(tier.prop)]
+    chosen = {**_known_meters(tier, corpus), **(meters or {})}
+    control = [follow(engine, corpus, k, chosen.get(name)) for k, name in enumerate(tier.prop)]
     stability, speed = free_running(engine, corpus)
     return {
         "model": str(path),
@@ -65,3 +73,15 @@ def evaluate(
         "stability": stability,
         "speed": speed,
     }
+
+
+def _known_meters(tier: Tier, corpus: Corpus) -> dict[str, str]:
+    """The meters of the parameters that say a period, and of those for which the data say one."""
+    periods = {}
+    for period in tier.periods:
+        range_ = corpus.ranges[period.name]
+        middle = float(period.hertz(np.array([(range_.low + range_.high) / 2]))[0])
+        periods[period.name] = "period" if middle > LEAST_PITCH else "beat"
+    said = corpus.meta.get(PARAM_METERS)
+    named = said.items() if isinstance(said, dict) else ()
+    return periods | {name: meter for name, meter in named if name in tier.prop and str(meter) in METERS}

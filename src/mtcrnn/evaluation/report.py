@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+PITCHES = ("pitch", "period", "peak", "carrier")  # meters whose errors are also given in cents
 
 
 def evaluation_lines(found: Mapping[str, Any]) -> Iterator[str]:
@@ -38,9 +42,19 @@ def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
     for value, new, asked, measured, strength, real in zip(*(one[name] for name in names), strict=True):
         mark = "  not in the data" if new else ""
         yield f"{value:9.3g}{asked:9.3g}{_cell(measured, '10.3g')}{_cell(strength, '10.2f')}{real:7.2f}{mark}"
+    deaf = sum(value is None for value in one["measured"])
+    if deaf:
+        yield f"no {one['meter']} can be heard in {deaf} of {len(one['measured'])} sounds"
     for what, part in (("all values", one), ("glide", one["glide"])):
         error, correlation = part["median_relative_error"], part["correlation"]
-        yield f"{what}: median error {error:.1%}, correlation {_cell(correlation, '.3f').strip()}"
+        cents = f" ({_cents(part):.0f} cents)" if one["meter"] in PITCHES and deaf < len(one["measured"]) else ""
+        yield f"{what}: median error {error:.1%}{cents}, correlation {_cell(correlation, '.3f').strip()}"
+
+
+def _cents(part: Mapping[str, Any]) -> float:
+    """The median distance of the measured pitches from those asked for, in cents; infinite for those not heard."""
+    pairs = zip(part["asked"], part["measured"], strict=True)
+    return statistics.median(math.inf if m is None else abs(1200 * math.log2(m / a)) for a, m in pairs)
 
 
 def _likeness_lines(found: Mapping[str, Any]) -> Iterator[str]:

@@ -22,8 +22,6 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 from mtcrnn.models.encoding import Encoding
 
 LONGEST_S = 2.0  # seconds; sound that repeats less often has no lag
-BLUR = 0.05  # std of the noise on the numbers of the past, -1 to 1, in training
-LEFT_OUT = 0.2  # share of the windows without a past, in training
 PROBES = 201  # values of a parameter's range at which its period is looked up
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", **BARE, fastmath={"contract"})
@@ -52,7 +50,8 @@ class Block(NamedTuple):
         sound: float32 [B, channels, kept + T N]; the block's own part is written.
         steps: float32 [B, channels, (reach + T) N]; likewise.
         phases: float64 [B, P, kept steps]: see `Memory`, at the block's end.
-        read: float32 [B, lags, steps around, channels N]: scratch.
+        read: float32 [B, P, lags, steps around, channels N]: the numbers that the last step read; scratch.
+        newest: float32 [B, channels N]: scratch.
         filters: of `audio.lags.Reach`.
         synthesis: likewise.
         amplitudes: float32 [channels N, Q]: of each code.
@@ -66,6 +65,7 @@ class Block(NamedTuple):
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
     read: NDArray[np.float32]
+    newest: NDArray[np.float32]
     filters: NDArray[np.float32]
     synthesis: NDArray[np.float32]
     amplitudes: NDArray[np.float32]
@@ -74,7 +74,7 @@ class Block(NamedTuple):
 
     def rows(self, rows: slice) -> Block:
         """The block of some of the sounds."""
-        names = "lags", "sound", "steps", "phases", "read"
+        names = "lags", "sound", "steps", "phases", "read", "newest"
         return self._replace(**{name: getattr(self, name)[rows] for name in names})
 
 
@@ -83,7 +83,8 @@ NO_PAST = Block(
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float64),
-    np.zeros((0, LAGS, 1, 1), np.float32),
+    np.zeros((0, 0, LAGS, 1, 1), np.float32),
+    np.zeros((0, 0), np.float32),
     np.zeros((FRACTIONS, 1, 0), np.float32),
     np.zeros((1, 1), np.float32),
     np.zeros((1, 0), np.float32),
@@ -166,43 +167,14 @@ class Lookback:
             np.pad(memory.sound, ((0, 0), (0, 0), (0, new * N))),
             np.pad(memory.steps, ((0, 0), (0, 0), (0, new * N))),
             phases,
-            np.empty((batch, LAGS, self.reach.steps, len(self._spans)), np.float32),
+            np.empty((batch, P, LAGS, self.reach.steps, len(self._spans)), np.float32),
+            np.empty((batch, len(self._spans)), np.float32),
             self.reach.filters,
             self.reach.synthesis,
             self._amplitudes,
             self._spans,
             np.array(sizes),
         )
-
-    def blur(
-        self, conditioning: NDArray[np.float32], rng: np.random.Generator, batch: int, share: slice = slice(None)
-    ) -> None:
-        """Make the past less certain, in place, for training: noise on it, and in some windows there is none.
-
-        Without this, a net copies what was a period ago with all its own faults, and copies silence.
-
-        Args:
-            conditioning: of the windows `share` of `batch` ones [B, T, C].
-            rng: decides the noise.
-            batch: windows.
-            share: which of them these are.
-        """
-        past = conditioning[..., self._given :]
-        left_out = rng.random(batch) < LEFT_OUT
-        noise = rng.random((batch, *past.shape[1:]), dtype=np.float32)  # uniform, which takes less time
-        for row, leave, own in zip(past, left_out[share], noise[share], strict=True):
-            if leave:
-                row[:] = 0
-                continue
-            own -= np.float32(0.5)
-            own *= np.float32(12**0.5 * BLUR)
-            for numbers, shift in zip(self._by_period(row), self._by_period(own), strict=True):
-                there = numbers[:, :1]
-                numbers[:, 1:] = np.clip(numbers[:, 1:] + shift[:, 1:] * there, -1, 1)
-
-    def _by_period(self, past: NDArray[np.float32]) -> list[NDArray[np.float32]]:
-        """The numbers [T, 1 + ...] of each period."""
-        return np.split(past, len(self.periods), axis=-1)
 
     def read(self, block: Block, t: int, conditioning: NDArray[np.float32]) -> NDArray[np.float32]:
         """What step t is conditioned on [B, ...]: the normalised parameters [B, C], and what was a period ago."""
@@ -225,31 +197,45 @@ class Lookback:
 
 @_jit
 def look_back(block: Any, b: int, t: int, row: Any) -> None:
-    """Write what step t of sound b reads of the past into `row`, the numbers that condition the step."""
+    """Write what step t of sound b reads of the past into `row`, the numbers that condition the step.
+
+    Where the lags are those of the step before, all but the last of the steps around have been read already.
+    """
     bands, ahead, start, delay, top, at = block.sizes
-    read, scale = block.read[b], _ONE / np.float32(np.log1p(top))
+    end, scale = start + delay + (t + 1) * bands - 1, _ONE / np.float32(np.log1p(top))
     for p in range(block.lags.shape[2]):
-        lags = block.lags[b, t, p]
-        end = start + delay + (t + 1) * bands - 1
-        read_lags(block.sound[b], end, lags, bands, block.filters, ahead, read)
-        row[at] = _ZERO if lags[0] == NO_LAG else _ONE
-        at += 1
-        for j in range(read.shape[0]):
-            for q in range(read.shape[1]):
+        lags, read = block.lags[b, t, p], block.read[b, p]
+        first = read.shape[1] - 1
+        for j in range(lags.shape[0]):
+            if t == 0 or lags[j] != block.lags[b, t - 1, p, j]:
+                first = 0
+        for j in range(lags.shape[0]):
+            for q in range(first):
+                for k in range(read.shape[2]):
+                    read[j, q, k] = read[j, q + 1, k]
+        read_lags(block.sound[b], end, lags, bands, block.filters, ahead, first, read)
+        for j in range(lags.shape[0]):
+            for q in range(first, read.shape[1]):
                 for k in range(read.shape[2]):
                     value = min(max(read[j, q, k] / block.spans[k], -_ONE), _ONE)
                     companded = np.log1p(np.float32(top) * abs(value)) * scale
-                    row[at] = companded if value > _ZERO else -companded
+                    read[j, q, k] = companded if value > _ZERO else -companded
+        row[at] = _ZERO if lags[0] == NO_LAG else _ONE
+        at += 1
+        for j in range(lags.shape[0]):
+            for q in range(read.shape[1]):
+                for k in range(read.shape[2]):
+                    row[at] = read[j, q, k]
                     at += 1
 
 
 @_jit
 def add_step(block: Any, b: int, t: int, codes: Any) -> None:
     """Add the codes [G] of step t, as numbers, to what is known of sound b."""
-    amplitudes = block.read[b, 0, 0]
-    for k in range(amplitudes.shape[0]):
-        amplitudes[k] = block.amplitudes[k, int(codes[k])]
-    remember(amplitudes, t, block.steps[b], block.sound[b], block.sizes[2], block.synthesis)
+    newest = block.newest[b]
+    for k in range(newest.shape[0]):
+        newest[k] = block.amplitudes[k, int(codes[k])]
+    remember(newest, t, block.steps[b], block.sound[b], block.sizes[2], block.synthesis)
 
 
 def lookback_of(tier: Tier, ranges: Mapping[str, Range], encoding: Encoding) -> Lookback | None:

@@ -18,7 +18,7 @@ from mtcrnn.core.files import write_folder
 from mtcrnn.core.limits import MOST_RATE
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.dataset import make_param
-from mtcrnn.data.params import SUFFIX, ParamFile
+from mtcrnn.data.params import METERS, SUFFIX, ParamFile
 from mtcrnn.textures.synths import TEXTURES, Texture, Values
 
 HELD_OUT = "_held_out"  # suffix of the folder of held-out files
@@ -119,7 +119,8 @@ def _contents(
     texture = TEXTURES[name]
     digits = len(str(len(pairs) - 1))
     periods = {p: about.hertz for p, about in texture.parameters.items() if about.hertz}
-    known = {PERIODS: periods} if periods else {}
+    meters = {p: about.meter for p, about in texture.parameters.items() if about.meter}
+    known = {METERS: meters, **({PERIODS: periods} if periods else {})}
     for k, (start, end) in enumerate(tqdm(pairs, desc=name, unit="file", leave=False)):
         curves = {p: np.linspace(start[p], end[p], length) for p in texture.parameters}
         rng = generator(seed[0], Purpose.TEXTURE, seed[1], k)

@@ -168,9 +168,6 @@ class Trainer:
         """One optimiser step on batch `step`. Returns its loss and gradient norm, still on the device."""
         options, model = self.options, self.model
         batch, state = self._next_batch(step)
-        if lookback := model.config.lookback:
-            rng = generator(options.rand_seed, Purpose.PAST, step)
-            lookback.blur(batch.conditioning, rng, self.batch_size, self.share)
         values, conditioning = self._to_device(batch)
         past = values[:, :-1]
         if (rate := self.teacher_forcing_rate(step)) < 1:
@@ -222,7 +219,7 @@ class Trainer:
         fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
         state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
-        return corpus.follow(self.streams.starts[self.share], self.streams.before[self.share], options.seq_len), state
+        return corpus.follow(self.streams, self.share, options.seq_len), state
 
     def _scored(self, batch: Batch, step: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """The frames of the windows that are scored at `step`, and the weights of their losses; None: all alike."""

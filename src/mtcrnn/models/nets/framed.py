@@ -16,8 +16,13 @@ from mtcrnn.models.nets.cpu_gru import GRU
 
 def take_frames(a: Tensor, frames: Tensor, frame_size: int) -> Tensor:
     """[B, T, ...] -> [B, n F, ...]: of each row, the frames of F steps whose numbers are `frames` [B, n]."""
-    rows = torch.arange(a.shape[0], device=a.device)[:, None]
-    return a.reshape(a.shape[0], -1, frame_size, *a.shape[2:])[rows, frames].flatten(1, 2)
+    rows = torch.arange(a.shape[0], device=a.device)[:, None, None]
+    return a[rows, frames[..., None] * frame_size + torch.arange(frame_size, device=a.device)].flatten(1, 2)
+
+
+def _flat(last: Tensor, conditioning: Tensor) -> Tensor:
+    """[B, n, steps, N] and [B, n, C] -> [B, n, steps N + C]."""
+    return torch.cat((last.flatten(2), conditioning), dim=2)
 
 
 class Ago(nn.Module):
@@ -98,34 +103,33 @@ class FramedNet(nn.Module):
         h, past, made = state
         codes, conditioning = x[..., :N], x[..., N:]
         numbers = torch.cat((past[0].reshape(-1, K, N), self.numbers(codes)), dim=1)  # [B, K + T, N]
-        read, recent = (self._last(numbers, steps, conditioning) for steps in (F, self.recent_steps))
+        read, recent = (self._last(numbers, steps) for steps in (F, self.recent_steps))
         if T == 1:  # without a look at `made`, so that a GPU can replay it
-            y, after = self.gru(read, h)
+            y, after = self.gru(_flat(read, conditioning), h)
             h = torch.where(made > 0, h, after)
             places = self._places(h[-1][:, None])
             slow = places.gather(1, made[0].long()[..., None].expand(-1, 1, places.shape[2]))
         else:
             done = int(made[0, 0, 0])
-            begun = read[:, -done % F :: F]
+            begun = _flat(read[:, -done % F :: F], conditioning[:, -done % F :: F])
             y, after = self.gru(begun, h) if begun.shape[1] else (begun.new_zeros(len(x), 0, h.shape[2]), h)
             if frames is None:
                 first = F if done == 0 else done
                 slow = self._places(torch.cat((h[-1][:, None].to(y.dtype), y), dim=1))[:, first : first + T]
             else:
                 slow = self._places(take_frames(y, frames, 1))
-                recent, codes = take_frames(recent, frames, F), take_frames(codes, frames, F)
+                recent, codes, conditioning = (take_frames(a, frames, F) for a in (recent, codes, conditioning))
             h = after
-        y = slow + self.recent(recent) + self.newest(codes.long() + self.offsets).sum(dim=2)
+        y = slow + self.recent(_flat(recent, conditioning)) + self.newest(codes.long() + self.offsets).sum(dim=2)
         return y, (h, numbers[None, :, T:].flatten(2), (made + T) % F)
 
     def numbers(self, codes: Tensor) -> Tensor:
         """Codes, of a floating-point type, as numbers in [-1, 1]."""
         return 2 * (codes / (self.codes - 1)) - 1
 
-    def _last(self, numbers: Tensor, steps: int, conditioning: Tensor) -> Tensor:
-        """The last `steps` steps at each step, the newest with them, and the conditioning [B, T, steps N + C]."""
-        window = numbers[:, self.kept_steps - steps + 1 :].unfold(1, steps, 1)  # [B, T, N, steps]
-        return torch.cat((window.transpose(2, 3).flatten(2), conditioning), dim=2)
+    def _last(self, numbers: Tensor, steps: int) -> Tensor:
+        """A view of the last `steps` steps at each step, the newest with them [B, T, steps, N]."""
+        return numbers[:, self.kept_steps - steps + 1 :].unfold(1, steps, 1).transpose(2, 3)
 
     def _places(self, y: Tensor) -> Tensor:
         """Numbers [B, n F, H] for all positions of n frames from the GRU's outputs [B, n, H]."""
