@@ -32,7 +32,7 @@ from mtcrnn.data.past import Past
 from mtcrnn.data.store import Store
 from mtcrnn.data.windows import Streams, Windows, make_windows
 from mtcrnn.models.encoding import encoding_of
-from mtcrnn.models.lookback import lookback_of
+from mtcrnn.models.lookback import LONGEST_S, lookback_of
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +146,8 @@ class Corpus:
             with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
                 past.add(map(mid_side, source), [curves[name][i] for name in self.tier.prop])
         past.close()
+        for name, share in past.without().items():
+            log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)
         return past
 
     def conditions(self, start: int, end: int) -> NDArray[np.float32]:

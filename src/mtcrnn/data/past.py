@@ -11,7 +11,7 @@ from mtcrnn.audio.lags import FRACTIONS, read_block
 from mtcrnn.data.params import Param
 from mtcrnn.data.store import Store
 from mtcrnn.models.encoding import Encoding
-from mtcrnn.models.lookback import Lookback
+from mtcrnn.models.lookback import LONGEST_S, Lookback
 
 
 class Past:
@@ -26,6 +26,7 @@ class Past:
         self._lookback, self._encoding = lookback, encoding
         self._stores = Store(encoding.stored), Store(np.dtype(np.uint32))
         self._codes = self._ages = np.zeros((0, 0))
+        self._without, self._steps = np.zeros(len(lookback.periods)), 0
 
     def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]) -> None:
         """Add a file: its frames [n, channels] (of stereo, the middle and the side), and its parameters."""
@@ -47,8 +48,12 @@ class Past:
             steps = len(rest) // N
             sound = np.concatenate([sound[:, -kept:], rest[: steps * N].T], axis=1).astype(np.float32)
             rest = rest[steps * N :]
-            rows = [curve.sample(lookback.rate / N, first, steps) for curve in curves]
-            lags, phases = lookback.find(phases, lookback.hertz(np.stack(rows, axis=-1)))
+            hertz = lookback.hertz(
+                np.stack([curve.sample(lookback.rate / N, first, steps) for curve in curves], axis=-1)
+            )
+            self._without += (hertz < 1 / LONGEST_S).sum(axis=0)
+            self._steps += steps
+            lags, phases = lookback.find(phases, hertz)
             read = np.empty((*lags.shape, reach.steps, len(sound) * N), np.float32)
             read_block(sound, kept, lags, N, reach.filters, reach.ahead, read)
             yield read, lags
@@ -59,6 +64,11 @@ class Past:
         lookback = self._lookback
         self._codes = self._stores[0].array(lookback.size - len(lookback.periods))
         self._ages = self._stores[1].array(len(lookback.periods))
+
+    def without(self) -> dict[str, float]:
+        """The share of all steps at which a parameter says no period, by name, where there are any."""
+        shares = self._without / max(self._steps, 1)
+        return {p.name: float(share) for p, share in zip(self._lookback.periods, shares, strict=True) if share}
 
     def numbers(self, steps: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """What the steps of these numbers read: [..., numbers], as `models.lookback.look_back` gives it."""

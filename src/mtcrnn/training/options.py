@@ -101,8 +101,7 @@ def _periods(tier: Tier, data: ParamManager) -> tuple[str, ...]:
             says = f"its unit is {units}, which says no period" if units else "it has no unit"
             raise InputError(f"`period` {name}: {says}; write {name}=EXPRESSION, times a second, like {name}={name}/60")
     if tier.period == AUTO:
-        if found:
-            log.info("`period` %s, by their units", " ".join(found.values()))
+        log.info("`period` %s, by the units", " ".join(found.values()) or "none")
         return tuple(found.values())
     return tuple(found.get(text, text) for text in tier.period)
 
