@@ -26,6 +26,7 @@ class Past:
         self._lookback, self._encoding = lookback, encoding
         self._stores = Store(encoding.stored), Store(np.dtype(np.uint32))
         self._codes = self._ages = np.zeros((0, 0))
+        self._numbers = np.linspace(-1, 1, encoding.bounds[1] + 1, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
 
     def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]) -> None:
@@ -72,11 +73,13 @@ class Past:
 
     def numbers(self, steps: NDArray[np.int64] | slice) -> NDArray[np.float32]:
         """What the steps of these numbers read: [..., numbers], as `models.lookback.look_back` gives it."""
-        codes, ages = self._codes[steps], self._ages[steps]
-        numbers = 2 * codes.astype(np.float32) / self._encoding.bounds[1] - 1
-        by_period = numbers.reshape(*ages.shape, numbers.shape[-1] // ages.shape[-1])
-        there = (ages > 0)[..., None].astype(np.float32)
-        return np.concatenate([there, by_period * there], axis=-1).reshape(*ages.shape[:-1], self._lookback.size)
+        ages = self._ages[steps]
+        there, out = ages > 0, np.empty((*ages.shape, self._lookback.size // ages.shape[-1]), np.float32)
+        out[..., 0] = there
+        out[..., 1:] = self._numbers[self._codes[steps]].reshape(*ages.shape, out.shape[-1] - 1)
+        if not there.all():
+            out[~there] = 0
+        return out.reshape(*ages.shape[:-1], self._lookback.size)
 
     def age(self, step: int) -> int:
         """How many steps ago the latest of what a step reads was, of all periods; 0 without one."""
