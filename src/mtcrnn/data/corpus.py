@@ -261,8 +261,7 @@ class Corpus:
     def follow(self, streams: Streams, share: slice, seq_len: int) -> Batch:
         """The windows that a `share` of streams read.
 
-        After a jump, what was a period ago is what would have been there without the jump, until it is no longer ago.
-        In a fresh stream, nothing was a period ago until then.
+        In a fresh stream and after a jump, there is no past until a period is over: so what is there can be trusted.
         """
         starts, before, fresh = streams.starts[share], streams.before[share], streams.fresh[share]
         batch = self.gather(starts, seq_len)
@@ -270,9 +269,7 @@ class Corpus:
         if self.past is None:
             return batch
         for row in np.flatnonzero(fresh | (before != starts)):
-            first, past = int(before[row]) + 1, batch.conditioning[row, :, len(self.tier.prop) :]
-            count = min(self.past.age(int(starts[row]) + 1), seq_len, len(self.values) - first)
-            past[:count] = 0 if fresh[row] else self.past.numbers(slice(first, first + count))
+            batch.conditioning[row, : self.past.age(int(starts[row]) + 1), len(self.tier.prop) :] = 0
         return batch
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:
