@@ -14,9 +14,10 @@ from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.evaluation import following, likelihood, stability
+from mtcrnn.evaluation import _known_meters, following, likelihood, stability
 from mtcrnn.evaluation.likeness import measure_likeness
 from mtcrnn.evaluation.meters import METERS
+from mtcrnn.evaluation.report import _control_lines
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.band_player import BandPlayer
@@ -230,3 +231,36 @@ def test_bad_input(trained, capsys, words, message):
     run, data = trained
     code, _, error = run_cli(capsys, "evaluate", run, "--data_dir", data, *words)
     assert (code, error) == (2, f"mtcrnn: error: {message}")
+
+
+def test_what_says_a_period_has_a_meter(tmp_path):
+    write_wav(tmp_path / "a.wav", np.zeros(RATE), RATE)
+    write_params(
+        tmp_path / "a.params",
+        meta={"meters": {"hz": "beat", "gain": "loudness", "other": "pitch", "size": "no meter"}},
+        **{name: ([0, 1], [low, 100]) for name, low in (("hz", 90), ("turns", 1), ("gain", 0), ("size", 1))},
+    )
+    tier = Tier(prop=("hz", "turns", "gain", "size"), sample_rate=RATE, period=("hz=hz", "turns=turns/60"))
+    corpus = Corpus(tier, ParamManager(tmp_path))
+    assert _known_meters(tier, corpus) == {"hz": "beat", "turns": "beat", "gain": "loudness"}
+    for meta in ({}, {"meters": ["hz"]}):
+        corpus.meta = meta
+        assert _known_meters(tier, corpus) == {"hz": "period", "turns": "beat"}
+
+
+def test_errors_of_pitches_are_in_cents():
+    one = {
+        "parameter": "hz", "meter": "period", "values": [1, 2, 3], "new": [False] * 3, "asked": [100.0, 200.0, 300.0],
+        "measured": [100.0, 200 * 2 ** (1 / 12), None], "strength": [1, 1, None], "real_strength": [1, 1, 1],
+        "median_relative_error": 0.06, "correlation": 1.0,
+        "glide": {"asked": [100.0], "measured": [50.0], "median_relative_error": 0.5, "correlation": None},
+    }  # fmt: skip
+    lines = list(_control_lines(one))
+    assert lines[-3:] == [
+        "no period can be heard in 1 of 3 sounds",
+        "all values: median error 6.0% (100 cents), correlation 1.000",
+        "glide: median error 50.0% (1200 cents), correlation n/a",
+    ]
+    silent = list(_control_lines({**one, "measured": [None] * 3, "glide": {**one["glide"], "measured": [None]}}))
+    assert "cents" not in silent[-2]
+    assert silent[-3] == "no period can be heard in 3 of 3 sounds"

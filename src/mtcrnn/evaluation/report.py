@@ -47,14 +47,15 @@ def _control_lines(one: Mapping[str, Any]) -> Iterator[str]:
         yield f"no {one['meter']} can be heard in {deaf} of {len(one['measured'])} sounds"
     for what, part in (("all values", one), ("glide", one["glide"])):
         error, correlation = part["median_relative_error"], part["correlation"]
-        cents = f" ({_cents(part):.0f} cents)" if one["meter"] in PITCHES and deaf < len(one["measured"]) else ""
-        yield f"{what}: median error {error:.1%}{cents}, correlation {_cell(correlation, '.3f').strip()}"
+        off = f"{error:.1%}" + (_in_cents(part) if one["meter"] in PITCHES else "")
+        yield f"{what}: median error {off}, correlation {_cell(correlation, '.3f').strip()}"
 
 
-def _cents(part: Mapping[str, Any]) -> float:
-    """The median distance of the measured pitches from those asked for, in cents; infinite for those not heard."""
+def _in_cents(part: Mapping[str, Any]) -> str:
+    """The median distance of the measured pitches from those asked for; nothing if most cannot be heard."""
     pairs = zip(part["asked"], part["measured"], strict=True)
-    return statistics.median(math.inf if m is None else abs(1200 * math.log2(m / a)) for a, m in pairs)
+    cents = statistics.median(math.inf if m is None else abs(1200 * math.log2(m / a)) for a, m in pairs)
+    return f" ({cents:.0f} cents)" if math.isfinite(cents) else ""
 
 
 def _likeness_lines(found: Mapping[str, Any]) -> Iterator[str]:
