@@ -39,6 +39,7 @@ _TRAIN = {
     "batch_size": 8,
     "seq_len": 2048,
     "scored_frames": 32,
+    "jumps": 0.1,
     "lr": 0.004,
     "lr_final": 0.0001,
     "checkpoint": 1000,
@@ -48,7 +49,7 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     "subband": {
         Tier: {"bands": 8, "mulaw_channels": 255, "channels": "auto", "period": AUTO},
         Net: {"net": "subband", **_SIZE, "n_layers": 2, "frame_size": 16},
-        Train: {**_TRAIN, "num_steps": 6000, "seq_len": 4096, "scored_frames": 16, "jumps": 0.1},
+        Train: {**_TRAIN, "num_steps": 6000, "seq_len": 4096, "scored_frames": 16},
     },
 }
 
