@@ -11,6 +11,7 @@ from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, reach
 from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
+from mtcrnn.data import corpus as corpus_module
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.windows import Streams
@@ -204,12 +205,13 @@ def test_two_halves_of_a_training_equal_the_whole(tmp_path, name, options):
     assert ends[0] == ends[1]
 
 
-def test_after_a_jump_there_is_no_past_until_a_period_is_over(tmp_path):
+def test_after_a_jump_there_is_no_past_until_a_period_is_over(tmp_path, monkeypatch):
+    monkeypatch.setattr(corpus_module, "SCALED", 0)
     tier = TIERS["mono"]
     corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
     start, before, T = int(corpus.offsets[1]) + 500, int(corpus.offsets[0]) + 600, 256
     streams = Streams(2, np.full(3, start), np.array([False, False, True]), np.array([before, start, start]))
-    batch = corpus.follow(streams, slice(3), T)
+    batch = corpus.follow(streams, slice(3), T, 1)
     count = corpus.past.age(start + 1)
     assert 10 < count < 100
     past = batch.conditioning[:, :, 2:]
@@ -219,4 +221,27 @@ def test_after_a_jump_there_is_no_past_until_a_period_is_over(tmp_path):
         assert not past[row, :count].any()
         assert (past[row, count:] == past[1, count:]).all()
     assert (batch.values[0, 0] == corpus.values[before]).all()
-    assert (corpus.follow(streams, slice(1, 3), T).conditioning == batch.conditioning[1:]).all()
+
+
+def test_in_training_the_past_is_softer_or_louder_in_some_windows(tmp_path):
+    """Some windows read what would be there if the sound had been softer or louder; a pure function of (seed, step)."""
+    tier, size = TIERS["mono"], 400
+    corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
+    starts = np.full(size, int(corpus.offsets[1]) + 500)
+    streams = Streams(3, starts, np.zeros(size, bool), starts)
+    past = corpus.follow(streams, slice(size), 8, 1).conditioning[:, :, 2:]
+    clear = corpus.gather(starts[:1], 8).conditioning[0, :, 2:]
+    same = (past == clear).all(axis=(1, 2))
+    assert same.mean() == pytest.approx(1 - corpus_module.SCALED, abs=0.08)
+    assert (past[:, :, 0] == 1).all()
+    again = corpus.follow(streams, slice(100, 300), 8, 1).conditioning[:, :, 2:]
+    assert (again == past[100:300]).all()
+    mu = tier.mulaw_channels - 1
+    amplitude = np.expm1(np.abs(past[..., 1:]) * np.log1p(mu))
+    largest = np.abs(clear[:, 1:]).argmax()
+    gains = 20 * np.log10(amplitude.reshape(size, -1)[:, largest] / np.expm1(np.abs(clear[:, 1:]).max() * np.log1p(mu)))
+    assert gains.min() < -35
+    assert 0 < gains.max() <= 6.01
+    half = corpus.past.numbers(starts[:1, None] + np.arange(1, 9), np.array([0.5]))[0, :, 1:]
+    scaled = np.sign(clear[:, 1:]) * np.log1p(np.expm1(np.abs(clear[:, 1:]) * np.log1p(mu)) / 2) / np.log1p(mu)
+    np.testing.assert_allclose(half, scaled, atol=1e-6)

@@ -34,6 +34,7 @@ class Purpose(IntEnum):
     CASCADE = 10  # seeds of the tiers
     FRAMES = 11  # frames that are scored
     JUMPS = 12  # where streams of carried windows go on elsewhere
+    PAST = 13  # how loud what was a period ago is
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
+SCALED, GAINS = 0.5, (-40.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
 LEAST_HELD_OUT = 16  # steps of a held-out window
 
 
@@ -249,22 +250,29 @@ class Corpus:
     def _tail(self, length: int) -> int:
         return min(int(length * TAIL_SHARE), int(self.tier.step_rate * TAIL_SECONDS))
 
-    def gather(self, starts: NDArray[np.int64], seq_len: int) -> Batch:
-        """The windows that start at `starts`."""
+    def gather(self, starts: NDArray[np.int64], seq_len: int, gains: NDArray[np.float64] | None = None) -> Batch:
+        """The windows that start at `starts`; `gains` as in `Past.numbers`."""
         values = self.values[starts[:, None] + np.arange(seq_len + 1)].astype(self._encoding.dtype, copy=False)
         conditioning = self.conditioning.windows(starts + 1, seq_len)
         if self.past is not None:
-            past = self.past.numbers(starts[:, None] + 1 + np.arange(seq_len))
+            past = self.past.numbers(starts[:, None] + 1 + np.arange(seq_len), gains)
             conditioning = np.concatenate([conditioning, past], axis=-1)
         return Batch(values, conditioning)
 
-    def follow(self, streams: Streams, share: slice, seq_len: int) -> Batch:
+    def follow(self, streams: Streams, share: slice, seq_len: int, seed: int) -> Batch:
         """The windows that a `share` of streams read.
 
-        In a fresh stream and after a jump, there is no past until a period is over: so what is there can be trusted.
+        In a fresh stream and after a jump, there is no past until a period is over. In some windows the past is softer
+        or louder than it was, so that a net that plays too softly, or not at all, does not go on so.
         """
         starts, before, fresh = streams.starts[share], streams.before[share], streams.fresh[share]
-        batch = self.gather(starts, seq_len)
+        gains = None
+        if self.past is not None:
+            rng = generator(seed, Purpose.PAST, streams.step)
+            scaled, decibels = rng.random((2, len(streams.starts)))
+            low, high = GAINS
+            gains = np.where(scaled < SCALED, 10 ** ((low + (high - low) * decibels) / 20), 1.0)[share]
+        batch = self.gather(starts, seq_len, gains)
         batch.values[:, 0] = self.values[before]
         if self.past is None:
             return batch

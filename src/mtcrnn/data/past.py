@@ -71,15 +71,33 @@ class Past:
         shares = self._without / max(self._steps, 1)
         return {p.name: float(share) for p, share in zip(self._lookback.periods, shares, strict=True) if share}
 
-    def numbers(self, steps: NDArray[np.int64] | slice) -> NDArray[np.float32]:
-        """What the steps of these numbers read: [..., numbers], as `models.lookback.look_back` gives it."""
+    def numbers(
+        self, steps: NDArray[np.int64] | slice, gains: NDArray[np.float64] | None = None
+    ) -> NDArray[np.float32]:
+        """What the steps of these numbers read: [..., numbers], as `models.lookback.look_back` gives it.
+
+        `gains` [B] make the past of steps [B, T] louder or softer.
+        """
         ages = self._ages[steps]
         there, out = ages > 0, np.empty((*ages.shape, self._lookback.size // ages.shape[-1]), np.float32)
         out[..., 0] = there
-        out[..., 1:] = self._numbers[self._codes[steps]].reshape(*ages.shape, out.shape[-1] - 1)
+        codes = self._codes[steps]
+        if gains is None:
+            numbers = self._numbers[codes]
+        else:
+            numbers = np.stack([self._scaled(gain)[row] for gain, row in zip(gains, codes, strict=True)])
+        out[..., 1:] = numbers.reshape(*ages.shape, out.shape[-1] - 1)
         if not there.all():
             out[~there] = 0
         return out.reshape(*ages.shape[:-1], self._lookback.size)
+
+    def _scaled(self, gain: float) -> NDArray[np.float32]:
+        """The numbers of all codes, of amplitudes times `gain`."""
+        if gain == 1:
+            return self._numbers
+        top = self._encoding.bounds[1]
+        louder = gain * np.expm1(np.abs(self._numbers) * np.log1p(top)) / top
+        return (np.sign(self._numbers) * np.log1p(top * np.minimum(louder, 1)) / np.log1p(top)).astype(np.float32)
 
     def age(self, step: int) -> int:
         """How many steps ago the latest of what a step reads was, of all periods; 0 without one."""

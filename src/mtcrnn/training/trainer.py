@@ -219,7 +219,7 @@ class Trainer:
         fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
         state = tuple(torch.where(fresh, new, old) for new, old in zip(first, carried, strict=True))
-        return corpus.follow(self.streams, self.share, options.seq_len), state
+        return corpus.follow(self.streams, self.share, options.seq_len, options.rand_seed), state
 
     def _scored(self, batch: Batch, step: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """The frames of the windows that are scored at `step`, and the weights of their losses; None: all alike."""
