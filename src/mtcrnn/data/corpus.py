@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
-SCALED, GAINS = 0.5, (-40.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
+SCALED, GAINS = 0.2, (-30.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
 LEAST_HELD_OUT = 16  # steps of a held-out window
 
 
