@@ -31,6 +31,8 @@ from mtcrnn.training.options import completed
         ("x", 0, 0),
         ("9^9^9^9", 1, 0),
         ("12", 5, 12),
+        ("MIDI", 57, 220),
+        ("rpm", 90, 1.5),
     ],
 )
 def test_an_expression_says_how_often_a_second(expression, value, hertz):
@@ -126,7 +128,7 @@ def test_a_texture_says_its_periods(tmp_path, capsys):
     ("unit", "says"), [("furlongs", "its unit is furlongs, which says no period"), (None, "it has no unit")]
 )
 def test_a_unit_that_says_no_period(tmp_path, unit, says):
-    with pytest.raises(InputError, match=f"`period` speed: {says}; write speed=EXPRESSION"):
+    with pytest.raises(InputError, match=f"`period` speed: {says}; write speed=UNIT"):
         completed({"prop": ("speed",), "period": ("speed",)}, {}, labelled(tmp_path, {"speed": unit}))
 
 
@@ -137,5 +139,5 @@ def test_from_the_command_line(tmp_path, monkeypatch, capsys):
     code, _, error = run_cli(capsys, "train", *words, "--period", "pitch=pitch*")
     assert (code, "--period pitch=pitch*: that is no expression" in error) == (2, True)
     code, _, error = run_cli(capsys, "train", *words, "--period", "pitch")
-    assert (code, "--period pitch: it has no unit; write pitch=EXPRESSION" in error) == (2, True)
+    assert (code, "--period pitch: it has no unit; write pitch=UNIT" in error) == (2, True)
     assert not (tmp_path / "run").exists()

@@ -1,6 +1,7 @@
 """Parameters that say how often a sound repeats: a pitch, a rate, a number of turns. `Tier.period` names them.
 
-`rpm=rpm/30` says that the sound repeats rpm / 30 times per second. Where only a name is given, its unit decides.
+`rpm=rpm/30` says that the sound repeats rpm / 30 times per second, `pitch=MIDI` that pitches are MIDI notes. Where only
+a name is given, the unit in the data decides.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class Period:
 
     Args:
         name: of the parameter.
-        expression: how often per second: numbers, the parameter's name or x, + - * / ^ and brackets.
+        expression: how often per second: a unit, one of `UNITS`, or numbers, the parameter's name or x, + - * / ^ and
+            brackets.
 
     Raises:
         InputError: an expression that cannot be read.
@@ -87,7 +89,9 @@ class Period:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             why = str(error) if type(error) is ValueError else "that is no expression"
             shown = f"{self.name}={self.expression[:LONGEST_EXPRESSION]}"
-            raise InputError(f"`period` {shown}: {why}; write how often per second, like x/60 or 4*8^x") from error
+            raise InputError(
+                f"`period` {shown}: {why}; write its unit (MIDI, rpm) or how often per second (x/60, 4*8^x)"
+            ) from error
 
     @classmethod
     def parse(cls, text: str) -> Period:
@@ -104,7 +108,8 @@ class Period:
         return np.where(np.isfinite(found) & (found > 0), found, 0.0)
 
     def _tree(self) -> ast.expr:
-        return ast.parse(self.expression.replace("^", "**").strip(), mode="eval").body
+        text = UNITS.get(self.expression.casefold().strip(), self.expression)
+        return ast.parse(text.replace("^", "**").strip(), mode="eval").body
 
     def _check(self, node: ast.expr) -> None:
         """Raise ValueError for what is not arithmetic with the parameter."""

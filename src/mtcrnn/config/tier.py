@@ -54,8 +54,9 @@ class Tier(Options):
     )
     period: tuple[str, ...] = option(
         "parameters that say how often the sound repeats, which then reads what it was a period ago (nets frame and "
-        "subband): NAME, whose unit says it (Hz, MIDI note, rpm, bpm, events/s, s, ms), or NAME=EXPRESSION, times a "
-        "second (rpm=rpm/30, rate=4*8^rate); auto: as the units say (the default of mtcrnn train); none",
+        "subband): NAME, whose unit in the data says it; NAME=UNIT (Hz, MIDI, rpm, bpm, events/s, s, ms); or "
+        "NAME=EXPRESSION, times a second (rpm=rpm/30, rate=4*8^rate); auto: as the units in the data say (default of "
+        "mtcrnn train); none",
         (),
     )
     onehot: bool = option("feed audio to the net as a one-hot code instead of as one number", False)

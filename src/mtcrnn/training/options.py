@@ -99,7 +99,8 @@ def _periods(tier: Tier, data: ParamManager) -> tuple[str, ...]:
             found[name] = f"{name}={expression}"
         elif tier.period != AUTO:
             says = f"its unit is {units}, which says no period" if units else "it has no unit"
-            raise InputError(f"`period` {name}: {says}; write {name}=EXPRESSION, times a second, like {name}={name}/60")
+            how = f"{name}=UNIT (MIDI, rpm) or {name}=EXPRESSION ({name}/60 times a second)"
+            raise InputError(f"`period` {name}: {says}; write {how}")
     if tier.period == AUTO:
         log.info("`period` %s, by the units", " ".join(found.values()) or "none")
         return tuple(found.values())
