@@ -353,3 +353,17 @@ def test_a_cascade_is_what_the_recipe_says(recipe, capsys):
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)
 def test_our_recipes_are_whole(path):
     assert read_recipe(path).audio()
+
+
+def test_a_tier_of_a_recipe_looks_a_period_back(recipe, capsys, tmp_path):
+    """A period must be written in full: the units are those of measured parameters that may not be there yet."""
+    assert read_recipe(recipe).tiers["sound"].tier.period == ()
+    changed(recipe, 'prop = ["loud", "note"]', 'prop = ["loud", "note"]\nperiod = ["note=50+50*note"]')
+    assert run_cli(capsys, "train", recipe)[0] == 0
+    words = ["cascade", recipe, "--set", "note=0:1", "--seconds", 0.5, "--rand_seed", 3]
+    assert run_cli(capsys, *words, "--out", tmp_path / "x")[0] == 0
+    config = folders.read_config(tmp_path / "out" / "sound" / "model" / "model_3")
+    assert config.lookback.hertz(np.array([[0.0, 1.0]])) == 100
+    changed(recipe, "note=50+50*note", "note")
+    code, _, error = run_cli(capsys, "train", recipe)
+    assert (code, "period note; a recipe must say NAME=UNIT or NAME=EXPRESSION" in error) == (2, True), error
