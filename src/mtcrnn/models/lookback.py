@@ -118,7 +118,7 @@ class Lookback:
         first = [p * (1 + LAGS * per_lag) + 1 + j * per_lag for p in range(len(self.periods)) for j in range(LAGS)]
         self.centres = np.add.outer(np.array(first) + self.reach.around * values, np.arange(values))
         self._columns = [tier.prop.index(period.name) for period in self.periods]
-        slowest = min((_slowest(period, ranges[period.name]) for period in self.periods), default=1.0)
+        slowest = min(_slowest(period, ranges[period.name]) for period in self.periods)
         longest = self.reach.least + LAGS * self.rate / slowest if slowest else np.inf
         self.longest = int(min(longest, LONGEST_S * self.rate))
         self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
@@ -127,11 +127,10 @@ class Lookback:
     def init(self, batch: int) -> Memory:
         """What is known before the beginning of so many sounds: nothing."""
         N, P = self._bank.bands, len(self.periods)
-        kept = self._kept if P else 0
         return Memory(
-            np.zeros((batch, self._channels, kept * N), np.float32),
+            np.zeros((batch, self._channels, self._kept * N), np.float32),
             np.zeros((batch, self._channels, self.reach.synthesis.shape[1] - N), np.float32),
-            np.full((batch, P, kept), np.nan),
+            np.full((batch, P, self._kept), np.nan),
         )
 
     def hertz(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -158,14 +157,13 @@ class Lookback:
         batch, steps = parameters.shape[:2]
         N, P, made = self._bank.bands, len(self.periods), memory.sound.shape[2]
         lags, phases = np.full((batch, steps, P, LAGS), NO_LAG, np.int64), np.empty_like(memory.phases)
-        for b, hertz in enumerate(self.hertz(parameters) if P else ()):
+        for b, hertz in enumerate(self.hertz(parameters)):
             lags[b], phases[b] = self.find(memory.phases[b], hertz)
-        new = steps if P else 0
         sizes = N, self.reach.ahead, made, self._bank.delay, self._amplitudes.shape[1] - 1, self._given
         return Block(
             lags,
-            np.pad(memory.sound, ((0, 0), (0, 0), (0, new * N))),
-            np.pad(memory.steps, ((0, 0), (0, 0), (0, new * N))),
+            np.pad(memory.sound, ((0, 0), (0, 0), (0, steps * N))),
+            np.pad(memory.steps, ((0, 0), (0, 0), (0, steps * N))),
             phases,
             np.empty((batch, P, LAGS, self.reach.steps, len(self._spans)), np.float32),
             np.empty((batch, len(self._spans)), np.float32),
