@@ -10,6 +10,7 @@ import torch
 
 from helpers import run_cli, shorten_evaluation, tiny_train, tone_set, write_params, write_wav
 from mtcrnn.config.nets import Net
+from mtcrnn.config.periods import Period
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
@@ -75,6 +76,14 @@ def test_a_model_that_follows(whistles):
     assert found.median_relative_error < 0.05
     assert found.correlation > 0.99
     assert found.glide["median_relative_error"] < 0.1
+
+
+def test_between_the_datas_values_a_period_is_what_the_parameter_says():
+    """Where a meter reads twice the turns at 600 and 3000 rpm, it should read twice the turns between them."""
+    readings = [(20.0, 0.9), (100.0, 0.7)]
+    curve = following._Curve([600, 3000], readings, Period("rpm", "rpm/60"))
+    assert curve.at(1800) == pytest.approx((60, 0.8))
+    assert following._Curve([600, 3000], readings).at(1800)[0] == pytest.approx(math.sqrt(20 * 100))
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.stereo import mono
+from mtcrnn.config.periods import Period
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.meters import MATCHED, METERS, Samples
 from mtcrnn.rendering.player import Player
@@ -64,7 +65,8 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
     if len({known[j] for j in readable}) < 2:
         log.warning("%s can be read at fewer than two values of %s in the data: not measured", chosen, name)
         return None
-    curve = _Curve([known[j] for j in readable], [real[j] for j in readable])  # type: ignore[misc]
+    period = next((one for one in engine.config.tier.periods if one.name == name), None)
+    curve = _Curve([known[j] for j in readable], [real[j] for j in readable], period)  # type: ignore[misc]
     low, high = engine.config.ranges[name].low, engine.config.ranges[name].high
     values = sorted({*np.linspace(low, high, GRID).tolist(), *((a + b) / 2 for a, b in curve.widest())})
     made = _play(engine, corpus, k, np.array(values)[:, None].repeat(round(SECONDS * rate), 1))
@@ -93,17 +95,28 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
 
 
 class _Curve:
-    """What a meter reads in the data as a function of a parameter's value: the logarithm is linear between values."""
+    """What a meter reads in the data as a function of a parameter's value: the logarithm is linear between values.
 
-    def __init__(self, values: Sequence[float], readings: Sequence[tuple[float, float]]) -> None:
-        self.values = sorted(set(values))
+    Where the parameter says a period, it is that of the reading over how often the sound repeats.
+    """
+
+    def __init__(
+        self, values: Sequence[float], readings: Sequence[tuple[float, float]], period: Period | None = None
+    ) -> None:
+        self.values, self.period = sorted(set(values)), period
         means = [np.mean([r for v, r in zip(values, readings, strict=True) if v == u], axis=0) for u in self.values]
         self.readings, self.strengths = np.maximum(means, TINY).T
+        self.readings = self.readings / [self._hertz(v) for v in self.values]
 
     def at(self, value: float) -> tuple[float, float]:
         """The reading at a value, and its confidence."""
-        reading = math.exp(np.interp(value, self.values, np.log(self.readings)))
+        reading = math.exp(np.interp(value, self.values, np.log(self.readings))) * self._hertz(value)
         return reading, float(np.interp(value, self.values, self.strengths))
+
+    def _hertz(self, value: float) -> float:
+        """How often the sound repeats; 1 without a period."""
+        hertz = float(self.period.hertz(np.array([value]))[0]) if self.period else 0.0
+        return hertz or 1.0
 
     def widest(self, count: int = 3) -> list[tuple[float, float]]:
         """The `count` widest gaps between values."""
