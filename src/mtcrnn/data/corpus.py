@@ -262,9 +262,9 @@ class Corpus:
     def follow(self, streams: Streams, share: slice, seq_len: int, seed: int) -> Batch:
         """The windows that a `share` of streams read.
 
-        In a fresh stream, there is no past until a period is over. After a jump, the past is that of the new place: it is
-        to be trusted more than the state. In some windows the past is softer or louder than it was, so that a net that
-        plays too softly, or not at all, does not go on so.
+        In a fresh stream, there is no past until a period is over. After a jump, the past is that of the new place: it
+        is to be trusted more than the state. In some windows the past is softer or louder than it was, so that a net
+        that plays too softly, or not at all, does not go on so.
         """
         starts, before, fresh = streams.starts[share], streams.before[share], streams.fresh[share]
         gains = None
