@@ -7,7 +7,7 @@ import pytest
 
 from helpers import run_cli, tone_set, write_wav
 from mtcrnn.config.nets import Net
-from mtcrnn.config.periods import UNITS, Period
+from mtcrnn.config.periods import NO_EXPRESSION, UNITS, Period
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
@@ -119,9 +119,15 @@ def test_a_texture_says_its_periods(tmp_path, capsys):
     assert tier.period == ("rpm=rpm/30",)
     for texture in TEXTURES.values():
         for name, parameter in texture.parameters.items():
-            if parameter.hertz and parameter.expected:
+            if parameter.hertz not in (None, NO_EXPRESSION) and parameter.expected:
                 found = Period(name, parameter.hertz).hertz(np.array([parameter.default]))
                 assert found == pytest.approx(parameter.expected({name: parameter.default}))
+
+
+def test_a_carrier_is_no_period_of_a_modulated_tone(tmp_path, capsys):
+    assert run_cli(capsys, "texture", "fm", "--out", tmp_path / "data", "--files", 1, "--seconds", 0.2)[0] == 0
+    tier, _, _ = completed({"prop": ("carrier", "modulation")}, {}, {"data_dir": str(tmp_path / "data")})
+    assert tier.period == ("modulation=modulation",)
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,7 @@ UNITS = {  # how often a second, by unit in small letters
     "ms": f"1000/{VALUE}",
 }
 NO_PERIOD = {"centroid", "brightness", "bandwidth", "rolloff", "cutoff", "centre", "center"}  # though in Hz
+NO_EXPRESSION = "none"  # of a parameter that says no period, whatever its unit
 PERIODS = "periods"  # in the `meta` of a param file: expressions by parameter
 _OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
@@ -58,7 +59,7 @@ def expression_of(name: str, units: str | None, known: object, auto: bool) -> st
         auto: not asked for by name, so that what is in Hz without being a pitch is left out.
     """
     if isinstance(known, dict) and isinstance(known.get(name), str):
-        return str(known[name])
+        return None if known[name] == NO_EXPRESSION else str(known[name])
     if units is None or (auto and name.casefold() in NO_PERIOD):
         return None
     return UNITS.get(units.casefold().strip())

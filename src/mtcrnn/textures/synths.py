@@ -15,6 +15,7 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
+from mtcrnn.config.periods import NO_EXPRESSION
 from mtcrnn.textures.primitives import Samples, band, cycles, decays, poisson_onsets, regular_onsets, rings
 
 Curves = Mapping[str, NDArray[np.float64]]  # by parameter, one value per sample
@@ -39,7 +40,8 @@ class Parameter:
         units: unit, for people.
         meter: the meter that measures it, one of `evaluation.meters.METERS`, if there is one.
         expected: what that meter should read, from the values of all parameters.
-        hertz: how often a second the sound repeats, as an expression, if the parameter says that.
+        hertz: how often a second the sound repeats, as an expression, if the parameter says that; `NO_EXPRESSION` if
+            only its unit looks so.
     """
 
     low: float
@@ -229,7 +231,7 @@ TEXTURES: dict[str, Texture] = {
     "fm": Texture(
         "tones with vibrato, from slow to so fast that it is heard as timbre",
         {
-            "carrier": Parameter(400.0, 1600.0, 800.0, "Hz", "carrier", lambda v: v["carrier"], "carrier"),
+            "carrier": Parameter(400.0, 1600.0, 800.0, "Hz", "carrier", lambda v: v["carrier"], NO_EXPRESSION),
             "modulation": Parameter(4.0, 60.0, 20.0, "Hz", "vibrato", lambda v: v["modulation"], "modulation"),
             "index": Parameter(0.0, 4.0, 2.0, "radians", "index", lambda v: v["index"]),
         },
