@@ -54,12 +54,15 @@ class MuLaw:
     def _centres(self) -> NDArray[np.float32]:
         return self._expand(np.arange(self.channels))
 
-    def _position(self, samples: ArrayLike) -> NDArray[np.float64]:
-        """The positions of samples on the scale of codes, 0 .. mu, before rounding."""
+    def compand(self, samples: ArrayLike) -> NDArray[np.float64]:
+        """f(x), -1 to 1, of samples in [-1, 1] (clipped); see `encode`."""
         mu = self.channels - 1
         x = np.clip(np.asarray(samples, dtype=np.float64), -1.0, 1.0)
-        companded = np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
-        return (companded + 1.0) / 2.0 * mu
+        return np.sign(x) * np.log1p(mu * np.abs(x)) / np.log1p(mu)
+
+    def _position(self, samples: ArrayLike) -> NDArray[np.float64]:
+        """The positions of samples on the scale of codes, 0 .. mu, before rounding."""
+        return (self.compand(samples) + 1.0) / 2.0 * (self.channels - 1)
 
     def _expand(self, position: NDArray[Any]) -> NDArray[np.float32]:
         """The samples at positions on the scale of codes: the inverse of `_position`."""

@@ -88,11 +88,9 @@ def filter_bank(bands: int) -> FilterBank:
         return FilterBank(1, np.ones((1, 1), np.float32), np.ones((1, 1, 1), np.float32))
     times = _whole(bands)
     angles, phases = _modulation(times, bands)
-    prototype = _prototype(times, bands)[:, None]
-    synthesis = 2 * bands * prototype * np.cos(angles - phases)
+    synthesis = 2 * bands * _prototype(times, bands)[:, None] * np.cos(angles - phases)
     by_step = np.pad(synthesis, ((0, 1), (0, 0))).reshape(TAPS_PER_BAND, bands, bands)  # [step, sample, band]
-    analysis = 2 * prototype * np.cos(angles + phases)
-    return FilterBank(bands, analysis.astype(np.float32), by_step.transpose(0, 2, 1).astype(np.float32))
+    return FilterBank(bands, _analysis(times, bands).astype(np.float32), by_step.transpose(0, 2, 1).astype(np.float32))
 
 
 @cache
@@ -117,9 +115,14 @@ def delaying_filters(bands: int, fractions: int) -> tuple[NDArray[np.float32], i
         if bands == 1:
             parts.append((np.sinc(times) * _kaiser(times / (half + 1)))[:, None])
         else:
-            angles, phases = _modulation(times, bands)
-            parts.append(2 * _prototype(times, bands)[:, None] * np.cos(angles + phases))
+            parts.append(_analysis(times, bands))
     return np.stack(parts).astype(np.float32), ahead
+
+
+def _analysis(times: Floats, bands: int) -> Floats:
+    """The analysis filters [T, N] at any times in samples from their middle."""
+    angles, phases = _modulation(times, bands)
+    return 2 * _prototype(times, bands)[:, None] * np.cos(angles + phases)
 
 
 def _modulation(times: Floats, bands: int) -> tuple[Floats, Floats]:

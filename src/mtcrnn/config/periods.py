@@ -10,6 +10,7 @@ import ast
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from mtcrnn.core.errors import InputError
@@ -86,7 +87,7 @@ class Period:
         try:
             if len(self.expression) > LONGEST_EXPRESSION:
                 raise ValueError(f"it is longer than {LONGEST_EXPRESSION} characters")
-            self._check(self._tree())
+            self._check(self._tree)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             why = str(error) if type(error) is ValueError else "that is no expression"
             shown = f"{self.name}={self.expression[:LONGEST_EXPRESSION]}"
@@ -105,9 +106,10 @@ class Period:
         import numpy as np
 
         with np.errstate(all="ignore"):
-            found = np.broadcast_to(self._evaluate(self._tree(), np.asarray(values, np.float64)), values.shape)
+            found = np.broadcast_to(self._evaluate(self._tree, np.asarray(values, np.float64)), values.shape)
         return np.where(np.isfinite(found) & (found > 0), found, 0.0)
 
+    @cached_property
     def _tree(self) -> ast.expr:
         text = UNITS.get(self.expression.casefold().strip(), self.expression)
         return ast.parse(text.replace("^", "**").strip(), mode="eval").body

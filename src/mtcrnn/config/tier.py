@@ -120,6 +120,11 @@ class Tier(Options):
                 Period.parse(text)
 
     @property
+    def periods_by_unit(self) -> tuple[str, ...]:
+        """The entries of `period` that only name a parameter."""
+        return tuple(text for text in self.period if "=" not in text)
+
+    @property
     def periods(self) -> tuple[Period, ...]:
         """The parameters that say a period, once their units are known."""
         return tuple(map(Period.parse, self.period))

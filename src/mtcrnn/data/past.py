@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.audio.lags import FRACTIONS, read_block
+from mtcrnn.audio.mulaw import MuLaw
 from mtcrnn.data.params import Param
 from mtcrnn.data.store import Store
 from mtcrnn.models.encoding import Encoding
@@ -26,7 +27,8 @@ class Past:
         self._lookback, self._encoding = lookback, encoding
         self._stores = Store(encoding.stored), Store(np.dtype(np.uint32))
         self._codes = self._ages = np.zeros((0, 0))
-        self._numbers = np.linspace(-1, 1, encoding.bounds[1] + 1, dtype=np.float32)  # of the codes
+        self._codec = MuLaw(encoding.bounds[1] + 1)
+        self._numbers = np.linspace(-1, 1, self._codec.channels, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
 
     def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]) -> None:
@@ -95,9 +97,8 @@ class Past:
         """The numbers of all codes, of amplitudes times `gain`."""
         if gain == 1:
             return self._numbers
-        top = self._encoding.bounds[1]
-        louder = gain * np.expm1(np.abs(self._numbers) * np.log1p(top)) / top
-        return (np.sign(self._numbers) * np.log1p(top * np.minimum(louder, 1)) / np.log1p(top)).astype(np.float32)
+        codes = np.arange(len(self._numbers))
+        return self._codec.compand(gain * self._codec.decode(codes)).astype(np.float32)
 
     def age(self, step: int) -> int:
         """How many steps ago the latest of what a step reads was, of all periods; 0 without one."""

@@ -77,7 +77,7 @@ class Builder:
         centres = self.lookback.centres
         table = self.table(self.take("ago.table.weight", centres.size * self.codes, size))
         at = self.store(centres.astype(np.int32))
-        self.add(Op.AGO, x, size, self.past, at, self.values, len(centres), table, self.codes)
+        self.add(Op.AGO, x, padded(size), self.past, at, self.values, len(centres), table, self.codes)
 
     def frame_input(self, steps: int) -> tuple[int, int]:
         """The input of a framed net: `made`, and the last `steps` steps with the conditioning; returns both offsets."""

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from mtcrnn.core.numba_math import BARE, sigmoid, tanh
-from mtcrnn.engine.products import WIDTH, wide_vectors
+from mtcrnn.engine.products import wide_vectors
 from mtcrnn.engine.program import Op
 from mtcrnn.engine.samplers import sample_codes
 from mtcrnn.models.constants import PHASED_LEAK
@@ -104,12 +104,11 @@ def _ago(row: Any, program: Any, op: Any) -> None:
     """`Op.AGO` for one sound: embeddings of the codes that each value had a lag ago."""
     size, N, L, codes = op[2], op[5], op[6], op[8]
     past, centres, half = row[op[3] :], program.words[op[4] : op[4] + L * N], np.float32(codes - 1) / _TWO
-    stride = (size + WIDTH - 1) // WIDTH * WIDTH
     for k in range(N):
         x = row[op[1] + k * size : op[1] + (k + 1) * size]
         for j in range(L):
             code = int((past[centres[j * N + k]] + _ONE) * half + np.float32(0.5))
-            weights = program.floats[op[7] + ((j * N + k) * codes + code) * stride :][:size]
+            weights = program.floats[op[7] + ((j * N + k) * codes + code) * size :][:size]
             for i in range(size):
                 x[i] += weights[i]
 

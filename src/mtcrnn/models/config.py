@@ -39,7 +39,7 @@ class ModelConfig:
         bands = self.tier.bands * self.tier.sound_channels
         if len(self.spans) not in (0, bands) or not all(0 < span < 1e6 for span in self.spans):
             raise InputError(f"spans: there must be one above 0 for each of {bands} bands")
-        if unknown := [text for text in self.tier.period if "=" not in text]:
+        if unknown := self.tier.periods_by_unit:
             raise InputError(f"`period` {listing(unknown)}: a model needs NAME=EXPRESSION, like rpm=rpm/30")
         if self.tier.channels == "auto":
             raise InputError("`channels` is auto; a model is mono or stereo")

@@ -202,7 +202,7 @@ def _plan(path: Path, name: str, table: Mapping[str, Any], common: Mapping[str, 
     net.check_for(tier)
     if tier.channels == "auto":
         raise InputError(f"{where}: channels is auto; a recipe must say mono (the default) or stereo")
-    if names := [text for text in tier.period if "=" not in text]:
+    if names := tier.periods_by_unit:
         raise InputError(f"{where}: period {listing(names)}; a recipe must say NAME=UNIT or NAME=EXPRESSION")
     if train.num_steps is None:
         raise InputError(f"{where}: num_steps is missing; a recipe must say how many steps each tier is trained")

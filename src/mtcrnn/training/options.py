@@ -87,7 +87,7 @@ def _periods(tier: Tier, data: ParamManager) -> tuple[str, ...]:
 
     The units are those of the first sound's param file.
     """
-    wanted = tier.prop if tier.period == AUTO else [text for text in tier.period if "=" not in text]
+    wanted = tier.prop if tier.period == AUTO else tier.periods_by_unit
     if not wanted:
         return () if tier.period == AUTO else tier.period
     wav = data.wavs()[0]

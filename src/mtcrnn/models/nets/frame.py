@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from mtcrnn.models.nets.framed import Ago, FramedNet, take_frames
+from mtcrnn.models.nets.framed import Ago, FramedNet
 
 
 class FrameNet(FramedNet):
@@ -19,7 +19,7 @@ class FrameNet(FramedNet):
     Args:
         in_size, hidden_size, out_size, n_layers: 1 + C, H, Q, GRU layers.
         frame_size: F.
-        past: the last numbers of the conditioning, which are those of the past; 0: none.
+        past: as in `FramedNet`.
         centres: which of them are codes, see `framed.Ago`.
     """
 
@@ -33,8 +33,7 @@ class FrameNet(FramedNet):
         past: int = 0,
         centres: NDArray[np.int64] | None = None,
     ) -> None:
-        super().__init__(in_size, hidden_size, n_layers, 1, out_size, frame_size, frame_size)
-        self.past = past
+        super().__init__(in_size, hidden_size, n_layers, 1, out_size, frame_size, frame_size, past)
         self.ago = None if centres is None else Ago(centres, out_size, hidden_size)
         self.hidden = nn.Linear(hidden_size, hidden_size)
         self.head = nn.Linear(hidden_size, out_size)
@@ -47,6 +46,5 @@ class FrameNet(FramedNet):
             return x.new_zeros(len(x), x.shape[1], self.codes), state
         y, state = self.steps(x, state, frames)
         if self.ago is not None:
-            past = x[..., -self.past :]
-            y = y + self.ago(past if frames is None else take_frames(past, frames, self.frame_size))[..., 0, :]
+            y = y + self.ago(self.past_numbers(x, frames))[..., 0, :]
         return self.head(torch.relu(self.hidden(torch.relu(y)))), state

@@ -54,7 +54,7 @@ class Ago(nn.Module):
 class FramedNet(nn.Module):
     """x [B, T, N + C] -> y [B, T, H]: the N newest codes, integers, and the conditioning.
 
-    The last of the conditioning may be the past, see `models.lookback`.
+    The last numbers of the conditioning may be those of the past, see `models.lookback`.
 
     At a frame's first step, GRU layers of H units read the last F steps and the conditioning, and a linear layer turns
     their output into H numbers for each of the frame's F positions. At each step, y is the sum of these numbers, of a
@@ -69,15 +69,25 @@ class FramedNet(nn.Module):
         codes: of each value, Q.
         frame_size: F.
         recent: R.
+        past: P, the last numbers of the conditioning, which are those of the past; 0: none.
     """
 
     offsets: Tensor  # [N]: where each value's rows begin in a table of all values' codes
 
     def __init__(
-        self, in_size: int, hidden_size: int, n_layers: int, values: int, codes: int, frame_size: int, recent: int
+        self,
+        in_size: int,
+        hidden_size: int,
+        n_layers: int,
+        values: int,
+        codes: int,
+        frame_size: int,
+        recent: int,
+        past: int,
     ) -> None:
         super().__init__()
         self.values, self.codes, self.frame_size, self.recent_steps = values, codes, frame_size, recent
+        self.past = past
         self.kept_steps, given = max(frame_size, recent), in_size - values
         self.gru = GRU(frame_size * values + given, hidden_size, n_layers)
         self.spread = nn.Linear(hidden_size, frame_size * hidden_size)
@@ -122,6 +132,11 @@ class FramedNet(nn.Module):
             h = after
         y = slow + self.recent(_flat(recent, conditioning)) + self.newest(codes.long() + self.offsets).sum(dim=2)
         return y, (h, numbers[None, :, T:].flatten(2), (made + T) % F)
+
+    def past_numbers(self, x: Tensor, frames: Tensor | None) -> Tensor:
+        """Those of the past [B, T, P] in x; `frames` as in `steps`."""
+        past = x[..., x.shape[2] - self.past :]
+        return past if frames is None else take_frames(past, frames, self.frame_size)
 
     def numbers(self, codes: Tensor) -> Tensor:
         """Codes, of a floating-point type, as numbers in [-1, 1]."""

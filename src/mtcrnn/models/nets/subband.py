@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mtcrnn.models.constants import BAND_SIZE, RECENT_STEPS
 from mtcrnn.models.encoding import band_beneath
-from mtcrnn.models.nets.framed import Ago, FramedNet, take_frames
+from mtcrnn.models.nets.framed import Ago, FramedNet
 
 
 class SubbandNet(FramedNet):
@@ -29,7 +29,7 @@ class SubbandNet(FramedNet):
         frame_size: F.
         values: N.
         bands: of the middle; the others are those of the side.
-        past: P, the last numbers of the conditioning, which are those of the past; 0: none.
+        past: P, as in `FramedNet`.
         centres: which of them are codes, see `framed.Ago`.
     """
 
@@ -46,9 +46,8 @@ class SubbandNet(FramedNet):
         centres: NDArray[np.int64] | None = None,
     ) -> None:
         codes = out_size // values
-        super().__init__(in_size, hidden_size, n_layers, values, codes, frame_size, RECENT_STEPS)
+        super().__init__(in_size, hidden_size, n_layers, values, codes, frame_size, RECENT_STEPS, past)
         self.places_beneath = [band_beneath(band, bands) for band in range(1, values)]
-        self.past = past
         self.bands = nn.Linear(hidden_size + past, values * BAND_SIZE)
         self.ago = None if centres is None else Ago(centres, codes, BAND_SIZE)
         self.below = nn.Parameter(torch.empty(values, values, BAND_SIZE).uniform_(-1, 1) / values**0.5)
@@ -66,9 +65,7 @@ class SubbandNet(FramedNet):
         y, state = self.steps(x, state, frames)
         if not self.past:
             return torch.relu(y), state
-        past = x[..., -self.past :]
-        if frames is not None:
-            past = take_frames(past, frames, self.frame_size)
+        past = self.past_numbers(x, frames)
         return torch.cat((torch.relu(y).to(past.dtype), past), dim=-1), state
 
     def logits(self, raw: Tensor, codes: Tensor) -> Tensor:
