@@ -14,7 +14,7 @@ import pytest
 
 import mtcrnn
 from mtcrnn.core import numba_math
-from mtcrnn.core.numba_math import cached_njit
+from mtcrnn.core.numba_math import cached_njit, log_f32
 from mtcrnn.engine import loop
 from mtcrnn.models.nets import gru_kernels
 from mtcrnn.textures import primitives
@@ -180,3 +180,17 @@ def test_other_packages_get_a_folder_where_there_is_none(tmp_path, monkeypatch, 
     numba_math.ensure_cache_folder("locked")
     assert Path(numba.config.CACHE_DIR) == given
     assert len(caplog.messages) == 1
+
+
+@numba.njit
+def _logarithms(x, y):
+    for i in range(len(x)):
+        y[i] = log_f32(x[i])
+
+
+def test_the_logarithm_is_exact_to_float32_over_the_whole_range():
+    x = np.concatenate([[1], np.geomspace(1e-37, 3e38, 100001), np.linspace(0.5, 2, 100001)]).astype(np.float32)
+    y = np.empty_like(x)
+    _logarithms(x, y)
+    np.testing.assert_allclose(y, np.log(x.astype(np.float64)), rtol=3e-7, atol=0)
+    assert y[0] == 0

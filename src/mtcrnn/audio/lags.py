@@ -59,7 +59,7 @@ class Reach:
 def reach(bands: int) -> Reach:
     """The reach into the past of a sound of so many bands."""
     (filters, ahead), bank = delaying_filters(bands, FRACTIONS), filter_bank(bands)
-    around = 1 if bands > 1 else 4
+    around = 0 if bands > 1 else 4
     return Reach(
         bands,
         around,
@@ -111,11 +111,11 @@ def find_lags(phases: Any, first: int, bands: int, least: int, longest: int, out
 
 
 @_jit
-def _dot(weights: Any, x: Any, first: int) -> Any:
-    """The sum of weights[t] x[first + t]."""
+def _dot(weights: Any, x: Any) -> Any:
+    """The sum of weights[t] x[t]. Of slices: an index that could be negative keeps the loop from vectors."""
     total = _ZERO
     for t in range(weights.shape[0]):
-        total += weights[t] * x[first + t]
+        total += weights[t] * x[t]
     return total
 
 
@@ -139,9 +139,9 @@ def read_lags(sound: Any, end: int, lags: Any, bands: int, filters: Any, ahead: 
         for q in range(first, out.shape[1]):
             oldest = newest + (q - around) * bands - chosen.shape[1] + 1
             for c in range(sound.shape[0]):
+                x, y = sound[c, oldest:], out[j, q, c * bands :][:bands]
                 for k in range(bands):
-                    there = lags[j] != NO_LAG
-                    out[j, q, c * bands + k] = _dot(chosen[k], sound[c], oldest) if there else _ZERO
+                    y[k] = _dot(chosen[k], x) if lags[j] != NO_LAG else _ZERO
 
 
 @_jit
@@ -166,7 +166,8 @@ def remember(bands: Any, step: int, steps: Any, sound: Any, start: int, filters:
     """
     N, taps = filters.shape
     for c in range(sound.shape[0]):
+        recent, made = steps[c, step * N :][:taps], sound[c, start + step * N :]
         for k in range(N):
-            steps[c, (step - 1) * N + taps + k] = bands[c * N + k]
+            recent[taps - N + k] = bands[c * N + k]
         for k in range(N):
-            sound[c, start + step * N + k] = _dot(filters[k], steps[c], step * N)
+            made[k] = _dot(filters[k], recent)

@@ -15,7 +15,7 @@ from mtcrnn.models.constants import PHASED_LEAK
 
 _jit = njit(**BARE, fastmath={"contract"})
 _PHASED, _BIAS, _TANH, _FRAME = int(Op.PHASED_LSTM), int(Op.BIAS), int(Op.TANH), int(Op.FRAME)
-_BAND, _DRAW, _ADD, _AGO = int(Op.BAND), int(Op.DRAW), int(Op.ADD), int(Op.AGO)
+_BAND, _DRAW, _AGO = int(Op.BAND), int(Op.DRAW), int(Op.AGO)
 _ZERO, _ONE, _TWO, _INFINITY = (np.float32(v) for v in (0, 1, 2, np.inf))
 _LEAK = np.float32(PHASED_LEAK)
 
@@ -143,10 +143,6 @@ def elementwise(program: Any, op: Any, row: Any) -> None:
         _band(row, w, op, int(program.divisor) + 1)
     elif kind == _DRAW:
         _draw(row, op)
-    elif kind == _ADD:
-        x, y = row[op[1] : op[1] + op[3]], row[op[2] : op[2] + op[3]]
-        for j in range(x.shape[0]):
-            x[j] += y[j]
     elif kind == _AGO:
         _ago(row, program, op)
     elif kind == _TANH:

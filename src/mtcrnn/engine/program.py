@@ -31,8 +31,7 @@ class Op(IntEnum):
     FRAME = 6  # x, y, biases, table, size, made, F, N: x = ReLU(x + y + b[made] + table[codes]), made += 1 (mod F)
     BAND = 7  # x, size, k, drawn, N, below, beneath, j: x = ReLU(x + below[bands before k] + beneath[code of band j])
     DRAW = 8  # logits, Q, band, drawn, N, raw: copy the logits to raw; draw the code of a band, or take the given one
-    ADD = 9  # x, y, size: x += y
-    AGO = 10  # x, size, past, centres, N, L, table, Q: x[k size:] += rows of the table for value k's codes, L lags ago
+    AGO = 9  # x, size, past, centres, N, L, table, Q: x[k size:] += rows of the table for value k's codes, L lags ago
 
 
 class When(IntEnum):

@@ -18,7 +18,7 @@ from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.periods import Period
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
-from mtcrnn.core.numba_math import BARE, cached_njit
+from mtcrnn.core.numba_math import BARE, cached_njit, log_f32
 from mtcrnn.models.encoding import Encoding
 
 LONGEST_S = 2.0  # seconds; sound that repeats less often has no lag
@@ -200,7 +200,8 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
     Where the lags are those of the step before, all but the last of the steps around have been read already.
     """
     bands, ahead, start, delay, top, at = block.sizes
-    end, scale = start + delay + (t + 1) * bands - 1, _ONE / np.float32(np.log1p(top))
+    end, mu = start + delay + (t + 1) * bands - 1, np.float32(top)
+    scale = _ONE / log_f32(_ONE + mu)
     for p in range(block.lags.shape[2]):
         lags, read = block.lags[b, t, p], block.read[b, p]
         first = read.shape[1] - 1
@@ -214,10 +215,11 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
         read_lags(block.sound[b], end, lags, bands, block.filters, ahead, first, read)
         for j in range(lags.shape[0]):
             for q in range(first, read.shape[1]):
-                for k in range(read.shape[2]):
-                    value = min(max(read[j, q, k] / block.spans[k], -_ONE), _ONE)
-                    companded = np.log1p(np.float32(top) * abs(value)) * scale
-                    read[j, q, k] = companded if value > _ZERO else -companded
+                values = read[j, q]
+                for k in range(values.shape[0]):
+                    value = min(max(values[k] / block.spans[k], -_ONE), _ONE)
+                    companded = log_f32(_ONE + mu * abs(value)) * scale
+                    values[k] = companded if value > _ZERO else -companded
         row[at] = _ZERO if lags[0] == NO_LAG else _ONE
         at += 1
         for j in range(lags.shape[0]):

@@ -13,13 +13,8 @@ def program(b: Builder) -> int:
     """Add the net to the builder; returns the offset of the raw numbers, the logits of all bands."""
     N, Q = b.values, b.codes
     x = framed_steps(b, RECENT_STEPS)
-    weight, bias = b.take("bands.weight", N * BAND_SIZE, b.hidden + b.past_size), b.take("bands.bias", N * BAND_SIZE)
-    own = b.dense(x, weight[:, : b.hidden], bias)
-    if b.past_size:
-        past = b.scratch(N * BAND_SIZE)
-        b.add(Op.PRODUCT, b.matrix(weight[:, b.hidden :]), b.past, past)
-        b.add(Op.ADD, own, past, N * BAND_SIZE)
-        b.ago(own, BAND_SIZE)
+    own = b.linear(x, "bands", N * BAND_SIZE, b.hidden)
+    b.ago(own, BAND_SIZE)
     logits, b.drawn = b.scratch(N * Q), b.scratch(1 + 4 * N)
     below = b.table(b.take("below", N, N, BAND_SIZE).reshape(N * N, BAND_SIZE))
     beneath = b.table(b.take("beneath.weight", N * Q, BAND_SIZE))

@@ -20,7 +20,7 @@ from mtcrnn.models.nets.framed import Ago, FramedNet
 class SubbandNet(FramedNet):
     """x [B, T, N + C] -> raw [B, T, H + P], from which `logits` makes those of each band's code.
 
-    Raw numbers are ReLU(y), with y of `FramedNet.steps`, and the past. Band k: ReLU(linear(raw) + linear(the bands
+    Raw numbers are ReLU(y), with y of `FramedNet.steps`, and the past. Band k: ReLU(linear(ReLU(y)) + linear(the bands
     before it, in this step) + an embedding of the code beneath it + one of its own codes a period ago) of 64 units ->
     linear -> Q logits. The code beneath is that of the next lower band, see `encoding.band_beneath`.
 
@@ -48,7 +48,7 @@ class SubbandNet(FramedNet):
         codes = out_size // values
         super().__init__(in_size, hidden_size, n_layers, values, codes, frame_size, RECENT_STEPS, past)
         self.places_beneath = [band_beneath(band, bands) for band in range(1, values)]
-        self.bands = nn.Linear(hidden_size + past, values * BAND_SIZE)
+        self.bands = nn.Linear(hidden_size, values * BAND_SIZE)
         self.ago = None if centres is None else Ago(centres, codes, BAND_SIZE)
         self.below = nn.Parameter(torch.empty(values, values, BAND_SIZE).uniform_(-1, 1) / values**0.5)
         self.beneath = nn.Embedding(values * codes, BAND_SIZE)
@@ -61,7 +61,7 @@ class SubbandNet(FramedNet):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Raw numbers [B, T, H + P] and the state after the last step; `frames` as in `steps`."""
         if not x.numel():
-            return x.new_zeros(len(x), x.shape[1], self.bands.in_features), state
+            return x.new_zeros(len(x), x.shape[1], self.bands.in_features + self.past), state
         y, state = self.steps(x, state, frames)
         if not self.past:
             return torch.relu(y), state
@@ -74,7 +74,7 @@ class SubbandNet(FramedNet):
         A band reads the codes of the bands below it.
         """
         N = self.values
-        own = self.bands(raw).unflatten(-1, (N, BAND_SIZE))
+        own = self.bands(raw[..., : self.bands.in_features]).unflatten(-1, (N, BAND_SIZE))
         if self.ago is not None:
             own = own + self.ago(raw[..., -self.past :])
         below = torch.einsum("...j,jk,jkh->...kh", self.numbers(codes.to(raw.dtype)), self.lower, self.below)
@@ -85,7 +85,7 @@ class SubbandNet(FramedNet):
     def band_logits(self, raw: Tensor, codes: Tensor, band: int) -> Tensor:
         """Those of one band [..., Q]."""
         own = slice(band * BAND_SIZE, (band + 1) * BAND_SIZE)
-        y = nn.functional.linear(raw, self.bands.weight[own], self.bands.bias[own])
+        y = nn.functional.linear(raw[..., : self.bands.in_features], self.bands.weight[own], self.bands.bias[own])
         if self.ago is not None:
             y = y + self.ago(raw[..., -self.past :])[..., band, :]
         if band:
