@@ -108,9 +108,7 @@ def test_a_data_set_of_stereo_holds_both_channels(tmp_path, caplog):
     corpus = Corpus(Tier(sample_rate=RATE, mulaw_channels=1023, bands=4, channels="stereo"), ParamManager(tmp_path))
     assert caplog.messages == ["mono, in the centre, in 1 of 2 sounds: b.wav"]
     assert corpus.values.shape == (2 * RATE // 4, 8)
-    sides = corpus.values[RATE // 4 :, 4:] - 511.0  # silent, see `data.dither`
-    assert np.abs(sides).max() <= 6, f"seed {seed}"
-    assert sides.std() == pytest.approx(1, abs=0.1), f"seed {seed}"
+    assert (corpus.values[RATE // 4 :, 4:] == 511).all()  # silence at the sides
     bands = corpus._encoding.decode(corpus.values[: RATE // 4])
     bank = filter_bank(4)
     back, _ = bank.synthesise(bands.reshape(-1, 2, 4).transpose(1, 0, 2), bank.silence(2))

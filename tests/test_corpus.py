@@ -11,7 +11,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data import store
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.data.windows import make_windows, streams
+from mtcrnn.data.windows import streams
 
 TIER = Tier(prop=("pitch", "gain"), sample_rate=1000, mulaw_channels=64)
 
@@ -26,10 +26,8 @@ def test_everything_stands_where_offsets_say(tmp_path):
     assert corpus.values.dtype == np.uint8
     t = np.arange(1000) / 1000
     wave = np.round(0.5 * np.sin(2 * np.pi * 70 * t) * 32768) / 32768  # as 16 bits hold it
-    codec = MuLaw(64)
-    noise = 5 * (codec.decode(codec.silence + 1) - codec.decode(codec.silence))  # see `data.dither`
-    assert (corpus.values[1000:2000, 0] >= codec.encode(wave - noise)).all()
-    assert (corpus.values[1000:2000, 0] <= codec.encode(wave + noise)).all()
+    codes = MuLaw(64).encode(wave)
+    assert np.abs(corpus.values[1000:2000, 0].astype(int) - codes).max() <= 1
     assert corpus.ranges["pitch"].low == 50
     assert corpus.ranges["pitch"].high == 100
     np.testing.assert_allclose(corpus.conditioning[1000:2000][:, 0], (20 + 10 * t) / 50, atol=1e-6)
@@ -162,10 +160,10 @@ def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path
     windows, _ = corpus.split(40, 1, "none")
     before, walked = None, []
     for step in range(1, 260):
-        before = streams(windows, corpus.values, 6, seed=2, step=step, before=before)
+        before = streams(windows, 6, seed=2, step=step, before=before)
         walked.append(before)
     for step in (1, 2, 99, 100, 101, 207, 259):
-        direct = streams(windows, corpus.values, 6, seed=2, step=step)
+        direct = streams(windows, 6, seed=2, step=step)
         assert (direct.starts == walked[step - 1].starts).all(), step
         assert (direct.fresh == walked[step - 1].fresh).all(), step
     assert walked[0].fresh.all()
@@ -186,10 +184,10 @@ def test_streams_jump_with_what_they_have_read(tmp_path):
     windows, _ = corpus.split(40, 1, "none")
     before, walked = None, []
     for step in range(1, 260):
-        before = streams(windows, corpus.values, 6, seed, step, before, jumps=0.2)
+        before = streams(windows, 6, seed, step, before, jumps=0.2)
         walked.append(before)
     for step in (2, 100, 207, 259):
-        direct = streams(windows, corpus.values, 6, seed, step, jumps=0.2)
+        direct = streams(windows, 6, seed, step, jumps=0.2)
         for name in ("starts", "fresh", "before"):
             assert (getattr(direct, name) == getattr(walked[step - 1], name)).all(), (step, name)
     jumped = 0
@@ -202,41 +200,6 @@ def test_streams_jump_with_what_they_have_read(tmp_path):
         jumped += jump.sum()
     expected = 0.2 * 6 * 258
     assert abs(jumped - expected) < 5 * (0.8 * expected) ** 0.5, f"seed {seed}"
-
-
-def test_a_stream_lands_where_the_sound_is_like_what_it_has_heard(tmp_path):
-    """In a file of clicks out of silence, no jump begins a click that the net could not have heard coming."""
-    seed, rng = 3, np.random.default_rng(3)
-    clicks = np.zeros(40000, np.float32)
-    for at in rng.integers(40000 - 60, size=100):
-        clicks[at : at + 60] = 0.5 * 0.9 ** np.arange(60)
-    write_wav(tmp_path / "0.wav", clicks, 1000)
-    corpus = Corpus(Tier(sample_rate=1000), ParamManager(tmp_path))
-    windows, _ = corpus.split(400, 1, "none")
-    sound, before, landed, far = np.abs(clicks), None, [], []
-    for step in range(1, 400):
-        before = streams(windows, corpus.values, 6, seed, step, before, jumps=0.5)
-        jump = (before.before != before.starts) & (sound[before.before] < 0.01)
-        landed += sound[before.starts[jump]].tolist()
-        far += np.abs(before.before[jump] - before.starts[jump]).tolist()
-    assert len(landed) > 500
-    assert np.median(far) > 5000
-    assert max(landed) < 0.1, f"seed {seed}"
-    loud = np.mean(sound > 0.1)
-    assert loud > 0.03, "else the test shows nothing"
-
-
-def test_near_a_window_are_those_of_its_own_stretch():
-    windows = make_windows([(0, 100), (200, 1000)], 20, 3)
-    shares = np.linspace(0, 1, 101)
-    for start in (0, 78, 200, 500, 977):
-        near = windows.near(np.int64(start), shares)
-        stretch = (0, 79) if start < 100 else (200, 979)
-        assert near.min() >= stretch[0]
-        assert near.max() <= stretch[1]
-        assert ((near - stretch[0]) % 3 == 0).all()
-        assert (np.abs(near - start) <= 12).all()
-        assert start in near
 
 
 def test_a_models_own_codec_reads_the_sound(tmp_path):

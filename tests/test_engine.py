@@ -199,7 +199,7 @@ def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
         archive.extractall(tmp_path / "pops")
     tier, net = Tier(prop=("rate",), onehot=True), Net("gru", 64, 2)
     options = tiny_train(
-        tmp_path / "pops", tmp_path / "run", num_steps=150, batch_size=32, seq_len=128, checkpoint=150, lr=0.004
+        tmp_path / "pops", tmp_path / "run", num_steps=120, batch_size=32, seq_len=128, checkpoint=120, lr=0.004
     )
     path = training.train(tier, net, options)
     config, weights = folders.read_config(path), folders.read_weights(path)

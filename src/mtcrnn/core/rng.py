@@ -35,7 +35,6 @@ class Purpose(IntEnum):
     FRAMES = 11  # frames that are scored
     JUMPS = 12  # where streams of carried windows go on elsewhere
     PAST = 13  # how loud what was a period ago is
-    DITHER = 14  # noise on the sounds of a data set
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

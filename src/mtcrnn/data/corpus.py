@@ -27,7 +27,6 @@ from mtcrnn.core.files import nfc
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.data.dither import Dither
 from mtcrnn.data.params import Param, range_of
 from mtcrnn.data.past import Past
 from mtcrnn.data.store import Store
@@ -39,7 +38,7 @@ log = logging.getLogger(__name__)
 
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
-SCALED, GAINS = 0.2, (-18.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
+SCALED, GAINS = 0.2, (-30.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
 LEAST_HELD_OUT = 16  # steps of a held-out window
 
 
@@ -101,15 +100,12 @@ class Corpus:
         store = Store(self._encoding.stored)
         generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
         sounds, remarks = tier.is_audio, dict[str, list[str]]()
-        dithered = sounds and codec == "mulaw"
         lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
             with sound_files.source(wav, tier.sample_rate if sounds else None, tier.sound_channels) as source:
                 length = checksum = 0
-                dither = Dither(self._encoding, wav.name) if dithered else None
                 for block in self._blocks(source, [column[i] for column in generated]):
-                    codes = self._encoding.encode(dither(block) if dither else block)
-                    checksum = zlib.crc32(store.add(codes), checksum)
+                    checksum = zlib.crc32(store.add(self._encoding.encode(block)), checksum)
                     length += len(block)
             for kind, found in self._remarks(source) if sounds else ():
                 remarks.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
@@ -149,7 +145,7 @@ class Corpus:
         past = Past(lookback, self._encoding)
         for i, wav in enumerate(tqdm(self.names, "reading periods", unit="file", delay=2, leave=False)):
             with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
-                past.add(map(mid_side, source), [curves[name][i] for name in self.tier.prop], wav.name)
+                past.add(map(mid_side, source), [curves[name][i] for name in self.tier.prop])
         past.close()
         for name, share in past.without().items():
             log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)

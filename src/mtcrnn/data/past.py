@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio.lags import FRACTIONS, read_block
 from mtcrnn.audio.mulaw import MuLaw
-from mtcrnn.data.dither import Dither
 from mtcrnn.data.params import Param
 from mtcrnn.data.store import Store
 from mtcrnn.models.encoding import Encoding
@@ -32,11 +31,10 @@ class Past:
         self._numbers = np.linspace(-1, 1, self._codec.channels, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
 
-    def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], name: str) -> None:
-        """Add a file: its frames [n, channels] (of stereo, the middle and the side), its parameters and its name."""
-        dither = Dither(self._encoding, name, stream=1)
+    def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]) -> None:
+        """Add a file: its frames [n, channels] (of stereo, the middle and the side), and its parameters."""
         for amplitudes, lags in self._read(blocks, curves):
-            codes = self._encoding.encode(dither(amplitudes))
+            codes = self._encoding.encode(amplitudes)
             self._stores[0].add(codes.reshape(len(codes), -1))
             self._stores[1].add(-(-lags[..., 0] // (FRACTIONS * self._lookback.reach.bands)))
 

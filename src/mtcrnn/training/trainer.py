@@ -214,7 +214,7 @@ class Trainer:
         first = self.model.net.init_state(options.batch_size)
         if not options.carry:
             return corpus.batch(self.training, self.batch_size, options.rand_seed, step, self.share), first
-        where = self.training, corpus.values, self.batch_size, options.rand_seed, step
+        where = self.training, self.batch_size, options.rand_seed, step
         self.streams = streams(*where, self.streams, options.jumps)
         fresh = torch.from_numpy(self.streams.fresh[self.share]).to(self.model.device)[:, None]
         carried = self.carried or first
