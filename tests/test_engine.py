@@ -230,6 +230,15 @@ def test_auto_counts_what_a_frame_net_reads_once_a_frame():
     assert chosen(192, 48000) == chosen(512, 16000) == "int8"
 
 
+@pytest.mark.parametrize(
+    ("net", "tier"), [("frame", {"sample_rate": 16000}), ("subband", {"sample_rate": 48000, "bands": 8})]
+)
+def test_auto_does_not_count_the_table_of_the_codes_a_period_ago(net, tier):
+    for period in ((), ("hz=hz",)):
+        model = make(net, Tier(prop=("hz",), period=period, mulaw_channels=255, **tier), 192, 1)
+        assert choose_precision(model.config, weights_of(model)) == "float32", period
+
+
 def test_bad_weights_and_unknown_nets(monkeypatch):
     model = tiny_model()
     good = weights_of(model)

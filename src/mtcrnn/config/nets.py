@@ -56,7 +56,13 @@ def _split(number: int, **keywords: bool) -> NetSpec:
 
 
 _FRAME = NetSpec(
-    "frame", "FrameNet", parameters=False, framed=True, per_frame=("gru", "spread"), tables=("newest",), mixed=True
+    "frame",
+    "FrameNet",
+    parameters=False,
+    framed=True,
+    per_frame=("gru", "spread"),
+    tables=("newest", "ago"),
+    mixed=True,
 )
 
 NETS = {
@@ -69,7 +75,7 @@ NETS = {
     "gru-wide": NetSpec("gru", "GRUNet", {"wide": True}, 6),
     "phased-lstm": NetSpec("legacy.phased_lstm", "PhasedLSTMNet"),
     "frame": _FRAME,
-    "subband": replace(_FRAME, file="subband", module="SubbandNet", tables=("newest", "beneath"), banded=True),
+    "subband": replace(_FRAME, file="subband", module="SubbandNet", tables=("newest", "beneath", "ago"), banded=True),
 }
 _NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number is not None}
 
