@@ -39,7 +39,9 @@ def save_model(folder, seed=3, ranges=RANGES):
 
 
 def save_stereo_model(folder):
-    tier = Tier(prop=tuple(RANGES), sample_rate=16000, mulaw_channels=63, bands=4, channels="stereo")
+    """A net of sub-bands, in stereo, whose first parameter says a period."""
+    sound = {"sample_rate": 16000, "mulaw_channels": 63, "bands": 4, "channels": "stereo"}
+    tier = Tier(prop=tuple(RANGES), period=("hz=10*hz",), **sound)
     config = ModelConfig(tier, Net("subband", 8, 1, frame_size=4), RANGES, spans=(0.4, 0.2, 0.1, 0.1) * 2)
     checkpoint.save(folder / "model", new_model(config, 3))
     return folder
