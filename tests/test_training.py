@@ -93,6 +93,25 @@ def test_a_gradient_that_is_not_finite_never_reaches_a_saved_model(tmp_path, mon
     assert folders.steps(tmp_path / "run" / "model") == []
 
 
+def test_a_step_whose_gradient_overflows_is_left_out(tmp_path, monkeypatch, caplog):
+    """One weight's gradient is infinite in one step: the weights move by Adam's momentum only, and stay finite."""
+    clip, norms = torch.nn.utils.clip_grad_norm_, []
+
+    def overflowing(weights, most):
+        weights = list(weights)
+        if len(norms) == 2:
+            weights[0].grad[0] = float("inf")
+        norms.append(clip(weights, most))
+        return norms[-1]
+
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", overflowing)
+    saved = run(tmp_path, num_steps=8, checkpoint=8)
+    assert [bool(norm.isfinite()) for norm in norms] == [k != 2 for k in range(8)]
+    assert "step 3: the gradient overflowed; the step was left out" in caplog.text
+    for name, weight in checkpoint.load(saved).module.state_dict().items():
+        assert weight.isfinite().all(), name
+
+
 def test_ctrl_c_saves_and_ends(tmp_path, caplog):
     def press():
         while not (tmp_path / "run" / "model" / "model_2").exists():

@@ -188,6 +188,9 @@ class Trainer:
         loss = loss.detach()
         self.world.average([loss, *(weight.grad for weight in model.module.parameters() if weight.grad is not None)])
         norm = torch.nn.utils.clip_grad_norm_(model.module.parameters(), options.grad_clip or math.inf)
+        for weight in model.module.parameters():  # through hundreds of steps, a gradient can overflow: leave it out
+            if weight.grad is not None:
+                weight.grad.masked_fill_(~norm.isfinite(), 0)
         self.optimiser.step()
         self.carried = tuple(tensor.detach() for tensor in state)
         return loss, norm
@@ -262,15 +265,22 @@ class Trainer:
         return float(self._loss(values[:, :-1], conditioning, values[:, 1:], state)[0])
 
     def _check(self, step: int) -> list[float]:
-        """The recent losses as numbers. Raises InputError if one of them, or of the gradient norms, is not finite."""
+        """The recent losses as numbers.
+
+        Raises InputError if one of them is not finite, or none of the gradient norms.
+        """
         both = torch.stack([torch.stack([loss, norm.to(loss.dtype)]) for loss, norm in self.recent]).tolist()
+        overflown = [not math.isfinite(norm) for _, norm in both]
         for k, (loss, norm) in enumerate(both):
-            if not (math.isfinite(loss) and math.isfinite(norm)):
+            at = step - len(both) + 1 + k
+            if not math.isfinite(loss) or all(overflown):
                 kept = f"the last good model is {self.saved}" if self.saved else "no model was saved yet"
                 raise InputError(
-                    f"step {step - len(both) + 1 + k}: the loss is {loss} and its gradient's norm {norm}; stopped; "
+                    f"step {at}: the loss is {loss} and its gradient's norm {norm}; stopped; "
                     f"{kept}; a lower `lr` (now {self.options.lr:g}) usually helps"
                 )
+            if overflown[k]:
+                log.warning("step %d: the gradient overflowed; the step was left out", at)
         return [loss for loss, _ in both]
 
     def _save(self, step: int) -> None:
