@@ -107,10 +107,18 @@ def labelled(folder, units, meta=None):
     ],
 )
 def test_training_takes_periods_from_units(tmp_path, caplog, units, given, expected):
-    tier, _, _ = completed({"prop": tuple(units), **given}, {}, labelled(tmp_path, units))
+    tier, _, train = completed({"prop": tuple(units), **given}, {}, labelled(tmp_path, units))
     assert tier.period == expected
+    assert train.input_noise == (0.01 if expected else 0)
     said = [line for line in caplog.messages if line.startswith("`period`")]
     assert said == ([] if given else [f"`period` {' '.join(expected) or 'none'}, by the units"])
+
+
+def test_noise_on_the_inputs_is_as_given_with_a_period_too(tmp_path, caplog):
+    units = {"pitch": "Hz"}
+    _, _, train = completed({"prop": ("pitch",)}, {}, {**labelled(tmp_path, units), "input_noise": 0.0})
+    assert train.input_noise == 0
+    assert "input_noise" not in caplog.text
 
 
 def test_a_texture_says_its_periods(tmp_path, capsys):

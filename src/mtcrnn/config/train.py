@@ -51,7 +51,10 @@ class Train(Options):
     tfr: float = option("teacher forcing rate: the share of inputs that are the true past, 0 to 1", 1.0)
     ss: float | None = option("scheduled sampling: teacher forcing rate at the end of the run, reached linearly", None)
     temp: float = option("temperature of the inputs that the net samples itself (--tfr below 1)", 1.0)
-    input_noise: float = option("random noise on the inputs: its standard deviation as a share of their range", 0.0)
+    input_noise: float = option(
+        "random noise on the inputs: its standard deviation as a share of their range; 0.01 by default with a period",
+        0.0,
+    )
     loss: Literal["nll", "mse"] = option(
         "for parameters: nll (negative log-likelihood) or mse (expected squared error of a sample)", "nll"
     )

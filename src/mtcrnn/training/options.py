@@ -23,12 +23,14 @@ log = logging.getLogger(__name__)
 
 LEAST_WINDOW = 256  # steps that windows for short sounds have at least
 MOST = 0.5  # of the sounds; with more in stereo, so is the model by default
+PERIODIC_NOISE = 0.01  # on the inputs, so that a net goes by the period rather than by its own newest samples
 
 
 def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:
     """Given options by name, completed: audio has the sample rate and the channels of most of the data.
 
-    The recommended windows are made shorter for short sounds. See also `presets.complete`.
+    The recommended windows are made shorter for short sounds; with a period, there is noise on the inputs. See also
+    `presets.complete`.
 
     Raises:
         InputError: options out of range; no sounds, or one that cannot be read; stereo, but no sound is.
@@ -44,7 +46,11 @@ def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[st
     own, chosen, options = made
     if "seq_len" not in train:
         options = replace(options, seq_len=_window(options.seq_len, seconds * own.step_rate))
-    return replace(own, channels=_channels(own, data), period=_periods(own, data)), chosen, options
+    own = replace(own, channels=_channels(own, data), period=_periods(own, data))
+    if own.period and "input_noise" not in train:
+        options = replace(options, input_noise=PERIODIC_NOISE)
+        log.info("`input_noise` %g, since there is a period", PERIODIC_NOISE)
+    return own, chosen, options
 
 
 def _usual(data: ParamManager) -> tuple[int, float]:
