@@ -19,6 +19,8 @@ from mtcrnn.models.model import new_model
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.runs.log import read_log
 from mtcrnn.training import run as training
+from mtcrnn.training import trainer as trainer_module
+from mtcrnn.training.clipping import clip_gradient
 
 TIER, NET = tiny_config().tier, tiny_config().net
 
@@ -86,8 +88,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_model(tmp_path,
     assert folders.steps(tmp_path / "run" / "model") == [2]
 
 
-def test_a_gradient_that_is_not_finite_never_reaches_a_saved_model(tmp_path, monkeypatch):
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
+def test_gradients_that_are_never_finite_end_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer_module, "clip_gradient", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(InputError, match="norm inf; stopped; no model was saved yet"):
         run(tmp_path, num_steps=8)
     assert folders.steps(tmp_path / "run" / "model") == []
@@ -95,21 +97,31 @@ def test_a_gradient_that_is_not_finite_never_reaches_a_saved_model(tmp_path, mon
 
 def test_a_step_whose_gradient_overflows_is_left_out(tmp_path, monkeypatch, caplog):
     """One weight's gradient is infinite in one step: the weights move by Adam's momentum only, and stay finite."""
-    clip, norms = torch.nn.utils.clip_grad_norm_, []
+    norms = []
 
     def overflowing(weights, most):
         weights = list(weights)
         if len(norms) == 2:
             weights[0].grad[0] = float("inf")
-        norms.append(clip(weights, most))
+        norms.append(clip_gradient(weights, most))
         return norms[-1]
 
-    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", overflowing)
+    monkeypatch.setattr(trainer_module, "clip_gradient", overflowing)
     saved = run(tmp_path, num_steps=8, checkpoint=8)
     assert [bool(norm.isfinite()) for norm in norms] == [k != 2 for k in range(8)]
     assert "step 3: the gradient overflowed; the step was left out" in caplog.text
     for name, weight in checkpoint.load(saved).module.state_dict().items():
         assert weight.isfinite().all(), name
+
+
+@pytest.mark.parametrize(("size", "clipped"), [(0.1, 0.1), (1.0, 0.5**0.5), (3e30, 0.5**0.5)])
+def test_gradients_are_clipped_also_where_their_norm_overflows(size, clipped):
+    weights = [torch.nn.Parameter(torch.zeros(n)) for n in (2, 1, 5)]
+    weights[0].grad, weights[1].grad = torch.tensor([size, -size]), torch.zeros(1)
+    norm = clip_gradient(weights, 1.0)
+    assert norm == pytest.approx(min(size, 1e15) * 2**0.5)
+    torch.testing.assert_close(weights[0].grad, torch.tensor([clipped, -clipped]))
+    assert weights[1].grad == 0
 
 
 def test_ctrl_c_saves_and_ends(tmp_path, caplog):

@@ -29,6 +29,7 @@ from mtcrnn.models.nets.framed import take_frames
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.runs.log import RunLog
 from mtcrnn.runs.train_state import TrainState, to_bytes
+from mtcrnn.training.clipping import clip_gradient
 from mtcrnn.training.distributed import World
 from mtcrnn.training.schedule import Schedule
 from mtcrnn.training.scoring import draw_frames, frame_chances
@@ -187,10 +188,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]
         loss = loss.detach()
         self.world.average([loss, *(weight.grad for weight in model.module.parameters() if weight.grad is not None)])
-        norm = torch.nn.utils.clip_grad_norm_(model.module.parameters(), options.grad_clip or math.inf)
-        for weight in model.module.parameters():  # through hundreds of steps, a gradient can overflow: leave it out
-            if weight.grad is not None:
-                weight.grad.masked_fill_(~norm.isfinite(), 0)
+        norm = clip_gradient(model.module.parameters(), options.grad_clip or math.inf)
         self.optimiser.step()
         self.carried = tuple(tensor.detach() for tensor in state)
         return loss, norm
