@@ -9,12 +9,8 @@ from pathlib import Path
 from mtcrnn.cli.common import Commands, add_command
 from mtcrnn.config.arguments import file_path
 from mtcrnn.config.generate import Generate
-from mtcrnn.config.nets import Net
-from mtcrnn.config.presets import complete
-from mtcrnn.config.tier import Tier
-from mtcrnn.config.train import Train
 
-GLIDE_SECONDS = 10.0
+GLIDE_SECONDS, SAMPLE_RATE = 10.0, 16000
 CONTROL_RATE = 100  # values of the rate parameter per second
 MINUTES = 5.0
 
@@ -44,24 +40,25 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     """
     from mtcrnn.textures import write_texture
 
-    data, tier = out / "pops", Tier(prop=("rate",))
+    data = out / "pops"
     if not data.exists():
         print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
-        write_texture("pops", data)
-    _train(tier, data, out, num_steps)
-    _play_glide(tier, out)
+        write_texture("pops", data, sample_rate=SAMPLE_RATE)
+    _train(data, out, num_steps)
+    _play_glide(out)
 
 
-def _train(tier: Tier, data: Path, out: Path, num_steps: int | None) -> None:
+def _train(data: Path, out: Path, num_steps: int | None) -> None:
     """Train in the folder `out`, or continue, unless training is finished."""
     from mtcrnn.runs import folders
+    from mtcrnn.training.options import completed
     from mtcrnn.training.run import is_over, resume, train
 
     length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
-    _, net, options = complete({}, {}, {"data_dir": str(data), "output_dir": str(out.absolute()), **length})
     if not folders.steps(out / "model"):
         print(f"2/4 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
-        train(tier, Net(**net), Train(**options))
+        options = {"data_dir": str(data), "output_dir": str(out.absolute()), **length}
+        train(*completed({"prop": ("rate",)}, {}, options))
     elif is_over(folders.find(str(out.absolute()))):
         print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
     else:
@@ -69,7 +66,7 @@ def _train(tier: Tier, data: Path, out: Path, num_steps: int | None) -> None:
         resume(str(out.absolute()), 0, {}, {}, {})
 
 
-def _play_glide(tier: Tier, out: Path) -> None:
+def _play_glide(out: Path) -> None:
     """Write the glide of the rate, its sound and a picture of both."""
     import numpy as np
 
@@ -87,7 +84,7 @@ def _play_glide(tier: Tier, out: Path) -> None:
             paramvect="external",
             external_array=str(out / "glide.npy"),
             external_sr=CONTROL_RATE,
-            length=round(GLIDE_SECONDS * tier.sample_rate),
+            length=round(GLIDE_SECONDS * SAMPLE_RATE),
             out=str(out / "glide"),
             rand_seed=1,
         )
