@@ -75,7 +75,7 @@ NETS = {
     "gru-wide": NetSpec("gru", "GRUNet", {"wide": True}, 6),
     "phased-lstm": NetSpec("legacy.phased_lstm", "PhasedLSTMNet"),
     "frame": _FRAME,
-    "subband": replace(_FRAME, file="subband", module="SubbandNet", tables=("newest", "beneath", "ago"), banded=True),
+    "subband": replace(_FRAME, file="subband", module="SubbandNet", tables=(*_FRAME.tables, "beneath"), banded=True),
 }
 _NUMBERS = {str(spec.number): name for name, spec in NETS.items() if spec.number is not None}
 

@@ -14,10 +14,11 @@ LARGEST = 1e15  # of one number of a gradient: else the norm overflows before it
 
 def clip_gradient(weights: Iterable[Parameter], most: float) -> Tensor:
     """Clip the gradient of all weights to a norm of `most`; returns its norm. One that is not finite becomes 0."""
-    weights = [weight for weight in weights if weight.grad is not None]
+    weights = list(weights)
     clip_grad_norm_(weights, LARGEST, math.inf)
     norm = clip_grad_norm_(weights, most)
+    overflown = ~norm.isfinite()
     for weight in weights:
         if weight.grad is not None:
-            weight.grad.masked_fill_(~norm.isfinite(), 0)
+            weight.grad.masked_fill_(overflown, 0)
     return norm

@@ -44,10 +44,10 @@ class Ago(nn.Module):
         self.register_buffer("centres", torch.from_numpy(centres), persistent=False)
         self.register_buffer("rows", codes * torch.arange(centres.size).view(centres.shape), persistent=False)
 
-    def forward(self, past: Tensor) -> Tensor:
-        """From the numbers of the past [..., P]."""
-        codes = ((past[..., self.centres] + 1) * ((self.codes - 1) / 2) + 0.5).long()
-        summed: Tensor = self.table(codes + self.rows).sum(dim=-3)
+    def forward(self, past: Tensor, values: slice = slice(None)) -> Tensor:
+        """From the numbers of the past [..., P]: that of all N values, or of some."""
+        codes = ((past[..., self.centres[:, values]] + 1) * ((self.codes - 1) / 2) + 0.5).long()
+        summed: Tensor = self.table(codes + self.rows[:, values]).sum(dim=-3)
         return summed
 
 

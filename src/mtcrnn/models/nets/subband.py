@@ -74,9 +74,10 @@ class SubbandNet(FramedNet):
         A band reads the codes of the bands below it.
         """
         N = self.values
-        own = self.bands(raw[..., : self.bands.in_features]).unflatten(-1, (N, BAND_SIZE))
+        y, past = raw.tensor_split((self.bands.in_features,), dim=-1)
+        own = self.bands(y).unflatten(-1, (N, BAND_SIZE))
         if self.ago is not None:
-            own = own + self.ago(raw[..., -self.past :])
+            own = own + self.ago(past)
         below = torch.einsum("...j,jk,jkh->...kh", self.numbers(codes.to(raw.dtype)), self.lower, self.below)
         beneath = self.beneath(codes[..., self.places_beneath].long() + self.offsets[1:])
         y = torch.relu(own + below + nn.functional.pad(beneath, (0, 0, 1, 0)))
@@ -85,9 +86,10 @@ class SubbandNet(FramedNet):
     def band_logits(self, raw: Tensor, codes: Tensor, band: int) -> Tensor:
         """Those of one band [..., Q]."""
         own = slice(band * BAND_SIZE, (band + 1) * BAND_SIZE)
-        y = nn.functional.linear(raw[..., : self.bands.in_features], self.bands.weight[own], self.bands.bias[own])
+        y, past = raw.tensor_split((self.bands.in_features,), dim=-1)
+        y = nn.functional.linear(y, self.bands.weight[own], self.bands.bias[own])
         if self.ago is not None:
-            y = y + self.ago(raw[..., -self.past :])[..., band, :]
+            y = y + self.ago(past, slice(band, band + 1))[..., 0, :]
         if band:
             numbers = self.numbers(codes[..., :band].to(raw.dtype))
             below = codes[..., self.places_beneath[band - 1]]
