@@ -9,6 +9,7 @@ import torch
 
 import mtcrnn
 from helpers import run_cli, tiny_train, tone_set, write_wav
+from mtcrnn.audio.emphasis import Emphasis
 from mtcrnn.audio.stereo import left_right
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.nets import Net
@@ -30,12 +31,13 @@ RATE = 4000
 TIER = Tier(prop=("pitch",), sample_rate=RATE, mulaw_channels=63, bands=4)
 STEREO = replace(TIER, channels="stereo")
 NET = Net("subband", 12, 1, frame_size=4)
+EMPHASIS = 6.0, -10.0, 3.0
 
 
 def model(tier):
     """A random model with lively weights."""
     spans = (1.0, 0.5, 0.2, 0.1) * tier.sound_channels
-    made = new_model(ModelConfig(tier, NET, {"pitch": Range(50, 100)}, spans=spans), 1)
+    made = new_model(ModelConfig(tier, NET, {"pitch": Range(50, 100)}, spans=spans, emphasis=EMPHASIS), 1)
     with torch.no_grad():
         for weight in made.module.parameters():
             weight.mul_(2)
@@ -46,7 +48,8 @@ def model(tier):
 def players(request):
     made = model(request.param)
     weights = {name: tensor.numpy() for name, tensor in made.module.state_dict().items()}
-    return BandPlayer(TorchPlayer(made)), BandPlayer(Engine(made.config, weights, precision="float32"))
+    players = TorchPlayer(made), Engine(made.config, weights, precision="float32")
+    return tuple(BandPlayer(player, EMPHASIS) for player in players)
 
 
 GLIDE = np.linspace(50, 100, 401)[None, :, None].repeat(2, axis=0)
@@ -85,6 +88,12 @@ def test_priming_goes_through_the_analysis_filters(players):
         assert np.abs(other[0, :4]).max() < np.abs(made[0, :4]).max()
 
 
+def undone(corpus, emphasised):
+    """Sounds [B, n] of a data set without its emphasis."""
+    undo = Emphasis.of(corpus.emphasis, RATE, 4).inverse
+    return undo.run(emphasised, undo.rest(len(emphasised)))[0]
+
+
 def test_a_data_set_holds_the_sound_at_its_own_level(tmp_path):
     quiet = 0.003 * np.random.default_rng(5).standard_normal(RATE)
     write_wav(tmp_path / "a.wav", quiet, RATE)
@@ -93,7 +102,8 @@ def test_a_data_set_holds_the_sound_at_its_own_level(tmp_path):
     assert 0.001 < min(corpus.spans) <= max(corpus.spans) < 0.03
     bands = corpus._encoding.decode(corpus.values)
     bank = filter_bank(4)
-    back, _ = bank.synthesise(bands[None], bank.silence(1))
+    emphasised, _ = bank.synthesise(bands[None], bank.silence(1))
+    back = undone(corpus, emphasised)
     sound, _ = soundfile.read(tmp_path / "a.wav")
     error = back[0, bank.delay :] - sound[: RATE - bank.delay]
     assert np.std(error) < 0.02 * np.std(sound)
@@ -111,7 +121,8 @@ def test_a_data_set_of_stereo_holds_both_channels(tmp_path, caplog):
     assert (corpus.values[RATE // 4 :, 4:] == 511).all()  # silence at the sides
     bands = corpus._encoding.decode(corpus.values[: RATE // 4])
     bank = filter_bank(4)
-    back, _ = bank.synthesise(bands.reshape(-1, 2, 4).transpose(1, 0, 2), bank.silence(2))
+    emphasised, _ = bank.synthesise(bands.reshape(-1, 2, 4).transpose(1, 0, 2), bank.silence(2))
+    back = undone(corpus, emphasised)
     error = left_right(back.T)[bank.delay :] - frames[: RATE - bank.delay]
     assert (error.std(axis=0) < [0.002, 0.002]).all(), f"seed {seed}"
 
@@ -190,6 +201,14 @@ def test_spans_are_one_for_each_band():
         ModelConfig(TIER, NET, {"pitch": Range(0, 1)}, spans=(1.0, 2.0))
     with pytest.raises(InputError, match="spans: there must be one above 0 for each of 8 bands"):
         ModelConfig(STEREO, NET, {"pitch": Range(0, 1)}, spans=(1.0,) * 4)
+
+
+@pytest.mark.parametrize("steps", [(1.0, 2.0), (1.0, 2.0, 41.0), (1.0, 2.0, float("nan"))])
+def test_an_emphasis_has_a_step_between_two_octaves(steps):
+    with pytest.raises(InputError, match="emphasis: there must be 3 steps of 40 dB at most"):
+        ModelConfig(TIER, NET, {"pitch": Range(0, 1)}, emphasis=steps)
+    with pytest.raises(InputError, match="emphasis: there must be 0 steps"):
+        ModelConfig(replace(TIER, bands=1), Net("frame"), {"pitch": Range(0, 1)}, emphasis=EMPHASIS)
     with pytest.raises(InputError, match="`channels` is auto; a model is mono or stereo"):
         ModelConfig(replace(TIER, channels="auto"), NET, {"pitch": Range(0, 1)})
 

@@ -58,7 +58,7 @@ def edit(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(version=9), "version 9; this mtcrnn reads versions 1 to 3"),
+        (lambda c: c.update(version=9), "version 9; this mtcrnn reads versions 1 to 4"),
         (
             lambda c: c["tier"].update(sample_rat=1),
             r"config\.json: unknown key 'sample_rat' \(did you mean 'sample_rate'\?\); known: generate, prop",

@@ -152,7 +152,7 @@ def test_no_wavs(tmp_path):
 @needs_real_data
 def test_the_brass_notes_load_without_parameters():
     corpus = Corpus(Tier(), ParamManager(SHARED / "data" / "nsynth_brass"))
-    assert np.diff(corpus.offsets).tolist() == [64000] * 10
+    assert np.diff(corpus.offsets) == pytest.approx([51070] * 10, abs=20)  # of 64,000, the rest are zeros
 
 
 def test_streams_walk_through_files_and_are_a_pure_function_of_the_step(tmp_path):

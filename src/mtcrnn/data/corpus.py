@@ -18,8 +18,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.audio.stereo import mid_side
-from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.ranges import Range, range_warning
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing
@@ -27,16 +25,18 @@ from mtcrnn.core.files import nfc
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.ending import SILENT_END_S, Ending
 from mtcrnn.data.params import Param, range_of
 from mtcrnn.data.past import Past
+from mtcrnn.data.splitting import Splitter, measure_emphasis
 from mtcrnn.data.store import Store
+from mtcrnn.data.tuning import Tuning
 from mtcrnn.data.windows import Streams, Windows, make_windows
 from mtcrnn.models.encoding import encoding_of
 from mtcrnn.models.lookback import LONGEST_S, lookback_of
 
 log = logging.getLogger(__name__)
 
-LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
 SCALED, GAINS = 0.2, (-30.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
 LEAST_HELD_OUT = 16  # steps of a held-out window
@@ -76,6 +76,7 @@ class Corpus:
         ranges: dict[str, Range] | None = None,
         codec: str = "mulaw",
         spans: Sequence[float] = (),
+        emphasis: Sequence[float] | None = None,
     ) -> None:
         """Read all files.
 
@@ -85,6 +86,7 @@ class Corpus:
             ranges: the parameters' ranges, if a model has fixed them already; else they are taken from the data.
             codec: the codec of sound, see `encoding_of`.
             spans: of sub-bands, if a model has fixed them already; else each is the highest amplitude in the data.
+            emphasis: likewise, the steps of `audio.emphasis`; None: they are measured.
 
         Raises:
             InputError: no sounds, an invalid sound, a missing or invalid param file, a parameter that a file lacks.
@@ -95,7 +97,9 @@ class Corpus:
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.meta = files[0][1].meta if files else {}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
-        self.spans = tuple(spans) or self._measure_spans()
+        self.emphasis = measure_emphasis(tier, self.names) if emphasis is None else tuple(emphasis)
+        self._splitter = Splitter(tier, self.emphasis)
+        self.spans = tuple(spans) or self._splitter.measure_spans(self.names)
         self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
         store = Store(self._encoding.stored)
         generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
@@ -103,11 +107,13 @@ class Corpus:
         lengths, sums = [], []
         for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
             with sound_files.source(wav, tier.sample_rate if sounds else None, tier.sound_channels) as source:
+                ending = Ending(self._encoding.resting, round(SILENT_END_S * tier.step_rate))
                 length = checksum = 0
-                for block in self._blocks(source, [column[i] for column in generated]):
-                    checksum = zlib.crc32(store.add(self._encoding.encode(block)), checksum)
+                codes = map(self._encoding.encode, self._blocks(source, [column[i] for column in generated]))
+                for block in ending.left_out(codes) if sounds else codes:
+                    checksum = zlib.crc32(store.add(block), checksum)
                     length += len(block)
-            for kind, found in self._remarks(source) if sounds else ():
+            for kind, found in self._remarks(source, ending) if sounds else ():
                 remarks.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
             lengths.append(length)
             sums.append(checksum)
@@ -117,7 +123,7 @@ class Corpus:
         self.values = store.array(self._encoding.width)
         by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
         self.conditioning = Curves(by_file, self.offsets, tier.step_rate, tier.prop, self.ranges)
-        self.past = self._read_past(curves)
+        self.past = self._read_past(curves, lengths)
         self.fingerprints = {
             data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
         }
@@ -126,44 +132,36 @@ class Corpus:
                 if warning := range_warning(name, *self.conditioning.extremes(name), ranges[name]):
                     log.warning("%s", warning)
 
-    def _measure_spans(self) -> tuple[float, ...]:
-        """The highest amplitude of each sub-band in all sounds; () without bands."""
-        if self.tier.bands == 1:
-            return ()
-        spans = np.full(self.tier.bands * self.tier.sound_channels, LEAST_SPAN)
-        for wav in tqdm(self.names, "measuring sub-bands", unit="file", delay=2, leave=False):
-            with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
-                for block in self._split(source):
-                    spans = np.maximum(spans, np.abs(block).max(axis=0, initial=0.0))
-        return tuple(spans.tolist())
-
-    def _read_past(self, curves: Mapping[str, list[Param]]) -> Past | None:
+    def _read_past(self, curves: Mapping[str, list[Param]], lengths: Sequence[int]) -> Past | None:
         """What was a period ago in all sounds."""
         lookback = lookback_of(self.tier, self.ranges, self._encoding)
         if lookback is None:
             return None
-        past = Past(lookback, self._encoding)
+        past, tuning = Past(lookback, self._encoding), Tuning(lookback)
         for i, wav in enumerate(tqdm(self.names, "reading periods", unit="file", delay=2, leave=False)):
+            own = [curves[name][i] for name in self.tier.prop]
+            factors = tuning.measure(wav, own)
             with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
-                past.add(map(mid_side, source), [curves[name][i] for name in self.tier.prop])
+                past.add(self._splitter.frames(source), own, lengths[i], factors)
+        tuning.report()
         past.close()
         for name, share in past.without().items():
             log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)
         return past
+
+    def samples(self, i: int) -> int:
+        """How many samples sound i has, without silence at its end."""
+        return int(self.offsets[i + 1] - self.offsets[i]) * self.tier.bands
 
     def conditions(self, start: int, end: int) -> NDArray[np.float32]:
         """What the steps start .. end-1 are conditioned on [n, C]: the parameters, then what was a period ago."""
         parameters = self.conditioning[start:end]
         return parameters if self.past is None else np.hstack([parameters, self.past.numbers(slice(start, end))])
 
-    def _split(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
-        """A sound in sub-bands, block by block: those of the middle, and of stereo also those of the side."""
-        return filter_bank(self.tier.bands).split(map(mid_side, source), self.tier.sound_channels)
-
     def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
         """What this tier generates, in the user's units: blocks [n, G] of sound, or all curves of a sound [N, G]."""
         if self.tier.bands > 1:
-            yield from self._split(source)
+            yield from self._splitter.split(source)
             return
         if not curves:
             yield from source
@@ -171,7 +169,7 @@ class Corpus:
         length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
         yield np.stack([curve.sample(self.tier.sample_rate, 0, length) for curve in curves], axis=-1)
 
-    def _remarks(self, source: sound_files.Source) -> Iterator[tuple[str, str]]:
+    def _remarks(self, source: sound_files.Source, ending: Ending) -> Iterator[tuple[str, str]]:
         """What the user should know about how a sound was read: (kind of remark, details)."""
         if source.file_channels != source.channels:
             mixed = f"{source.file_channels} channels, mixed to mono" if source.file_channels > 1 else "mono"
@@ -179,6 +177,8 @@ class Corpus:
         if source.file_sample_rate != source.sample_rate:
             yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
         yield from source.remarks.items()
+        if ending.silent:
+            yield "silence at the end, left out,", f"{ending.silent / self.tier.step_rate:.1f} s"
 
     def changes(self, before: Mapping[str, Sequence[int]]) -> list[str]:
         """The differences between this data set and the one with the fingerprints `before`, one line for each kind."""

@@ -31,15 +31,29 @@ class Past:
         self._numbers = np.linspace(-1, 1, self._codec.channels, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
 
-    def add(self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]) -> None:
-        """Add a file: its frames [n, channels] (of stereo, the middle and the side), and its parameters."""
-        for amplitudes, lags in self._read(blocks, curves):
-            codes = self._encoding.encode(amplitudes)
+    def add(
+        self,
+        blocks: Iterable[NDArray[np.float32]],
+        curves: list[Param],
+        steps: int,
+        factors: NDArray[np.float64] | float = 1.0,
+    ) -> None:
+        """Add the first `steps` of a file.
+
+        Args:
+            blocks: its frames [n, channels]; of stereo, the middle and the side.
+            curves: its parameters.
+            steps: how many.
+            factors: it repeats so many times as often as the parameters say [P].
+        """
+        for amplitudes, lags in self._read(blocks, curves, factors):
+            codes = self._encoding.encode(amplitudes[:steps])
             self._stores[0].add(codes.reshape(len(codes), -1))
-            self._stores[1].add(-(-lags[..., 0] // (FRACTIONS * self._lookback.reach.bands)))
+            self._stores[1].add(-(-lags[:steps, :, 0] // (FRACTIONS * self._lookback.reach.bands)))
+            steps -= len(codes)
 
     def _read(
-        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param]
+        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64] | float
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Amplitudes [n, P, lags, steps around, G] and lags [n, P, lags], block by block."""
         lookback, reach = self._lookback, self._lookback.reach
@@ -56,7 +70,7 @@ class Past:
             )
             self._without += (hertz < 1 / LONGEST_S).sum(axis=0)
             self._steps += steps
-            lags, phases = lookback.find(phases, hertz)
+            lags, phases = lookback.find(phases, hertz * factors)
             read = np.empty((*lags.shape, reach.steps, len(sound) * N), np.float32)
             read_block(sound, kept, lags, N, reach.filters, reach.ahead, read)
             yield read, lags

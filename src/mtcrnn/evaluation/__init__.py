@@ -57,7 +57,8 @@ def evaluate(
             raise unknown("parameter", name, tier.prop)
         if meter not in METERS:
             raise unknown("meter", meter, METERS)
-    corpus = Corpus(tier, data, model.config.ranges, model.config.codec, model.config.spans)
+    config = model.config
+    corpus = Corpus(tier, data, config.ranges, config.codec, config.spans, config.emphasis)
     engine = open_player(Playing(), model.config, path)
     nats = held_out_nats(model, corpus, holdout)
     alike = measure_likeness(engine, corpus) or dict.fromkeys(("texture", "kernel", "octaves", "spectra"))

@@ -95,7 +95,7 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
     for precision in ("float32", "int8"):
         first = _first_sound(path, precision)
         engine = Engine(config, weights, precision=precision)
-        player = sounding(engine)
+        player = sounding(engine, config)
         most = engine.threads
         for batch in batches:
             engine.threads = most
@@ -103,7 +103,7 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
                 engine.threads = threads
                 speed = _speed(player, batch, len(config.tier.prop))
                 yield Row(*what, "engine", precision, batch, threads, speed, speed / batch / rate, first)
-    player = sounding(TorchPlayer(checkpoint.load(path)))
+    player = sounding(TorchPlayer(checkpoint.load(path)), config)
     for batch in batches:
         speed = _speed(player, batch, len(config.tier.prop))
         yield Row(*what, "torch", "float32", batch, 1, speed, speed / batch / rate, None)

@@ -132,7 +132,7 @@ def _constant_files(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]
         curve = corpus.conditioning[int(corpus.offsets[i]) : int(corpus.offsets[i + 1])][:, k]
         if np.ptp(curve) < 1e-3:
             values.append(float(corpus.ranges[name].restore(curve[:1])[0]))
-            sounds.append(sound_files.read(wav, rate).samples)
+            sounds.append(sound_files.read(wav, rate).samples[: corpus.samples(i)])
     return [round(v, 6) for v in values], sounds
 
 

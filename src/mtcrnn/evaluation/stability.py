@@ -22,7 +22,8 @@ FULL_SCALE = 0.99  # samples beyond it are counted
 def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[str, Any]]:
     """A minute at low, middle and high parameters: its levels next to the data's; and how fast all were rendered."""
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
-    real = np.concatenate([_levels_db(sound_files.read(wav, rate).samples, rate) for wav in corpus.names])
+    heard = (sound_files.read(wav, rate).samples[: corpus.samples(i)] for i, wav in enumerate(corpus.names))
+    real = np.concatenate([_levels_db(samples, rate) for samples in heard])
     low, high = (np.array([getattr(engine.config.ranges[n], end) for n in tier.prop]) for end in ("low", "high"))
     points = np.array([low * (1 - share) + high * share for share in (0.1, 0.5, 0.9)]).reshape(3, -1)
     steps = round(STABLE_SECONDS * rate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mtcrnn.audio.emphasis import MOST_STEP_DB, edges
 from mtcrnn.config.nets import Net
 from mtcrnn.config.options import require
 from mtcrnn.config.ranges import Range
@@ -15,7 +16,7 @@ from mtcrnn.core.validation import strict
 from mtcrnn.models.encoding import DistributionSpec, Encoding, encoding_of
 from mtcrnn.models.lookback import Lookback, lookback_of
 
-FORMAT_VERSION = 3  # 1 knew no sub-bands, 2 no periods; both are read too
+FORMAT_VERSION = 4  # 1 knew no sub-bands, 2 no periods, 3 no emphasis; all are read too
 
 
 @strict
@@ -29,6 +30,7 @@ class ModelConfig:
     step: int = 0  # training steps that led to these weights
     codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
     spans: tuple[float, ...] = ()  # of sub-bands: the amplitude that the highest code of each stands for
+    emphasis: tuple[float, ...] = ()  # the steps of `audio.emphasis`; none: sub-bands of the sound as it is
     version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:
@@ -39,6 +41,9 @@ class ModelConfig:
         bands = self.tier.bands * self.tier.sound_channels
         if len(self.spans) not in (0, bands) or not all(0 < span < 1e6 for span in self.spans):
             raise InputError(f"spans: there must be one above 0 for each of {bands} bands")
+        steps = len(edges(self.tier.sample_rate, self.tier.bands)) if self.tier.bands > 1 else 0
+        if len(self.emphasis) not in (0, steps) or not all(abs(step) <= MOST_STEP_DB for step in self.emphasis):
+            raise InputError(f"emphasis: there must be {steps} steps of {MOST_STEP_DB:g} dB at most")
         if unknown := self.tier.periods_by_unit:
             raise InputError(f"`period` {listing(unknown)}: a model needs NAME=EXPRESSION, like rpm=rpm/30")
         if self.tier.channels == "auto":

@@ -104,6 +104,7 @@ class Lookback:
     Attributes:
         periods: the parameters that say a period.
         rate: samples per second.
+        channels: of the sound.
         size: how many numbers condition a step, beside the parameters.
         centres: int64 [P lags, channels N]: which of these numbers are the values of the very step a lag ago.
         longest: the longest lag, in samples.
@@ -113,7 +114,7 @@ class Lookback:
         self.periods = tier.periods
         self.reach, self._bank = reach(tier.bands), filter_bank(tier.bands)
         self.size = len(self.periods) * (1 + LAGS * self.reach.steps * len(amplitudes))
-        self.rate, self._channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
+        self.rate, self.channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
         values, per_lag = len(amplitudes), self.reach.steps * len(amplitudes)
         first = [p * (1 + LAGS * per_lag) + 1 + j * per_lag for p in range(len(self.periods)) for j in range(LAGS)]
         self.centres = np.add.outer(np.array(first) + self.reach.around * values, np.arange(values))
@@ -128,8 +129,8 @@ class Lookback:
         """What is known before the beginning of so many sounds: nothing."""
         N, P = self._bank.bands, len(self.periods)
         return Memory(
-            np.zeros((batch, self._channels, self._kept * N), np.float32),
-            np.zeros((batch, self._channels, self.reach.synthesis.shape[1] - N), np.float32),
+            np.zeros((batch, self.channels, self._kept * N), np.float32),
+            np.zeros((batch, self.channels, self.reach.synthesis.shape[1] - N), np.float32),
             np.full((batch, P, self._kept), np.nan),
         )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.audio.emphasis import Emphasis
 from mtcrnn.audio.stereo import left_right, mid_side
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.models.encoding import check_block
@@ -21,11 +23,13 @@ class BandState:
     Attributes:
         bands: the state of the player of bands.
         newest: the newest steps [B channels, 15, N], which the filters still need.
+        filters: the state [B channels, K, 2] of what undoes the emphasis.
         pending: frames [B, n, channels], n < N, of a step that the last block took only in part.
     """
 
     bands: Any
     newest: NDArray[np.float32]
+    filters: NDArray[np.float64]
     pending: NDArray[np.float32]
 
 
@@ -34,26 +38,31 @@ class BandPlayer:
 
     Args:
         player: of the bands.
+        emphasis: of the sound that was split, the steps of `audio.emphasis`.
     """
 
-    def __init__(self, player: Player) -> None:
+    def __init__(self, player: Player, emphasis: Sequence[float] = ()) -> None:
         self.player, self.config = player, player.config
-        self._bank, self._channels = filter_bank(player.config.tier.bands), player.config.tier.sound_channels
+        tier = player.config.tier
+        self._bank, self._channels = filter_bank(tier.bands), tier.sound_channels
+        self._emphasis = Emphasis.of(emphasis, tier.sample_rate, tier.bands)
+        self._undo = self._emphasis.inverse
 
     def init(self, seed: int, batch: int = 1) -> BandState:
         """The state before the first step of `batch` sounds."""
-        nothing = np.zeros((batch, 0, self._channels), np.float32)
-        return BandState(self.player.init(seed, batch), self._bank.silence(batch * self._channels), nothing)
+        sounds, nothing = batch * self._channels, np.zeros((batch, 0, self._channels), np.float32)
+        return BandState(self.player.init(seed, batch), self._bank.silence(sounds), self._undo.rest(sounds), nothing)
 
     def prime(self, state: BandState, values: NDArray[Any], parameters: NDArray[Any] | None = None) -> BandState:
         """The state after given frames [B, T, channels] under parameters [B, T, C], as far as they fill whole steps."""
         N, channels = self._bank.bands, self._channels
         check_block(values, len(state.pending), channels, "values to prime with")
         frames = mid_side(values).astype(np.float32)
-        bands = np.stack([next(self._bank.split([sound], channels)) for sound in frames])
+        emphasised = (self._emphasis.filtered([sound]) for sound in frames)
+        bands = np.stack([next(self._bank.split(sound, channels)) for sound in emphasised])
         given = None if parameters is None else parameters[:, : N * bands.shape[1] : N]
-        newest = np.concatenate([state.newest, self._by_channel(bands)], axis=1)[:, -state.newest.shape[1] :]
-        return BandState(self.player.prime(state.bands, bands, given), newest, state.pending[:, :0])
+        _, newest, filters = self._sound(bands, state)
+        return BandState(self.player.prime(state.bands, bands, given), newest, filters, state.pending[:, :0])
 
     def render(
         self, state: BandState, parameters: NDArray[Any], temperature: float | None = None
@@ -61,10 +70,18 @@ class BandPlayer:
         """See `player.Player.render`."""
         T, there = parameters.shape[1], state.pending.shape[1]
         bands, after = self.player.render(state.bands, parameters[:, there :: self._bank.bands], temperature)
-        made, newest = self._bank.synthesise(self._by_channel(bands), state.newest)
+        made, newest, filters = self._sound(bands, state)
         frames = made.reshape(len(bands), self._channels, made.shape[1]).transpose(0, 2, 1)
         samples = np.concatenate([state.pending, left_right(frames)], axis=1)
-        return samples[:, :T], BandState(after, newest, samples[:, T:])
+        return samples[:, :T], BandState(after, newest, filters, samples[:, T:])
+
+    def _sound(
+        self, bands: NDArray[np.float32], state: BandState
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float64]]:
+        """The sounds [B channels, n N] of bands [B, n, channels N], and the states of the filters after them."""
+        made, newest = self._bank.synthesise(self._by_channel(bands), state.newest)
+        samples, filters = self._undo.run(made, state.filters)
+        return samples, newest, filters
 
     def _by_channel(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """The bands [B, n, channels N] of each channel by themselves, [B channels, n, N]."""

@@ -86,7 +86,7 @@ def open_player(
         device = choose_device(playing.device)
         model = checkpoint.load(source) if isinstance(source, Path) else source
         model.module.to(device)
-        return sounding(TorchPlayer(model, playing.temp))
+        return sounding(TorchPlayer(model, playing.temp), config)
     from mtcrnn.engine import Engine
 
     if isinstance(source, Path):
@@ -96,12 +96,12 @@ def open_player(
     engine = Engine(config, weights, playing.temp, playing.precision, threads, share)
     if playing.precision == "auto" and engine.precision == "int8":
         log.info("the net is large: its weights are used as int8 (`precision` float32 is exact, and slower)")
-    return sounding(engine)
+    return sounding(engine, config)
 
 
-def sounding(player: Player) -> Player:
-    """A player of sub-bands as one of sound; any other as it is."""
-    return BandPlayer(player) if player.config.tier.bands > 1 else player
+def sounding(player: Player, config: ModelConfig) -> Player:
+    """A player of a model's sub-bands as one of sound; any other as it is."""
+    return BandPlayer(player, config.emphasis) if config.tier.bands > 1 else player
 
 
 def open_cascade(

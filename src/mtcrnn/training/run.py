@@ -52,7 +52,9 @@ def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> P
     folder = folders.run_folder(options.output_dir) if folder is None else folder
     _check_free(folder)
     corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir))
-    model = new_model(ModelConfig(tier, net, corpus.ranges, spans=corpus.spans), options.rand_seed)
+    model = new_model(
+        ModelConfig(tier, net, corpus.ranges, spans=corpus.spans, emphasis=corpus.emphasis), options.rand_seed
+    )
     with join(options.device) as world:
         trainer = Trainer(model, corpus, options, folder, world)
         with locked(folder) if world.leads else nullcontext():
@@ -127,7 +129,8 @@ def resume(
         options = dataclasses.replace(state.train, **typed_options)
         schedule = _remaining(state, options, typed_options, model.config.step)
         data = ParamManager.at(options.data_dir, options.param_dir)
-        corpus = Corpus(model.config.tier, data, model.config.ranges, spans=model.config.spans)
+        config = model.config
+        corpus = Corpus(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis)
         if state.data and (changes := corpus.changes(state.data)):
             log.warning("the data differ from those that the run was trained on: %s", "; ".join(changes))
         with join(options.device) as world:

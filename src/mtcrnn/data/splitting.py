@@ -1,0 +1,68 @@
+"""Sounds as they are split: of stereo the middle and the side, emphasised, in sub-bands; and what is measured for that.
+
+All of it is read block by block, so that a long sound takes no memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mtcrnn.audio import emphasis
+from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.stereo import mid_side
+from mtcrnn.audio.subbands import filter_bank
+from mtcrnn.config.tier import Tier
+
+LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
+
+
+class Splitter:
+    """The way from sounds to sub-bands.
+
+    Args:
+        tier: which generates the sounds.
+        steps_db: the emphasis, see `audio.emphasis`; of one band, none.
+    """
+
+    def __init__(self, tier: Tier, steps_db: Sequence[float]) -> None:
+        self._tier = tier
+        self._emphasis = emphasis.Emphasis.of(steps_db, tier.sample_rate, tier.bands)
+
+    def frames(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
+        """A sound before it is split, block by block [n, channels]."""
+        return self._emphasis.filtered(map(mid_side, source))
+
+    def split(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
+        """A sound in sub-bands, block by block: those of the middle, and of stereo also those of the side."""
+        return filter_bank(self._tier.bands).split(self.frames(source), self._tier.sound_channels)
+
+    def measure_spans(self, wavs: Sequence[Path]) -> tuple[float, ...]:
+        """The highest amplitude of each sub-band in all sounds; () without bands."""
+        if self._tier.bands == 1:
+            return ()
+        spans = np.full(self._tier.bands * self._tier.sound_channels, LEAST_SPAN)
+        for wav in tqdm(wavs, "measuring sub-bands", unit="file", delay=2, leave=False):
+            with sound_files.source(wav, self._tier.sample_rate, self._tier.sound_channels) as source:
+                for block in self.split(source):
+                    spans = np.maximum(spans, np.abs(block).max(axis=0, initial=0.0))
+        return tuple(spans.tolist())
+
+
+def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
+    """What brings the octaves of the lowest sub-band to one level, in the mean of all sounds.
+
+    It is () without bands, and with a period: of tones, it weakens the fundamentals, and nets lose their pitch.
+    """
+    rate, bands = tier.sample_rate, tier.bands
+    if bands == 1 or tier.period:
+        return ()
+    energy = np.zeros(len(emphasis.edges(rate, bands)) + 1)
+    for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
+        with sound_files.source(wav, rate, tier.sound_channels) as source:
+            energy += emphasis.measure((mid_side(block)[:, 0] for block in source), rate, bands)
+    return emphasis.flattening(energy, rate, bands)
