@@ -221,7 +221,7 @@ def test_curves_of_any_stretch_are_those_of_the_whole(tmp_path):
     starts = np.concatenate([rng.integers(0, 900, 20) + 1000 * k for k in range(3)])
     windows = corpus.conditioning.windows(starts, 100)
     assert (windows == np.stack([whole[start : start + 100] for start in starts])).all(), "seed 3"
-    assert corpus.conditioning.extremes("pitch") == (50, 100)
+    assert corpus.conditioning.extremes("pitch", 3) == (50, 100)
     assert len(corpus.conditioning.spread(300)) == 300
 
 

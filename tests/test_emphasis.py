@@ -76,3 +76,10 @@ def test_what_is_far_below_is_not_raised_without_limit():
     gains = Emphasis.of(steps, RATE, BANDS).decibels(np.array([30, 60, 120, 300, 700, 1500]) / RATE)
     assert np.ptp(gains) < 45
     assert gains.min() == gains[3]
+
+
+def test_raising_leaves_what_is_above_the_loudest_octave():
+    energy = np.array([1.0, 1.0, 4.0, 1.0, 0.5, 0.1])
+    emphasis = Emphasis.of(flattening(energy, RATE, BANDS, raising=True), RATE, BANDS)
+    gains = emphasis.decibels(np.array([1400, 700, 350, 175, 90, 45]) / RATE)
+    assert gains == pytest.approx([0, 0, 0, 6, 9, 16], abs=1.5)

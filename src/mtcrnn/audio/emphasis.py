@@ -47,12 +47,15 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: float, bands: in
     return energy
 
 
-def flattening(energy: Floats, sample_rate: float, bands: int) -> tuple[float, ...]:
+def flattening(energy: Floats, sample_rate: float, bands: int, raising: bool = False) -> tuple[float, ...]:
     """The steps in dB of `Emphasis.of` that bring energies, as of `measure`, nearest to one level.
 
-    A few rounds of adding what is missing; an octave has some of its neighbours' steps too.
+    A few rounds of adding what is missing; an octave has some of its neighbours' steps too. With `raising`, only the
+    octaves below the loudest are changed.
     """
     levels = 10 * np.log10(np.maximum(energy, max(energy.max(), TINY) * 10 ** (-RANGE_DB / 10)))
+    if raising:
+        levels[: np.argmax(levels)] = levels.max()
     middles = np.sqrt(0.5) * np.array([sample_rate / 2 / bands, *edges(sample_rate, bands)])
     steps = np.zeros(len(levels) - 1)
     for _ in range(ROUNDS):

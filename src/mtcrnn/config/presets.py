@@ -53,6 +53,11 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     },
 }
 
+PERIODIC: dict[str, Any] = {  # training options that are recommended with a period
+    "input_noise": 0.01,  # so that a net goes by the period rather than by its own newest samples
+    "glides": 2.0,
+}
+
 
 def defaults(cls: type, original: bool = False) -> dict[str, Any]:
     """The default values of a config class; with `original`, the 2020 code's where they differ."""
@@ -66,8 +71,8 @@ def complete(
     """The given options of Tier, Net and Train, checked or not, completed with what is recommended for audio.
 
     That is the sub-band net for stereo and from `FULL_BAND_RATE` on, else the frame net. Another net or one-hot input
-    rules out all of it, a number of codes rules out sub-bands. If `minutes` is given but `num_steps` is not, the
-    minutes alone decide how long to train.
+    rules out all of it, a number of codes rules out sub-bands. With a period, `PERIODIC` is recommended too. If
+    `minutes` is given but `num_steps` is not, the minutes alone decide how long to train.
     """
     sounds = tier.get("generate", (AUDIO,)) in ((AUDIO,), [AUDIO]) and not tier.get("onehot")
     rate, bands = tier.get("sample_rate", Tier.sample_rate), tier.get("bands")
@@ -78,8 +83,10 @@ def complete(
         split = bands != 1
     best = RECOMMENDED.get(str(net.get("net", "subband" if split else "frame")), {}) if sounds else {}
     limit = {"num_steps": None} if train.get("minutes") is not None else {}
+    tiers = {**best.get(Tier, {}), **tier}
+    periodic = tuple(tiers.get("period") or ()) not in ((), AUTO, ("none",))
     return (
-        {**best.get(Tier, {}), **tier},
+        tiers,
         {**best.get(Net, {}), **net},
-        {**best.get(Train, {}), **limit, **train},
+        {**best.get(Train, {}), **(PERIODIC if periodic else {}), **limit, **train},
     )

@@ -12,6 +12,7 @@ from mtcrnn.core.validation import strict
 MOST_STEP_VALUES = 1 << 24  # values in all windows of a training step
 
 MOST_STEPS = 10**12
+MOST_GLIDE = 12.0  # semitones
 
 
 @strict
@@ -55,6 +56,11 @@ class Train(Options):
         "random noise on the inputs: its standard deviation as a share of their range; 0.01 by default with a period",
         0.0,
     )
+    glides: float = option(
+        "semitones by which copies of the sounds glide up and down (with a period), so that the net hears periods "
+        "move; 2 by default with a period, 0: no copies",
+        0.0,
+    )
     loss: Literal["nll", "mse"] = option(
         "for parameters: nll (negative log-likelihood) or mse (expected squared error of a sample)", "nll"
     )
@@ -91,6 +97,7 @@ class Train(Options):
         require(self.ss is None or 0 <= self.ss <= 1, "ss", self.ss, "0 to 1")
         require(self.minutes is None or self.minutes > 0, "minutes", self.minutes, "above 0")
         require(self.input_noise >= 0, "input_noise", self.input_noise, "0 or above")
+        require(0 <= self.glides <= MOST_GLIDE, "glides", self.glides, f"0 to {MOST_GLIDE:g}")
         require(0 <= self.temp <= MOST_TEMPERATURE, "temp", self.temp, f"0 to {MOST_TEMPERATURE:g}")
         require(self.rand_seed >= 0, "rand_seed", self.rand_seed, "0 or above")
         if self.holdout not in ("tail", "none") and not self.holdout.startswith("file:"):

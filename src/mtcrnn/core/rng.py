@@ -35,6 +35,7 @@ class Purpose(IntEnum):
     FRAMES = 11  # frames that are scored
     JUMPS = 12  # where streams of carried windows go on elsewhere
     PAST = 13  # how loud what was a period ago is
+    GLIDES = 14  # the speed of copies of sounds
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -7,17 +7,14 @@ arrays are memory-mapped, see `store`.
 from __future__ import annotations
 
 import logging
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
-from mtcrnn.audio import files as sound_files
 from mtcrnn.config.ranges import Range, range_warning
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError, listing
@@ -25,19 +22,14 @@ from mtcrnn.core.files import nfc
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.data.ending import SILENT_END_S, Ending
-from mtcrnn.data.params import Param, range_of
-from mtcrnn.data.past import Past
+from mtcrnn.data.params import range_of
+from mtcrnn.data.reading import Reader
 from mtcrnn.data.splitting import Splitter, measure_emphasis
-from mtcrnn.data.store import Store
-from mtcrnn.data.tuning import Tuning
-from mtcrnn.data.windows import Streams, Windows, make_windows
+from mtcrnn.data.windows import Streams, Windows, make_windows, tail_of
 from mtcrnn.models.encoding import encoding_of
-from mtcrnn.models.lookback import LONGEST_S, lookback_of
 
 log = logging.getLogger(__name__)
 
-TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
 SCALED, GAINS = 0.2, (-30.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
 LEAST_HELD_OUT = 16  # steps of a held-out window
 
@@ -77,6 +69,7 @@ class Corpus:
         codec: str = "mulaw",
         spans: Sequence[float] = (),
         emphasis: Sequence[float] | None = None,
+        glides: float = 0.0,
     ) -> None:
         """Read all files.
 
@@ -87,6 +80,7 @@ class Corpus:
             codec: the codec of sound, see `encoding_of`.
             spans: of sub-bands, if a model has fixed them already; else each is the highest amplitude in the data.
             emphasis: likewise, the steps of `audio.emphasis`; None: they are measured.
+            glides: by how many semitones copies of the sounds move, see `data.glides`; 0: no copies.
 
         Raises:
             InputError: no sounds, an invalid sound, a missing or invalid param file, a parameter that a file lacks.
@@ -98,56 +92,22 @@ class Corpus:
         self.meta = files[0][1].meta if files else {}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
         self.emphasis = measure_emphasis(tier, self.names) if emphasis is None else tuple(emphasis)
-        self._splitter = Splitter(tier, self.emphasis)
-        self.spans = tuple(spans) or self._splitter.measure_spans(self.names)
+        splitter = Splitter(tier, self.emphasis)
+        self.spans = tuple(spans) or splitter.measure_spans(self.names)
         self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
-        store = Store(self._encoding.stored)
-        generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
-        sounds, remarks = tier.is_audio, dict[str, list[str]]()
-        lengths, sums = [], []
-        for i, wav in enumerate(tqdm(self.names, "reading sounds", unit="file", delay=2, leave=False)):
-            with sound_files.source(wav, tier.sample_rate if sounds else None, tier.sound_channels) as source:
-                ending = Ending(self._encoding.resting, round(SILENT_END_S * tier.step_rate))
-                length = checksum = 0
-                codes = map(self._encoding.encode, self._blocks(source, [column[i] for column in generated]))
-                for block in ending.left_out(codes) if sounds else codes:
-                    checksum = zlib.crc32(store.add(block), checksum)
-                    length += len(block)
-            for kind, found in self._remarks(source, ending) if sounds else ():
-                remarks.setdefault(kind, []).append(f"{wav.name} ({found})" if found else wav.name)
-            lengths.append(length)
-            sums.append(checksum)
-        for kind, which in sorted(remarks.items()):
-            log.warning("%s in %d of %d sounds: %s", kind, len(which), len(self.names), listing(which, 5))
-        self.offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-        self.values = store.array(self._encoding.width)
-        by_file = [[curves[name][i] for name in tier.prop] for i in range(len(self.names))]
-        self.conditioning = Curves(by_file, self.offsets, tier.step_rate, tier.prop, self.ranges)
-        self.past = self._read_past(curves, lengths)
+        reader = Reader(tier, self.names, curves, self.ranges, self._encoding, splitter)
+        self.values, self._copied = reader.read(glides)
+        self.offsets = np.concatenate([[0], np.cumsum(reader.lengths)]).astype(np.int64)
+        self.conditioning = Curves(reader.curves, self.offsets, tier.step_rate, tier.prop, self.ranges)
+        self.past = reader.read_past()
         self.fingerprints = {
-            data.relative(wav): (lengths[i], sums[i], self.conditioning.checksum(i)) for i, wav in enumerate(self.names)
+            data.relative(wav): (reader.lengths[i], reader.sums[i], self.conditioning.checksum(i))
+            for i, wav in enumerate(self.names)
         }
         if ranges:
             for name in tier.prop:
-                if warning := range_warning(name, *self.conditioning.extremes(name), ranges[name]):
+                if warning := range_warning(name, *self.conditioning.extremes(name, len(self.names)), ranges[name]):
                     log.warning("%s", warning)
-
-    def _read_past(self, curves: Mapping[str, list[Param]], lengths: Sequence[int]) -> Past | None:
-        """What was a period ago in all sounds."""
-        lookback = lookback_of(self.tier, self.ranges, self._encoding)
-        if lookback is None:
-            return None
-        past, tuning = Past(lookback, self._encoding), Tuning(lookback)
-        for i, wav in enumerate(tqdm(self.names, "reading periods", unit="file", delay=2, leave=False)):
-            own = [curves[name][i] for name in self.tier.prop]
-            factors = tuning.measure(wav, own)
-            with sound_files.source(wav, self.tier.sample_rate, self.tier.sound_channels) as source:
-                past.add(self._splitter.frames(source), own, lengths[i], factors)
-        tuning.report()
-        past.close()
-        for name, share in past.without().items():
-            log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)
-        return past
 
     def samples(self, i: int) -> int:
         """How many samples sound i has, without silence at its end."""
@@ -157,28 +117,6 @@ class Corpus:
         """What the steps start .. end-1 are conditioned on [n, C]: the parameters, then what was a period ago."""
         parameters = self.conditioning[start:end]
         return parameters if self.past is None else np.hstack([parameters, self.past.numbers(slice(start, end))])
-
-    def _blocks(self, source: sound_files.Source, curves: list[Param]) -> Iterator[NDArray[Any]]:
-        """What this tier generates, in the user's units: blocks [n, G] of sound, or all curves of a sound [N, G]."""
-        if self.tier.bands > 1:
-            yield from self._splitter.split(source)
-            return
-        if not curves:
-            yield from source
-            return
-        length = int(sum(len(block) for block in source) / source.sample_rate * self.tier.sample_rate)
-        yield np.stack([curve.sample(self.tier.sample_rate, 0, length) for curve in curves], axis=-1)
-
-    def _remarks(self, source: sound_files.Source, ending: Ending) -> Iterator[tuple[str, str]]:
-        """What the user should know about how a sound was read: (kind of remark, details)."""
-        if source.file_channels != source.channels:
-            mixed = f"{source.file_channels} channels, mixed to mono" if source.file_channels > 1 else "mono"
-            yield f"{mixed}, in the centre," if source.channels > 1 else f"{mixed},", ""
-        if source.file_sample_rate != source.sample_rate:
-            yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
-        yield from source.remarks.items()
-        if ending.silent:
-            yield "silence at the end, left out,", f"{ending.silent / self.tier.step_rate:.1f} s"
 
     def changes(self, before: Mapping[str, Sequence[int]]) -> list[str]:
         """The differences between this data set and the one with the fingerprints `before`, one line for each kind."""
@@ -214,11 +152,15 @@ class Corpus:
             if _is_held_out(wav, holdout):
                 testing.append((start, end))
                 continue
-            tail = self._tail(end - start) if holdout == "tail" else 0
+            tail = tail_of(end - start, self.tier.step_rate) if holdout == "tail" else 0
             if tail > held_out_len and end - start - tail > seq_len:
                 testing.append((end - tail, end))
                 end -= tail
             training.append((start, end))
+        for j, i in enumerate(self._copied, len(self.names)):
+            start, end = int(self.offsets[j]), int(self.offsets[j + 1])
+            if end - start > seq_len and not _is_held_out(self.names[i], holdout):
+                training.append((start, end))
         limit = f"a window of `seq_len` {seq_len} needs {seq_len + 1} values"
         if not training:
             raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
@@ -235,7 +177,7 @@ class Corpus:
             if holdout == "all" or _is_held_out(wav, holdout):
                 found.append((i, start + 1, end))
             elif holdout == "tail":
-                found.append((i, end - self._tail(end - start), end))
+                found.append((i, end - tail_of(end - start, self.tier.step_rate), end))
         return found
 
     def _check_holdout(self, holdout: str) -> None:
@@ -244,11 +186,9 @@ class Corpus:
 
     def _held_out_len(self, seq_len: int) -> int:
         """Steps of a window of a tail: `seq_len`, or half of the longest tail if none is longer than that."""
-        longest = max(map(self._tail, np.diff(self.offsets).tolist()))
+        lengths = np.diff(self.offsets)[: len(self.names)].tolist()
+        longest = max(tail_of(length, self.tier.step_rate) for length in lengths)
         return seq_len if longest > seq_len else max(longest // 2, LEAST_HELD_OUT)
-
-    def _tail(self, length: int) -> int:
-        return min(int(length * TAIL_SHARE), int(self.tier.step_rate * TAIL_SECONDS))
 
     def gather(self, starts: NDArray[np.int64], seq_len: int, gains: NDArray[np.float64] | None = None) -> Batch:
         """The windows that start at `starts`; `gains` as in `Past.numbers`."""

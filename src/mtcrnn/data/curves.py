@@ -74,12 +74,12 @@ class Curves:
         stride = max(-(-len(self) // most), 1)
         return np.concatenate([self[a:b][::stride] for a, b in zip(self._offsets, self._offsets[1:], strict=False)])
 
-    def extremes(self, name: str) -> tuple[float, float]:
-        """The lowest and the highest value of a parameter in all files, in the user's units."""
+    def extremes(self, name: str, files: int) -> tuple[float, float]:
+        """The lowest and the highest value of a parameter in the first so many files, in the user's units."""
         k = self._names.index(name)
         return (
-            min(float(knots[k][1].min()) for knots in self._knots),
-            max(float(knots[k][1].max()) for knots in self._knots),
+            min(float(knots[k][1].min()) for knots in self._knots[:files]),
+            max(float(knots[k][1].max()) for knots in self._knots[:files]),
         )
 
     def checksum(self, i: int) -> int:

@@ -17,6 +17,7 @@ from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.stereo import mid_side
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.tier import Tier
+from mtcrnn.data.glides import Glide
 
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 
@@ -33,13 +34,17 @@ class Splitter:
         self._tier = tier
         self._emphasis = emphasis.Emphasis.of(steps_db, tier.sample_rate, tier.bands)
 
-    def frames(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
-        """A sound before it is split, block by block [n, channels]."""
-        return self._emphasis.filtered(map(mid_side, source))
+    def frames(self, source: sound_files.Source, glide: Glide | None = None) -> Iterator[NDArray[np.float32]]:
+        """A sound, or its copy, before it is split, block by block [n, channels]."""
+        blocks = map(mid_side, source)
+        return self._emphasis.filtered(blocks if glide is None else [glide.play(blocks)])
 
-    def split(self, source: sound_files.Source) -> Iterator[NDArray[np.float32]]:
-        """A sound in sub-bands, block by block: those of the middle, and of stereo also those of the side."""
-        return filter_bank(self._tier.bands).split(self.frames(source), self._tier.sound_channels)
+    def split(self, source: sound_files.Source, glide: Glide | None = None) -> Iterator[NDArray[np.float32]]:
+        """A sound, or its copy, in sub-bands, block by block: those of the middle, and of stereo also of the side."""
+        frames = self.frames(source, glide)
+        return (
+            filter_bank(self._tier.bands).split(frames, self._tier.sound_channels) if self._tier.bands > 1 else frames
+        )
 
     def measure_spans(self, wavs: Sequence[Path]) -> tuple[float, ...]:
         """The highest amplitude of each sub-band in all sounds; () without bands."""
@@ -54,15 +59,16 @@ class Splitter:
 
 
 def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
-    """What brings the octaves of the lowest sub-band to one level, in the mean of all sounds.
+    """What brings the octaves of the lowest sub-band to one level, in the mean of all sounds; () without bands.
 
-    It is () without bands, and with a period: of tones, it weakens the fundamentals, and nets lose their pitch.
+    With a period, only what is below the loudest octave is raised: nets lose the pitch of tones whose fundamental is
+    weakened.
     """
     rate, bands = tier.sample_rate, tier.bands
-    if bands == 1 or tier.period:
+    if bands == 1:
         return ()
     energy = np.zeros(len(emphasis.edges(rate, bands)) + 1)
     for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
         with sound_files.source(wav, rate, tier.sound_channels) as source:
             energy += emphasis.measure((mid_side(block)[:, 0] for block in source), rate, bands)
-    return emphasis.flattening(energy, rate, bands)
+    return emphasis.flattening(energy, rate, bands, raising=bool(tier.period))

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.rng import Purpose, generator
 
+TAIL_SHARE, TAIL_SECONDS = 0.1, 1.0  # the held-out tail of a file: a tenth of it, at most one second
 STREAM_STEPS = 100  # windows that a stream reads in a row before it restarts elsewhere
 
 
@@ -35,6 +36,11 @@ class Windows:
         stretch = np.searchsorted(self.first, starts, side="right") - 1
         last = self.first[stretch] + (self.count[stretch] - 1) * self.stride
         return starts + self.seq_len, starts + self.seq_len <= last
+
+
+def tail_of(length: int, step_rate: float) -> int:
+    """How many of the `length` steps of a file are its tail, which may be held out."""
+    return min(int(length * TAIL_SHARE), int(step_rate * TAIL_SECONDS))
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from mtcrnn.core.numba_math import BARE, cached_njit, log_f32
 from mtcrnn.models.encoding import Encoding
 
 LONGEST_S = 2.0  # seconds; sound that repeats less often has no lag
+BELOW = 1.25  # by so much a sound may repeat less often than its parameters' ranges say
 PROBES = 201  # values of a parameter's range at which its period is looked up
 _ZERO, _ONE = np.float32(0), np.float32(1)
 _jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", **BARE, fastmath={"contract"})
@@ -120,7 +121,7 @@ class Lookback:
         self.centres = np.add.outer(np.array(first) + self.reach.around * values, np.arange(values))
         self._columns = [tier.prop.index(period.name) for period in self.periods]
         slowest = min(_slowest(period, ranges[period.name]) for period in self.periods)
-        longest = self.reach.least + LAGS * self.rate / slowest if slowest else np.inf
+        longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
         self.longest = int(min(longest, LONGEST_S * self.rate))
         self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
         self._amplitudes, self._spans = amplitudes, amplitudes[:, -1].copy()

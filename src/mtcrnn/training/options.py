@@ -13,7 +13,7 @@ from typing import Any, Literal
 from mtcrnn.audio import files as sound_files
 from mtcrnn.config.nets import Net
 from mtcrnn.config.periods import PERIODS, expression_of
-from mtcrnn.config.presets import complete
+from mtcrnn.config.presets import PERIODIC, complete
 from mtcrnn.config.tier import AUTO, BAND_RATES, Tier
 from mtcrnn.config.train import Train
 from mtcrnn.core.errors import InputError
@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 
 LEAST_WINDOW = 256  # steps that windows for short sounds have at least
 MOST = 0.5  # of the sounds; with more in stereo, so is the model by default
-PERIODIC_NOISE = 0.01  # on the inputs, so that a net goes by the period rather than by its own newest samples
 
 
 def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:
@@ -47,9 +46,9 @@ def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[st
     if "seq_len" not in train:
         options = replace(options, seq_len=_window(options.seq_len, seconds * own.step_rate))
     own = replace(own, channels=_channels(own, data), period=_periods(own, data))
-    if own.period and "input_noise" not in train:
-        options = replace(options, input_noise=PERIODIC_NOISE)
-        log.info("`input_noise` %g, since there is a period", PERIODIC_NOISE)
+    if own.period and (suits := {name: value for name, value in PERIODIC.items() if name not in train}):
+        options = replace(options, **suits)
+        log.info("%s, since there is a period", ", ".join(f"`{name}` {value:g}" for name, value in suits.items()))
     return own, chosen, options
 
 

@@ -51,7 +51,7 @@ def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> P
     net.check_for(tier)
     folder = folders.run_folder(options.output_dir) if folder is None else folder
     _check_free(folder)
-    corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir))
+    corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir), glides=options.glides)
     model = new_model(
         ModelConfig(tier, net, corpus.ranges, spans=corpus.spans, emphasis=corpus.emphasis), options.rand_seed
     )
@@ -130,7 +130,7 @@ def resume(
         schedule = _remaining(state, options, typed_options, model.config.step)
         data = ParamManager.at(options.data_dir, options.param_dir)
         config = model.config
-        corpus = Corpus(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis)
+        corpus = Corpus(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis, options.glides)
         if state.data and (changes := corpus.changes(state.data)):
             log.warning("the data differ from those that the run was trained on: %s", "; ".join(changes))
         with join(options.device) as world:

@@ -1,0 +1,162 @@
+"""Reading the sounds of a data set: their codes, those of copies that glide, and what was a period ago."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mtcrnn.audio import files as sound_files
+from mtcrnn.config.ranges import Range
+from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import listing
+from mtcrnn.data.ending import SILENT_END_S, Ending
+from mtcrnn.data.glides import LONGEST_S as LONGEST_COPY_S
+from mtcrnn.data.glides import Glide, can_move
+from mtcrnn.data.params import Param
+from mtcrnn.data.past import Past
+from mtcrnn.data.splitting import Splitter
+from mtcrnn.data.store import Store
+from mtcrnn.data.tuning import Tuning
+from mtcrnn.data.windows import tail_of
+from mtcrnn.models.encoding import Encoding
+from mtcrnn.models.lookback import LONGEST_S, lookback_of
+
+log = logging.getLogger(__name__)
+
+
+class Reader:
+    """Reads sounds, or for a tier of parameters their curves, one after another; then copies of the sounds.
+
+    Args:
+        tier: what is generated.
+        wavs: the sounds.
+        curves: of every parameter, by name, for each sound.
+        ranges: of the parameters.
+        encoding: of what is generated.
+        splitter: of the sounds.
+
+    Attributes:
+        curves: of each sound and each copy, in the order of the tier's `prop`.
+        lengths: of each, in steps.
+        sums: checksums of the sounds' codes.
+    """
+
+    def __init__(
+        self,
+        tier: Tier,
+        wavs: Sequence[Path],
+        curves: Mapping[str, Sequence[Param]],
+        ranges: Mapping[str, Range],
+        encoding: Encoding,
+        splitter: Splitter,
+    ) -> None:
+        self._tier, self._wavs, self._ranges = tier, wavs, ranges
+        self._encoding, self._splitter = encoding, splitter
+        self._generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
+        self._glides: list[Glide] = []
+        self.curves = [[curves[name][i] for name in tier.prop] for i in range(len(wavs))]
+        self.lengths: list[int] = []
+        self.sums: list[int] = []
+
+    def read(self, semitones: float) -> tuple[NDArray[Any], list[int]]:
+        """The encoded values [N, G] of all sounds and of copies that glide; and the number of each copy's sound.
+
+        Args:
+            semitones: by which copies glide; 0: there are none.
+        """
+        store, remarks = Store(self._encoding.stored), dict[str, list[str]]()
+        for i in tqdm(range(len(self._wavs)), "reading sounds", unit="file", delay=2, leave=False):
+            self._read_sound(i, store, remarks)
+        for kind, which in sorted(remarks.items()):
+            log.warning("%s in %d of %d sounds: %s", kind, len(which), len(self._wavs), listing(which, 5))
+        self._glides = self._copies(semitones)
+        for glide in tqdm(self._glides, "gliding", unit="file", delay=2, leave=False):
+            with self._open(glide.number) as source:
+                blocks = [self._encoding.encode(block) for block in self._splitter.split(source, glide)]
+            for block in blocks:
+                store.add(block)
+            self.lengths.append(sum(map(len, blocks)))
+            self.curves.append(self._gliding(glide))
+        return store.array(self._encoding.width), [glide.number for glide in self._glides]
+
+    def read_past(self) -> Past | None:
+        """What was a period ago in all of them; None without periods."""
+        lookback = lookback_of(self._tier, self._ranges, self._encoding)
+        if lookback is None:
+            return None
+        past, tuning, factors = Past(lookback, self._encoding), Tuning(lookback), list[NDArray[np.float64]]()
+        glides = [None] * len(self._wavs) + self._glides
+        for j, glide in enumerate(tqdm(glides, "reading periods", unit="file", delay=2, leave=False)):
+            i = j if glide is None else glide.number
+            if glide is None:
+                factors.append(tuning.measure(self._wavs[i], self.curves[i]))
+            with self._open(i) as source:
+                past.add(self._splitter.frames(source, glide), self.curves[j], self.lengths[j], factors[i])
+        tuning.report()
+        past.close()
+        for name, share in past.without().items():
+            log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)
+        return past
+
+    def _open(self, i: int) -> Any:
+        """Sound i, opened at the tier's rate; of parameters, at its own."""
+        rate = self._tier.sample_rate if self._tier.is_audio else None
+        return sound_files.source(self._wavs[i], rate, self._tier.sound_channels)
+
+    def _read_sound(self, i: int, store: Store, remarks: dict[str, list[str]]) -> None:
+        """Add the values of sound i, and what is remarkable about it, by kind."""
+        ending = Ending(self._encoding.resting, round(SILENT_END_S * self._tier.step_rate))
+        length = checksum = 0
+        with self._open(i) as source:
+            codes = map(self._encoding.encode, self._blocks(source, i))
+            for block in ending.left_out(codes) if self._tier.is_audio else codes:
+                checksum = zlib.crc32(store.add(block), checksum)
+                length += len(block)
+        for kind, found in self._remarks(source, ending) if self._tier.is_audio else ():
+            name = self._wavs[i].name
+            remarks.setdefault(kind, []).append(f"{name} ({found})" if found else name)
+        self.lengths.append(length)
+        self.sums.append(checksum)
+
+    def _blocks(self, source: sound_files.Source, i: int) -> Iterator[NDArray[Any]]:
+        """What this tier generates, in the user's units: blocks [n, G] of sound, or all curves of a sound [N, G]."""
+        if not self._generated:
+            yield from self._splitter.split(source)
+            return
+        length = int(sum(len(block) for block in source) / source.sample_rate * self._tier.sample_rate)
+        curves = [column[i].sample(self._tier.sample_rate, 0, length) for column in self._generated]
+        yield np.stack(curves, axis=-1)
+
+    def _remarks(self, source: sound_files.Source, ending: Ending) -> Iterator[tuple[str, str]]:
+        """What the user should know about how a sound was read: (kind of remark, details)."""
+        if source.file_channels != source.channels:
+            mixed = f"{source.file_channels} channels, mixed to mono" if source.file_channels > 1 else "mono"
+            yield f"{mixed}, in the centre," if source.channels > 1 else f"{mixed},", ""
+        if source.file_sample_rate != source.sample_rate:
+            yield f"{source.file_sample_rate} Hz, resampled to {source.sample_rate} Hz,", ""
+        yield from source.remarks.items()
+        if ending.silent:
+            yield "silence at the end, left out,", f"{ending.silent / self._tier.step_rate:.1f} s"
+
+    def _copies(self, semitones: float) -> list[Glide]:
+        """The copies of all sounds, without their tails, which may be held out."""
+        periods = self._tier.periods
+        if not semitones or not periods or not all(can_move(p, self._ranges[p.name]) for p in periods):
+            return []
+        rate, bands = self._tier.sample_rate, self._tier.bands
+        kept = [steps - tail_of(steps, self._tier.step_rate) for steps in self.lengths]
+        most = round(LONGEST_COPY_S * rate)
+        return [Glide(semitones, i, min(steps * bands, most), rate) for i, steps in enumerate(kept) if steps]
+
+    def _gliding(self, glide: Glide) -> list[Param]:
+        """The parameters of a copy."""
+        periods = {period.name: period for period in self._tier.periods}
+        curves = zip(self._tier.prop, self.curves[glide.number], strict=True)
+        return [glide.curve(curve, periods.get(name), self._ranges[name]) for name, curve in curves]
