@@ -1,4 +1,4 @@
-"""Emphasis: a filter that brings the octaves of the lowest sub-band near one level per hertz, and its exact inverse.
+"""Emphasis: a filter that raises the octaves below the loudest to its level per hertz, and its exact inverse.
 
 What a net errs by spreads over a sub-band. Where a sound's lowest octaves are 30 dB below the rest of their band, such
 noise covers them; after this filter it has the shape of the sound. Speech coders shape their noise in this way
@@ -19,9 +19,9 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 Floats = NDArray[np.float64]
 
 LOWEST_HZ = 20.0  # at which the lowest octave begins, or above
-RANGE_DB = 40.0  # by which an octave is raised at most, against the loudest
+RANGE_DB = 30.0  # by which an octave is raised at most, against the loudest
 SECTIONS = 4  # filters for each step from an octave to the next: one alone falls by 6 dB an octave at most
-MOST_STEP_DB, ROUNDS = 40.0, 20
+MOST_STEP_DB = 40.0
 TINY = 1e-30
 _jit = cached_njit("the emphasis", "audio/emphasis.py", **BARE, fastmath={"contract"})
 
@@ -47,21 +47,31 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: float, bands: in
     return energy
 
 
-def flattening(energy: Floats, sample_rate: float, bands: int, raising: bool = False) -> tuple[float, ...]:
-    """The steps in dB of `Emphasis.of` that bring energies, as of `measure`, nearest to one level.
+def flattening(energy: Floats, sample_rate: float, bands: int) -> tuple[float, ...]:
+    """The steps in dB of `Emphasis.of` that raise the octaves below the loudest most nearly to its level.
 
-    A few rounds of adding what is missing; an octave has some of its neighbours' steps too. With `raising`, only the
-    octaves below the loudest are changed.
+    The others are left: weakened ones would come back with what the net errs by raised too, and tones whose fundamental
+    is weakened lose their pitch.
+
+    Args:
+        energy: of the octaves, as from `measure`.
+        sample_rate: in Hz.
+        bands: of which the octaves are in the lowest.
     """
-    levels = 10 * np.log10(np.maximum(energy, max(energy.max(), TINY) * 10 ** (-RANGE_DB / 10)))
-    if raising:
-        levels[: np.argmax(levels)] = levels.max()
-    middles = np.sqrt(0.5) * np.array([sample_rate / 2 / bands, *edges(sample_rate, bands)])
-    steps = np.zeros(len(levels) - 1)
-    for _ in range(ROUNDS):
-        flat = levels + Emphasis.of(steps, sample_rate, bands).decibels(middles / sample_rate)
-        steps = np.clip(steps + 0.5 * (flat[:-1] - flat[1:]), -MOST_STEP_DB, MOST_STEP_DB)
-    return tuple(np.round(steps, 2).tolist())
+    from scipy.optimize import least_squares  # loads slowly
+
+    wanted = 10 * np.log10(max(energy.max(), TINY) / np.maximum(energy, TINY))
+    wanted = np.minimum(wanted, RANGE_DB)
+    wanted[: np.argmax(energy)] = 0
+    middles = np.sqrt(0.5) * np.array([sample_rate / 2 / bands, *edges(sample_rate, bands)]) / sample_rate
+
+    def missing(steps: Floats) -> Floats:
+        gains = Emphasis.of(steps, sample_rate, bands).decibels(middles)
+        return gains - gains[0] - wanted
+
+    first = np.clip(np.diff(wanted), 1 - MOST_STEP_DB, MOST_STEP_DB - 1)
+    found = least_squares(missing, first, bounds=(-MOST_STEP_DB, MOST_STEP_DB)).x
+    return tuple(np.round(found, 2).tolist())
 
 
 @dataclass(frozen=True)

@@ -59,11 +59,7 @@ class Splitter:
 
 
 def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
-    """What brings the octaves of the lowest sub-band to one level, in the mean of all sounds; () without bands.
-
-    With a period, only what is below the loudest octave is raised: nets lose the pitch of tones whose fundamental is
-    weakened.
-    """
+    """What raises the low octaves of the lowest sub-band, in the mean of all sounds; () without bands."""
     rate, bands = tier.sample_rate, tier.bands
     if bands == 1:
         return ()
@@ -71,4 +67,4 @@ def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
     for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
         with sound_files.source(wav, rate, tier.sound_channels) as source:
             energy += emphasis.measure((mid_side(block)[:, 0] for block in source), rate, bands)
-    return emphasis.flattening(energy, rate, bands, raising=bool(tier.period))
+    return emphasis.flattening(energy, rate, bands)
