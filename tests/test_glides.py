@@ -8,6 +8,7 @@ from mtcrnn.config.nets import Net
 from mtcrnn.config.periods import Period
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
+from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.glides import Glide, can_move
@@ -156,3 +157,9 @@ def test_two_halves_of_a_training_with_copies_equal_the_whole(tmp_path):
             saved = training.resume(str(tmp_path / name), 0, {}, {}, {})
         ends.append((saved / "weights.safetensors").read_bytes())
     assert ends[0] == ends[1]
+
+
+@pytest.mark.parametrize("semitones", [-1.0, 12.5])
+def test_semitones_out_of_range(tmp_path, semitones):
+    with pytest.raises(InputError, match="`glides` is .*; it must be 0 to 12"):
+        tiny_train(tmp_path, tmp_path / "run", glides=semitones)

@@ -8,6 +8,7 @@ import pytest
 from helpers import run_cli, tone_set, write_wav
 from mtcrnn.config.nets import Net
 from mtcrnn.config.periods import NO_EXPRESSION, UNITS, Period
+from mtcrnn.config.presets import complete
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import InputError
@@ -109,16 +110,24 @@ def labelled(folder, units, meta=None):
 def test_training_takes_periods_from_units(tmp_path, caplog, units, given, expected):
     tier, _, train = completed({"prop": tuple(units), **given}, {}, labelled(tmp_path, units))
     assert tier.period == expected
-    assert train.input_noise == (0.01 if expected else 0)
+    assert (train.input_noise, train.glides) == ((0.01, 2.0) if expected else (0, 0))
     said = [line for line in caplog.messages if line.startswith("`period`")]
     assert said == ([] if given else [f"`period` {' '.join(expected) or 'none'}, by the units"])
 
 
-def test_noise_on_the_inputs_is_as_given_with_a_period_too(tmp_path, caplog):
+def test_what_suits_a_period_is_as_given_where_it_is(tmp_path, caplog):
     units = {"pitch": "Hz"}
     _, _, train = completed({"prop": ("pitch",)}, {}, {**labelled(tmp_path, units), "input_noise": 0.0})
-    assert train.input_noise == 0
-    assert "input_noise" not in caplog.text
+    assert (train.input_noise, train.glides) == (0, 2)
+    assert "`glides` 2, since there is a period" in caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"), [(["pitch=MIDI"], (0.01, 2.0)), (("none",), None), ([], None), (["auto"], None)]
+)
+def test_a_recipe_takes_what_suits_a_period(period, expected):
+    _, _, train = complete({"prop": ["pitch"], "period": period}, {}, {})
+    assert (train["input_noise"], train["glides"]) == expected if expected else "glides" not in train
 
 
 def test_a_texture_says_its_periods(tmp_path, capsys):
