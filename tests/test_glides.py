@@ -161,5 +161,5 @@ def test_two_halves_of_a_training_with_copies_equal_the_whole(tmp_path):
 
 @pytest.mark.parametrize("semitones", [-1.0, 12.5])
 def test_semitones_out_of_range(tmp_path, semitones):
-    with pytest.raises(InputError, match="`glides` is .*; it must be 0 to 12"):
+    with pytest.raises(InputError, match=r"`glides` is .*; it must be 0 to 12"):
         tiny_train(tmp_path, tmp_path / "run", glides=semitones)
