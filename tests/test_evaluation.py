@@ -83,6 +83,8 @@ def test_between_the_datas_values_a_period_is_what_the_parameter_says():
     readings = [(20.0, 0.9), (100.0, 0.7)]
     curve = following._Curve([600, 3000], readings, Period("rpm", "rpm/60"))
     assert curve.at(1800) == pytest.approx((60, 0.8))
+    misread = [*readings, (90.0, 1.0)]  # a meter that takes the last sound for another multiple
+    assert following._Curve([600, 3000, 6000], misread, Period("rpm", "rpm/60")).at(6000)[0] == pytest.approx(200)
     assert following._Curve([600, 3000], readings).at(1800)[0] == pytest.approx(math.sqrt(20 * 100))
 
 

@@ -97,7 +97,8 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
 class _Curve:
     """What a meter reads in the data as a function of a parameter's value: the logarithm is linear between values.
 
-    Where the parameter says a period, it is that of the reading over how often the sound repeats.
+    Where the parameter says a period, the reading is a multiple of how often the sound repeats, the same at all values:
+    the median, since a meter takes a few sounds for another multiple.
     """
 
     def __init__(
@@ -106,7 +107,8 @@ class _Curve:
         self.values, self.period = sorted(set(values)), period
         means = [np.mean([r for v, r in zip(values, readings, strict=True) if v == u], axis=0) for u in self.values]
         self.readings, self.strengths = np.maximum(means, TINY).T
-        self.readings = self.readings / [self._hertz(v) for v in self.values]
+        if period:
+            self.readings[:] = np.median(self.readings / [self._hertz(v) for v in self.values])
 
     def at(self, value: float) -> tuple[float, float]:
         """The reading at a value, and its confidence."""
