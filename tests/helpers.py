@@ -19,6 +19,7 @@ from mtcrnn.config.train import Train
 from mtcrnn.evaluation import following, likeness, stability
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import Model, new_model
+from mtcrnn.rendering.band_player import BandPlayer
 
 SHARED = Path(__file__).parents[2] / "shared"
 ROOT = Path(__file__).parents[1]
@@ -96,6 +97,11 @@ def tiny_model(seed: int = 0, **config) -> Model:
         for weight in model.module.parameters():
             weight.mul_(3)
     return model
+
+
+def engine_of(player):
+    """What makes the codes of a player of sound."""
+    return player.player if isinstance(player, BandPlayer) else player
 
 
 def tiny_train(data: Path, out: Path, **options) -> Train:

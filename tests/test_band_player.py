@@ -29,27 +29,33 @@ from mtcrnn.training.options import completed
 
 RATE = 4000
 TIER = Tier(prop=("pitch",), sample_rate=RATE, mulaw_channels=63, bands=4)
-STEREO = replace(TIER, channels="stereo")
+STEREO, WHOLE = replace(TIER, channels="stereo"), replace(TIER, bands=1)
 NET = Net("subband", 12, 1, frame_size=4)
 EMPHASIS = 6.0, -10.0, 3.0
 
 
+def steps_of(tier):
+    """The emphasis of a tier."""
+    return EMPHASIS if tier.bands > 1 else (*EMPHASIS, 2.0, -1.0)
+
+
 def model(tier):
     """A random model with lively weights."""
-    spans = (1.0, 0.5, 0.2, 0.1) * tier.sound_channels
-    made = new_model(ModelConfig(tier, NET, {"pitch": Range(50, 100)}, spans=spans, emphasis=EMPHASIS), 1)
+    spans = (1.0, 0.5, 0.2, 0.1) * tier.sound_channels if tier.bands > 1 else (0.7,)
+    net = NET if tier.bands > 1 else replace(NET, net="frame")
+    made = new_model(ModelConfig(tier, net, {"pitch": Range(50, 100)}, spans=spans, emphasis=steps_of(tier)), 1)
     with torch.no_grad():
         for weight in made.module.parameters():
             weight.mul_(2)
     return made
 
 
-@pytest.fixture(scope="module", params=[TIER, STEREO], ids=["mono", "stereo"])
+@pytest.fixture(scope="module", params=[TIER, STEREO, WHOLE], ids=["mono", "stereo", "one band"])
 def players(request):
     made = model(request.param)
     weights = {name: tensor.numpy() for name, tensor in made.module.state_dict().items()}
     players = TorchPlayer(made), Engine(made.config, weights, precision="float32")
-    return tuple(BandPlayer(player, EMPHASIS) for player in players)
+    return tuple(BandPlayer(player, steps_of(request.param)) for player in players)
 
 
 GLIDE = np.linspace(50, 100, 401)[None, :, None].repeat(2, axis=0)
@@ -79,6 +85,8 @@ def test_priming_goes_through_the_analysis_filters(players):
     tone = (0.5 * np.sin(2 * np.pi * 300 / RATE * np.arange(802))).astype(np.float32)
     late = filter_bank(4).delay
     for player in players:
+        if player.config.tier.bands == 1:
+            continue  # nothing is late
         gains = np.array([1.0, -0.5])[: player.config.tier.sound_channels]
         state = player.prime(player.init(1), tone[None, :, None] * gains, np.full((1, 802, 1), 60.0))
         made, _ = player.render(state, np.full((1, 40, 1), 60.0))
@@ -88,22 +96,35 @@ def test_priming_goes_through_the_analysis_filters(players):
         assert np.abs(other[0, :4]).max() < np.abs(made[0, :4]).max()
 
 
-def undone(corpus, emphasised):
-    """Sounds [B, n] of a data set without its emphasis."""
-    undo = Emphasis.of(corpus.emphasis, RATE, 4).inverse
+def test_priming_leaves_the_emphasis_as_after_the_sound():
+    """Of one band: the filter that undoes the emphasis has seen what the net read."""
+    player = BandPlayer(TorchPlayer(model(WHOLE)), steps_of(WHOLE))
+    tone = (0.3 * np.sin(2 * np.pi * 300 / RATE * np.arange(802))).astype(np.float32)
+    emphasis, encoding = Emphasis.of(steps_of(WHOLE), RATE, 1), player.config.encoding
+    emphasised, _ = emphasis.run(tone[None], emphasis.rest(1))
+    read = encoding.decode(encoding.encode(emphasised[0][:, None]))
+    assert np.abs(read[:, 0] - emphasised[0]).max() < 0.05  # 63 codes up to 0.7
+    state = player.prime(player.init(1), tone[None, :, None], np.full((1, 802, 1), 60.0))
+    _, filters = emphasis.inverse.run(emphasised, emphasis.inverse.rest(1))
+    np.testing.assert_allclose(state.filters, filters, atol=1e-6)
+
+
+def undone(emphasised):
+    """Sounds [B, n] without the emphasis."""
+    undo = Emphasis.of(EMPHASIS, RATE, 4).inverse
     return undo.run(emphasised, undo.rest(len(emphasised)))[0]
 
 
 def test_a_data_set_holds_the_sound_at_its_own_level(tmp_path):
     quiet = 0.003 * np.random.default_rng(5).standard_normal(RATE)
     write_wav(tmp_path / "a.wav", quiet, RATE)
-    corpus = Corpus(Tier(sample_rate=RATE, mulaw_channels=255, bands=4), ParamManager(tmp_path))
+    corpus = Corpus(Tier(sample_rate=RATE, mulaw_channels=255, bands=4), ParamManager(tmp_path), emphasis=EMPHASIS)
     assert corpus.values.shape == (RATE // 4, 4)
     assert 0.001 < min(corpus.spans) <= max(corpus.spans) < 0.03
     bands = corpus._encoding.decode(corpus.values)
     bank = filter_bank(4)
     emphasised, _ = bank.synthesise(bands[None], bank.silence(1))
-    back = undone(corpus, emphasised)
+    back = undone(emphasised)
     sound, _ = soundfile.read(tmp_path / "a.wav")
     error = back[0, bank.delay :] - sound[: RATE - bank.delay]
     assert np.std(error) < 0.02 * np.std(sound)
@@ -115,14 +136,15 @@ def test_a_data_set_of_stereo_holds_both_channels(tmp_path, caplog):
     frames = 0.1 * np.random.default_rng(seed).standard_normal((RATE, 2)) * [1, 0.1]
     write_wav(tmp_path / "a.wav", frames, RATE)
     write_wav(tmp_path / "b.wav", frames[:, 0], RATE)
-    corpus = Corpus(Tier(sample_rate=RATE, mulaw_channels=1023, bands=4, channels="stereo"), ParamManager(tmp_path))
+    tier = Tier(sample_rate=RATE, mulaw_channels=1023, bands=4, channels="stereo")
+    corpus = Corpus(tier, ParamManager(tmp_path), emphasis=EMPHASIS)
     assert caplog.messages == ["mono, in the centre, in 1 of 2 sounds: b.wav"]
     assert corpus.values.shape == (2 * RATE // 4, 8)
     assert (corpus.values[RATE // 4 :, 4:] == 511).all()  # silence at the sides
     bands = corpus._encoding.decode(corpus.values[: RATE // 4])
     bank = filter_bank(4)
     emphasised, _ = bank.synthesise(bands.reshape(-1, 2, 4).transpose(1, 0, 2), bank.silence(2))
-    back = undone(corpus, emphasised)
+    back = undone(emphasised)
     error = left_right(back.T)[bank.delay :] - frames[: RATE - bank.delay]
     assert (error.std(axis=0) < [0.002, 0.002]).all(), f"seed {seed}"
 
@@ -207,8 +229,10 @@ def test_spans_are_one_for_each_band():
 def test_an_emphasis_has_a_step_between_two_octaves(steps):
     with pytest.raises(InputError, match="emphasis: there must be 3 steps of 40 dB at most"):
         ModelConfig(TIER, NET, {"pitch": Range(0, 1)}, emphasis=steps)
-    with pytest.raises(InputError, match="emphasis: there must be 0 steps"):
+    with pytest.raises(InputError, match="emphasis: there must be 5 steps"):
         ModelConfig(replace(TIER, bands=1), Net("frame"), {"pitch": Range(0, 1)}, emphasis=EMPHASIS)
+    with pytest.raises(InputError, match="emphasis: there must be 0 steps"):
+        ModelConfig(Tier(generate=("pitch",)), Net("gru"), {"pitch": Range(0, 1)}, emphasis=EMPHASIS)
     with pytest.raises(InputError, match="`channels` is auto; a model is mono or stereo"):
         ModelConfig(replace(TIER, channels="auto"), NET, {"pitch": Range(0, 1)})
 

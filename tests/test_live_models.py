@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers import RECIPE, run_cli, write_params, write_wav
+from helpers import RECIPE, engine_of, run_cli, write_params, write_wav
 from live_driver import RANGES, RATE, Client, save_model, serve
 from mtcrnn.config.generate import Playing
 from mtcrnn.config.nets import Net
@@ -85,7 +85,7 @@ def test_a_model_that_is_slow_plays_and_says_so(tmp_path, monkeypatch, caplog):
 def test_a_live_sound_needs_one_core(tmp_path, recipe):
     assert Models(str(save_model(tmp_path / "tones"))).open().player.threads == 1
     cascade = Models(str(recipe)).open().player
-    assert [cascade.players[name].threads for name in cascade.order] == [1, 1]
+    assert [engine_of(cascade.players[name]).threads for name in cascade.order] == [1, 1]
     with pytest.raises(InputError, match="`step` 2 goes with a model; a recipe plays the newest of each tier"):
         Models(str(recipe), step=2)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from helpers import RECIPE, ROOT, run_cli, write_params, write_wav
+from helpers import RECIPE, ROOT, engine_of, run_cli, write_params, write_wav
 from mtcrnn.core.errors import InputError
 from mtcrnn.live.models import Models
 from mtcrnn.rendering.cascade import Cascade
@@ -347,7 +347,7 @@ def test_a_cascade_is_what_the_recipe_says(recipe, capsys):
 
     cascade = open_cascade(read_recipe(recipe), Playing(), {"curves": 0.5}, {})
     assert isinstance(cascade, Cascade)
-    assert [cascade.players[name].temperature for name in cascade.order] == [0.5, 1.0]
+    assert [engine_of(cascade.players[name]).temperature for name in cascade.order] == [0.5, 1.0]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.toml")), ids=lambda path: path.stem)

@@ -24,7 +24,7 @@ from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import range_of
 from mtcrnn.data.reading import Reader
-from mtcrnn.data.splitting import Splitter, measure_emphasis
+from mtcrnn.data.splitting import Splitter
 from mtcrnn.data.windows import Streams, Windows, make_windows, tail_of
 from mtcrnn.models.encoding import encoding_of
 
@@ -68,7 +68,7 @@ class Corpus:
         ranges: dict[str, Range] | None = None,
         codec: str = "mulaw",
         spans: Sequence[float] = (),
-        emphasis: Sequence[float] | None = None,
+        emphasis: Sequence[float] = (),
         glides: float = 0.0,
     ) -> None:
         """Read all files.
@@ -78,8 +78,9 @@ class Corpus:
             data: the sounds and param files.
             ranges: the parameters' ranges, if a model has fixed them already; else they are taken from the data.
             codec: the codec of sound, see `encoding_of`.
-            spans: of sub-bands, if a model has fixed them already; else each is the highest amplitude in the data.
-            emphasis: likewise, the steps of `audio.emphasis`; None: they are measured.
+            spans: if a model has fixed them already; else those of sub-bands, and of emphasised sound, are the highest
+                amplitudes in the data.
+            emphasis: the steps of `audio.emphasis`.
             glides: by how many semitones copies of the sounds move, see `data.glides`; 0: no copies.
 
         Raises:
@@ -91,9 +92,9 @@ class Corpus:
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.meta = files[0][1].meta if files else {}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
-        self.emphasis = measure_emphasis(tier, self.names) if emphasis is None else tuple(emphasis)
-        splitter = Splitter(tier, self.emphasis)
-        self.spans = tuple(spans) or splitter.measure_spans(self.names)
+        splitter, self.spans = Splitter(tier, emphasis), tuple(spans)
+        if not spans and (tier.bands > 1 or emphasis):
+            self.spans = splitter.measure_spans(self.names)
         self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
         reader = Reader(tier, self.names, curves, self.ranges, self._encoding, splitter)
         self.values, self._copied = reader.read(glides)

@@ -27,7 +27,7 @@ class Splitter:
 
     Args:
         tier: which generates the sounds.
-        steps_db: the emphasis, see `audio.emphasis`; of one band, none.
+        steps_db: the emphasis, see `audio.emphasis`.
     """
 
     def __init__(self, tier: Tier, steps_db: Sequence[float]) -> None:
@@ -47,9 +47,7 @@ class Splitter:
         )
 
     def measure_spans(self, wavs: Sequence[Path]) -> tuple[float, ...]:
-        """The highest amplitude of each sub-band in all sounds; () without bands."""
-        if self._tier.bands == 1:
-            return ()
+        """The highest amplitude of each sub-band in all sounds."""
         spans = np.full(self._tier.bands * self._tier.sound_channels, LEAST_SPAN)
         for wav in tqdm(wavs, "measuring sub-bands", unit="file", delay=2, leave=False):
             with sound_files.source(wav, self._tier.sample_rate, self._tier.sound_channels) as source:
@@ -59,10 +57,8 @@ class Splitter:
 
 
 def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
-    """What raises the low octaves of the lowest sub-band, in the mean of all sounds; () without bands."""
+    """What raises the low octaves of the lowest sub-band, in the mean of all sounds."""
     rate, bands = tier.sample_rate, tier.bands
-    if bands == 1:
-        return ()
     energy = np.zeros(len(emphasis.edges(rate, bands)) + 1)
     for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
         with sound_files.source(wav, rate, tier.sound_channels) as source:

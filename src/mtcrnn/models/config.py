@@ -38,10 +38,10 @@ class ModelConfig:
         require(0 <= self.step <= MOST_STEPS, "step", self.step, f"0 to {MOST_STEPS}")
         if lacking := [name for name in self.tier.parameters if name not in self.ranges]:
             raise InputError(f"the ranges of {listing(lacking)} are missing")
-        bands = self.tier.bands * self.tier.sound_channels
+        bands = self.tier.bands * self.tier.sound_channels if self.tier.is_audio else 0
         if len(self.spans) not in (0, bands) or not all(0 < span < 1e6 for span in self.spans):
             raise InputError(f"spans: there must be one above 0 for each of {bands} bands")
-        steps = len(edges(self.tier.sample_rate, self.tier.bands)) if self.tier.bands > 1 else 0
+        steps = len(edges(self.tier.sample_rate, self.tier.bands)) if bands else 0
         if len(self.emphasis) not in (0, steps) or not all(abs(step) <= MOST_STEP_DB for step in self.emphasis):
             raise InputError(f"emphasis: there must be {steps} steps of {MOST_STEP_DB:g} dB at most")
         if unknown := self.tier.periods_by_unit:

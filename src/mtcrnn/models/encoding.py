@@ -120,13 +120,14 @@ class Encoding(ABC):
 
 
 class CodeEncoding(Encoding):
-    """Sound as mu-law codes."""
+    """Sound as mu-law codes up to its own span."""
 
     dtype = np.int64
     width = 1
 
-    def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str) -> None:
+    def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str, spans: Sequence[float]) -> None:
         super().__init__(tier, ranges)
+        self.spans = np.array(spans or [1.0] * tier.bands * tier.sound_channels)
         codes, self.onehot = tier.mulaw_channels, tier.onehot
         self.codec = CODECS[codec](codes)
         self.stored = np.min_scalar_type(codes - 1)
@@ -136,12 +137,12 @@ class CodeEncoding(Encoding):
         self.divisor = float(self.codec.divisor)
 
     def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Samples to codes."""
-        return self.codec.encode(values)
+        """Samples, or amplitudes, to codes."""
+        return self.codec.encode(values / self.spans)
 
     def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
-        """Codes, of any type, to samples."""
-        return self.codec.decode(np.asarray(encoded, np.int64))
+        """Codes, of any type, to samples, or amplitudes."""
+        return (self.codec.decode(np.asarray(encoded, np.int64)) * self.spans).astype(np.float32)
 
     def distribution(self, mixed: bool) -> DistributionSpec:
         """A categorical distribution over all codes."""
@@ -159,17 +160,8 @@ class BandEncoding(CodeEncoding):
     """
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range], codec: str, spans: Sequence[float]) -> None:
-        super().__init__(tier, ranges, codec)
+        super().__init__(tier, ranges, codec, spans)
         self.size = self.width = tier.bands * tier.sound_channels
-        self.spans = np.array(spans or [1.0] * self.width)
-
-    def encode(self, values: NDArray[Any]) -> NDArray[np.int64]:
-        """Amplitudes to codes."""
-        return self.codec.encode(values / self.spans)
-
-    def decode(self, encoded: NDArray[Any]) -> NDArray[np.float32]:
-        """Codes to amplitudes."""
-        return (super().decode(encoded) * self.spans).astype(np.float32)
 
     def distribution(self, mixed: bool) -> DistributionSpec:
         """A categorical distribution for each band."""
@@ -221,11 +213,11 @@ def encoding_of(tier: Tier, ranges: Mapping[str, Range], codec: str = "mulaw", s
         tier: the tier.
         ranges: of its parameters.
         codec: of sound, one of `mulaw.CODECS`.
-        spans: of sub-bands, the amplitude that the highest code stands for.
+        spans: of sound, or each of its sub-bands, the amplitude that the highest code stands for; 1 without them.
     """
     if tier.bands > 1:
         return BandEncoding(tier, ranges, codec, spans)
-    return CodeEncoding(tier, ranges, codec) if tier.is_audio else RangeEncoding(tier, ranges)
+    return CodeEncoding(tier, ranges, codec, spans) if tier.is_audio else RangeEncoding(tier, ranges)
 
 
 def check_block(array: NDArray[Any], batch: int, channels: int, what: str) -> None:

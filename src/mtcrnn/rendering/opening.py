@@ -100,8 +100,8 @@ def open_player(
 
 
 def sounding(player: Player, config: ModelConfig) -> Player:
-    """A player of a model's sub-bands as one of sound; any other as it is."""
-    return BandPlayer(player, config.emphasis) if config.tier.bands > 1 else player
+    """A player of sub-bands, or of emphasised sound, as one of sound; any other as it is."""
+    return BandPlayer(player, config.emphasis) if config.tier.bands > 1 or config.emphasis else player
 
 
 def open_cascade(

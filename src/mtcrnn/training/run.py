@@ -18,6 +18,7 @@ from mtcrnn.core.processes import is_main_process
 from mtcrnn.core.validation import parse, read_json
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.splitting import measure_emphasis
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.runs import checkpoint, folders
@@ -51,10 +52,11 @@ def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> P
     net.check_for(tier)
     folder = folders.run_folder(options.output_dir) if folder is None else folder
     _check_free(folder)
-    corpus = Corpus(tier, ParamManager.at(options.data_dir, options.param_dir), glides=options.glides)
-    model = new_model(
-        ModelConfig(tier, net, corpus.ranges, spans=corpus.spans, emphasis=corpus.emphasis), options.rand_seed
-    )
+    data = ParamManager.at(options.data_dir, options.param_dir)
+    emphasis = measure_emphasis(tier, data.wavs()) if net.spec.framed else ()
+    corpus = Corpus(tier, data, emphasis=emphasis, glides=options.glides)
+    config = ModelConfig(tier, net, corpus.ranges, spans=corpus.spans, emphasis=emphasis)
+    model = new_model(config, options.rand_seed)
     with join(options.device) as world:
         trainer = Trainer(model, corpus, options, folder, world)
         with locked(folder) if world.leads else nullcontext():
