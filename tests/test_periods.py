@@ -123,11 +123,18 @@ def test_what_suits_a_period_is_as_given_where_it_is(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(
-    ("period", "expected"), [(["pitch=MIDI"], (0.01, 2.0)), (("none",), None), ([], None), (["auto"], None)]
+    ("period", "bands", "expected"),
+    [
+        (["pitch=MIDI"], 1, (0.01, 2.0)),
+        (["pitch=MIDI"], 8, (0.01, None)),
+        (("none",), 1, (None, None)),
+        ([], 1, (None, None)),
+        (["auto"], 1, (None, None)),
+    ],
 )
-def test_a_recipe_takes_what_suits_a_period(period, expected):
-    _, _, train = complete({"prop": ["pitch"], "period": period}, {}, {})
-    assert (train["input_noise"], train["glides"]) == expected if expected else "glides" not in train
+def test_a_recipe_takes_what_suits_a_period(period, bands, expected):
+    _, _, train = complete({"prop": ["pitch"], "period": period, "bands": bands}, {}, {})
+    assert (train.get("input_noise"), train.get("glides")) == expected
 
 
 def test_a_texture_says_its_periods(tmp_path, capsys):

@@ -58,7 +58,7 @@ class Train(Options):
     )
     glides: float = option(
         "semitones by which copies of the sounds glide up and down (with a period), so that the net hears periods "
-        "move; 2 by default with a period, 0: no copies",
+        "move; 2 by default with a period in the net frame, 0: no copies",
         0.0,
     )
     loss: Literal["nll", "mse"] = option(

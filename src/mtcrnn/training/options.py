@@ -46,7 +46,8 @@ def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[st
     if "seq_len" not in train:
         options = replace(options, seq_len=_window(options.seq_len, seconds * own.step_rate))
     own = replace(own, channels=_channels(own, data), period=_periods(own, data))
-    if own.period and (suits := {name: value for name, value in PERIODIC.items() if name not in train}):
+    suits = {name: value for name, value in PERIODIC.get(chosen.net, {}).items() if own.period and name not in train}
+    if suits:
         options = replace(options, **suits)
         log.info("%s, since there is a period", ", ".join(f"`{name}` {value:g}" for name, value in suits.items()))
     return own, chosen, options
