@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from helpers import run_cli, tone_set, write_wav
+from helpers import run_cli, tone_set, write_params, write_wav
 from mtcrnn.config.nets import Net
 from mtcrnn.config.periods import NO_EXPRESSION, UNITS, Period
 from mtcrnn.config.presets import complete
@@ -110,7 +110,7 @@ def labelled(folder, units, meta=None):
 def test_training_takes_periods_from_units(tmp_path, caplog, units, given, expected):
     tier, _, train = completed({"prop": tuple(units), **given}, {}, labelled(tmp_path, units))
     assert tier.period == expected
-    assert (train.input_noise, train.glides) == ((0.01, 2.0) if expected else (0, 0))
+    assert train.input_noise == (0.01 if expected else 0)
     said = [line for line in caplog.messages if line.startswith("`period`")]
     assert said == ([] if given else [f"`period` {' '.join(expected) or 'none'}, by the units"])
 
@@ -118,23 +118,38 @@ def test_training_takes_periods_from_units(tmp_path, caplog, units, given, expec
 def test_what_suits_a_period_is_as_given_where_it_is(tmp_path, caplog):
     units = {"pitch": "Hz"}
     _, _, train = completed({"prop": ("pitch",)}, {}, {**labelled(tmp_path, units), "input_noise": 0.0})
-    assert (train.input_noise, train.glides) == (0, 2)
-    assert "`glides` 2, since there is a period" in caplog.messages
+    assert train.input_noise == 0
+    assert "input_noise" not in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("period", "bands", "expected"),
+    ("notes", "still", "expected"),
     [
-        (["pitch=MIDI"], 1, (0.01, 2.0)),
-        (["pitch=MIDI"], 8, (0.01, None)),
-        (("none",), 1, (None, None)),
-        ([], 1, (None, None)),
-        (["auto"], 1, (None, None)),
+        ([40, 43, 46], 3, 2),
+        ([40, 42, 44], 3, 0),  # close enough
+        ([40, 43, 46, 49], 2, 0),  # half of them move
+        ([40, 43, 46, 49], 3, 2),
+        ([40, 40, 40], 3, 0),
+        ([40], 1, 0),
     ],
 )
-def test_a_recipe_takes_what_suits_a_period(period, bands, expected):
-    _, _, train = complete({"prop": ["pitch"], "period": period, "bands": bands}, {}, {})
-    assert (train.get("input_noise"), train.get("glides")) == expected
+def test_copies_glide_where_periods_stand_still_far_apart(tmp_path, caplog, notes, still, expected):
+    for k, note in enumerate(notes):
+        write_wav(tmp_path / f"{k}.wav", np.zeros(2000))
+        curve = {"times": [0, 2], "values": [note, note + (k >= still)], "units": "MIDI"}
+        write_params(tmp_path / f"{k}.params", pitch=curve)
+    options = {"data_dir": str(tmp_path), "num_steps": 1}
+    assert completed({"prop": ("pitch",)}, {}, options)[2].glides == expected
+    assert ("`glides` 2, since the sounds' periods stand still, far apart" in caplog.messages) == bool(expected)
+    assert completed({"prop": ("pitch",)}, {}, {**options, "glides": 1.0})[2].glides == 1
+    assert completed({"prop": ("pitch",), "period": ("none",)}, {}, options)[2].glides == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"), [(["pitch=MIDI"], 0.01), (("none",), None), ([], None), (["auto"], None)]
+)
+def test_a_recipe_takes_what_suits_a_period(period, expected):
+    assert complete({"prop": ["pitch"], "period": period}, {}, {})[2].get("input_noise") == expected
 
 
 def test_a_texture_says_its_periods(tmp_path, capsys):

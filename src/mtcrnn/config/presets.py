@@ -53,11 +53,8 @@ RECOMMENDED: dict[str, dict[type, dict[str, Any]]] = {
     },
 }
 
-_NOISE = {"input_noise": 0.01}  # so that a net goes by the period rather than by its own newest samples
-PERIODIC: dict[str, dict[str, Any]] = {  # training options that are recommended with a period, by net
-    "frame": {**_NOISE, "glides": 2.0},
-    "subband": _NOISE,  # copies that glide make it worse: it has less time for the sounds themselves
-}
+# Training options that are recommended with a period: a net is to go by the period, not by its own newest samples.
+PERIODIC: dict[str, Any] = {"input_noise": 0.01}
 
 
 def defaults(cls: type, original: bool = False) -> dict[str, Any]:
@@ -82,13 +79,12 @@ def complete(
         split = full and "mulaw_channels" not in tier
     else:
         split = bands != 1
-    chosen = str(net.get("net", "subband" if split else "frame"))
-    best = RECOMMENDED.get(chosen, {}) if sounds else {}
+    best = RECOMMENDED.get(str(net.get("net", "subband" if split else "frame")), {}) if sounds else {}
     limit = {"num_steps": None} if train.get("minutes") is not None else {}
     tiers = {**best.get(Tier, {}), **tier}
     periodic = tuple(tiers.get("period") or ()) not in ((), AUTO, ("none",))
     return (
         tiers,
         {**best.get(Net, {}), **net},
-        {**best.get(Train, {}), **(PERIODIC.get(chosen, {}) if periodic else {}), **limit, **train},
+        {**best.get(Train, {}), **(PERIODIC if periodic else {}), **limit, **train},
     )

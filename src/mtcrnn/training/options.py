@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
+
 from mtcrnn.audio import files as sound_files
 from mtcrnn.config.nets import Net
 from mtcrnn.config.periods import PERIODS, expression_of
@@ -23,13 +25,14 @@ log = logging.getLogger(__name__)
 
 LEAST_WINDOW = 256  # steps that windows for short sounds have at least
 MOST = 0.5  # of the sounds; with more in stereo, so is the model by default
+GLIDES, FAR = 2.0, 2.0  # semitones by which copies glide, if the sounds are more than so many apart
 
 
 def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:
     """Given options by name, completed: audio has the sample rate and the channels of most of the data.
 
-    The recommended windows are made shorter for short sounds; with a period, there is noise on the inputs. See also
-    `presets.complete`.
+    The recommended windows are made shorter for short sounds. With a period, there is noise on the inputs, and copies
+    of sounds whose periods are far apart glide. See also `presets.complete`.
 
     Raises:
         InputError: options out of range; no sounds, or one that cannot be read; stereo, but no sound is.
@@ -46,10 +49,12 @@ def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[st
     if "seq_len" not in train:
         options = replace(options, seq_len=_window(options.seq_len, seconds * own.step_rate))
     own = replace(own, channels=_channels(own, data), period=_periods(own, data))
-    suits = {name: value for name, value in PERIODIC.get(chosen.net, {}).items() if own.period and name not in train}
-    if suits:
+    if own.period and (suits := {name: value for name, value in PERIODIC.items() if name not in train}):
         options = replace(options, **suits)
         log.info("%s, since there is a period", ", ".join(f"`{name}` {value:g}" for name, value in suits.items()))
+    if "glides" not in train and _far_apart(own, data):
+        options = replace(options, glides=GLIDES)
+        log.info("`glides` %g, since the sounds' periods stand still, far apart", GLIDES)
     return own, chosen, options
 
 
@@ -72,6 +77,18 @@ def _window(seq_len: int, steps: float) -> int:
     if fitting < seq_len:
         log.info("`seq_len` %d, since most sounds are short", fitting)
     return fitting
+
+
+def _far_apart(tier: Tier, data: ParamManager) -> bool:
+    """Whether a period stands still in most sounds, more than `FAR` semitones from those of others."""
+    files = [file for _, file in data.files()] if tier.period else []
+    for period in tier.periods:
+        curves = [file.params[period.name].values for file in files if period.name in file.params]
+        hertz = period.hertz(np.array([values[0] for values in curves if max(values) == min(values)], np.float64))
+        notes = np.unique(np.round(12 * np.log2(hertz[hertz > 0]), 1))
+        if len(hertz) > MOST * len(curves) and len(notes) > 1 and np.median(np.diff(notes)) > FAR:
+            return True
+    return False
 
 
 def _channels(tier: Tier, data: ParamManager) -> Literal["mono", "stereo"]:
