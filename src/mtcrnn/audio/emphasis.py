@@ -19,7 +19,7 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 Floats = NDArray[np.float64]
 
 LOWEST_HZ = 20.0  # at which the lowest octave begins, or above
-RANGE_DB = 30.0  # by which an octave is raised at most, against the loudest
+MOST_DB = 30.0  # by which an octave is raised at most
 SECTIONS = 4  # filters for each step from an octave to the next: one alone falls by 6 dB an octave at most
 MOST_STEP_DB = 40.0
 TINY = 1e-30
@@ -47,7 +47,7 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: float, bands: in
     return energy
 
 
-def flattening(energy: Floats, sample_rate: float, bands: int) -> tuple[float, ...]:
+def flattening(energy: Floats, sample_rate: float, bands: int, most_db: float = MOST_DB) -> tuple[float, ...]:
     """The steps in dB of `Emphasis.of` that raise the octaves below the loudest most nearly to its level.
 
     The others are left: weakened ones would come back with what the net errs by raised too, and tones whose fundamental
@@ -57,11 +57,12 @@ def flattening(energy: Floats, sample_rate: float, bands: int) -> tuple[float, .
         energy: of the octaves, as from `measure`.
         sample_rate: in Hz.
         bands: of which the octaves are in the lowest.
+        most_db: by which an octave is raised at most.
     """
     from scipy.optimize import least_squares  # loads slowly
 
     wanted = 10 * np.log10(max(energy.max(), TINY) / np.maximum(energy, TINY))
-    wanted = np.minimum(wanted, RANGE_DB)
+    wanted = np.minimum(wanted, most_db)
     wanted[: np.argmax(energy)] = 0
     middles = np.sqrt(0.5) * np.array([sample_rate / 2 / bands, *edges(sample_rate, bands)]) / sample_rate
 

@@ -19,6 +19,7 @@ from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.tier import Tier
 from mtcrnn.data.glides import Glide
 
+MOST_PERIODIC_DB = 15.0  # by which octaves are raised with a period
 LEAST_SPAN = 1e-5  # of a sub-band, -100 dB of full scale
 
 
@@ -57,10 +58,14 @@ class Splitter:
 
 
 def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
-    """What raises the low octaves of the lowest sub-band, in the mean of all sounds."""
+    """What raises the low octaves of the lowest sub-band, in the mean of all sounds.
+
+    Of sub-bands with a period, less: recorded rumble, raised more, pulls tones an octave down.
+    """
     rate, bands = tier.sample_rate, tier.bands
+    most_db = MOST_PERIODIC_DB if tier.period and bands > 1 else emphasis.MOST_DB
     energy = np.zeros(len(emphasis.edges(rate, bands)) + 1)
     for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
         with sound_files.source(wav, rate, tier.sound_channels) as source:
             energy += emphasis.measure((mid_side(block)[:, 0] for block in source), rate, bands)
-    return emphasis.flattening(energy, rate, bands)
+    return emphasis.flattening(energy, rate, bands, most_db)
