@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtcrnn.audio.emphasis import Emphasis, edges, flattening, measure
+from mtcrnn.audio.emphasis import Emphasis, edges, raising, measure
 
 RATE, BANDS, SECONDS = 16000, 4, 60
 
@@ -25,10 +25,10 @@ def test_octaves_of_the_lowest_band():
 
 
 @pytest.mark.parametrize("slope", [0, 3, 6])
-def test_levels_and_what_flattens_them(slope):
+def test_levels_and_what_raises_them(slope):
     sound = coloured(slope, seed := 3)
     assert np.diff(levels(sound)) == pytest.approx([-slope] * 5, abs=0.6), f"seed {seed}"
-    steps = flattening(measure(np.split(sound, SECONDS), RATE, BANDS), RATE, BANDS)
+    steps = raising(measure(np.split(sound, SECONDS), RATE, BANDS), RATE, BANDS)
     emphasis = Emphasis.of(steps, RATE, BANDS)
     flat, _ = emphasis.run(sound[None], emphasis.rest(1))
     assert np.ptp(levels(flat[0])) < 3, f"seed {seed}"
@@ -60,7 +60,7 @@ def test_blocks_of_any_size_give_the_same_bits():
 
 @pytest.mark.parametrize("blocks", [[], [np.zeros(0, np.float32)], [np.zeros(100, np.float32)]])
 def test_silence_has_none(blocks):
-    steps = flattening(measure(blocks, RATE, BANDS), RATE, BANDS)
+    steps = raising(measure(blocks, RATE, BANDS), RATE, BANDS)
     assert steps == (0,) * 5
 
 
@@ -72,13 +72,13 @@ def test_without_steps_a_sound_is_left_as_it_is():
 def test_what_is_far_below_is_not_raised_without_limit():
     """Of a lone tone, the octaves below it are raised by 30 dB, those above it are left."""
     tone = np.sin(2 * np.pi * 300 / RATE * np.arange(SECONDS * RATE)).astype(np.float32)
-    steps = flattening(measure(np.split(tone, SECONDS), RATE, BANDS), RATE, BANDS)
+    steps = raising(measure(np.split(tone, SECONDS), RATE, BANDS), RATE, BANDS)
     gains = Emphasis.of(steps, RATE, BANDS).decibels(np.array([40, 80, 1500]) / RATE)
     assert gains[:2] - gains[2] == pytest.approx([30, 30], abs=8)
 
 
 def test_what_is_above_the_loudest_octave_is_left_as_it_is():
     energy = np.array([1.0, 1.0, 4.0, 1.0, 0.5, 0.1])
-    emphasis = Emphasis.of(flattening(energy, RATE, BANDS), RATE, BANDS)
+    emphasis = Emphasis.of(raising(energy, RATE, BANDS), RATE, BANDS)
     gains = emphasis.decibels(np.array([1400, 700, 350, 175, 90, 45]) / RATE)
     assert gains == pytest.approx([0, 0, 0, 6, 9, 16], abs=1.5)

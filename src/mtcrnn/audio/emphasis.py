@@ -47,7 +47,7 @@ def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: float, bands: in
     return energy
 
 
-def flattening(energy: Floats, sample_rate: float, bands: int, most_db: float = MOST_DB) -> tuple[float, ...]:
+def raising(energy: Floats, sample_rate: float, bands: int, most_db: float = MOST_DB) -> tuple[float, ...]:
     """The steps in dB of `Emphasis.of` that raise the octaves below the loudest most nearly to its level.
 
     The others are left: weakened ones would come back with what the net errs by raised too, and tones whose fundamental
@@ -91,7 +91,7 @@ class Emphasis:
 
     @classmethod
     def of(cls, steps_db: Sequence[float] | Floats, sample_rate: float, bands: int) -> Emphasis:
-        """From the steps in dB at `edges`, see `flattening`; without any, nothing is changed."""
+        """From the steps in dB at `edges`, see `raising`; without any, nothing is changed."""
         if not len(steps_db):
             return cls(np.zeros(0), np.zeros(0), 1.0)
         places = np.repeat(edges(sample_rate, bands), SECTIONS)

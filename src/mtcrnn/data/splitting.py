@@ -68,4 +68,4 @@ def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
     for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
         with sound_files.source(wav, rate, tier.sound_channels) as source:
             energy += emphasis.measure((mid_side(block)[:, 0] for block in source), rate, bands)
-    return emphasis.flattening(energy, rate, bands, most_db)
+    return emphasis.raising(energy, rate, bands, most_db)
