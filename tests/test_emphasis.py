@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtcrnn.audio.emphasis import Emphasis, edges, raising, measure
+from mtcrnn.audio.emphasis import Emphasis, edges, measure, raising
 
 RATE, BANDS, SECONDS = 16000, 4, 60
 
