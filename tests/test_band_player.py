@@ -68,6 +68,14 @@ def test_both_players_make_the_same_sound(players):
     np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
+def test_sound_is_within_full_scale():
+    """Even where a net makes codes of louder sub-bands than those of any sound."""
+    config = ModelConfig(TIER, NET, {"pitch": Range(50, 100)}, spans=(4.0,) * 4)
+    player = BandPlayer(TorchPlayer(new_model(config, 1)))
+    sound, _ = player.render(player.init(3), GLIDE[:1])
+    assert np.abs(sound).max() == 1
+
+
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
 def test_blocks_of_any_size_give_the_same_bits(players, size):
     for player in players:

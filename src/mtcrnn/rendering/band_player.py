@@ -72,7 +72,8 @@ class BandPlayer:
         bands, after = self.player.render(state.bands, parameters[:, there :: self._bank.bands], temperature)
         made, newest, filters = self._sound(bands, state)
         frames = made.reshape(len(bands), self._channels, made.shape[1]).transpose(0, 2, 1)
-        samples = np.concatenate([state.pending, left_right(frames)], axis=1)
+        sound = np.clip(left_right(frames), -1.0, 1.0)  # what is split may be louder than full scale
+        samples = np.concatenate([state.pending, sound], axis=1)
         return samples[:, :T], BandState(after, newest, filters, samples[:, T:])
 
     def _sound(
