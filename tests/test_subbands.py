@@ -60,3 +60,16 @@ def test_nothing_is_silence():
     bank = filter_bank(4)
     assert not analysed(bank, np.zeros(400)).any()
     assert not bank.synthesise(np.zeros((1, 50, 4), np.float32), bank.silence(1))[0].any()
+
+
+@pytest.mark.parametrize("bands", [1, 4])
+def test_a_sound_is_split_alike_in_any_blocks(bands):
+    """One band is the sound itself."""
+    bank, seed = filter_bank(bands), 5
+    frames = np.float32(np.random.default_rng(seed).standard_normal((403, 2)))
+    (whole,) = bank.split([frames], channels=2)
+    assert whole.shape == (403 // bands, 2 * bands)
+    for blocks in (np.array_split(frames, 7), [frames[:1], frames[1:1], frames[1:]]):
+        assert (np.concatenate(list(bank.split(blocks, channels=2))) == whole).all(), f"seed {seed}"
+    if bands == 1:
+        assert (whole == frames).all()

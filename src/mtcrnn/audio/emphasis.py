@@ -26,17 +26,22 @@ TINY = 1e-30
 _jit = cached_njit("the emphasis", "audio/emphasis.py", **BARE, fastmath={"contract"})
 
 
-def edges(sample_rate: float, bands: int) -> list[float]:
-    """The frequencies in Hz between the octaves of the lowest of so many sub-bands, the highest first."""
-    found = [sample_rate / 4 / bands]
+def octave_tops(sample_rate: float, bands: int) -> list[float]:
+    """The highest frequencies in Hz of the octaves of the lowest of so many sub-bands, the highest octave first."""
+    found = [sample_rate / 2 / bands, sample_rate / 4 / bands]
     while found[-1] / 4 >= LOWEST_HZ:
         found.append(found[-1] / 2)
     return found
 
 
+def edges(sample_rate: float, bands: int) -> list[float]:
+    """The frequencies in Hz between these octaves."""
+    return octave_tops(sample_rate, bands)[1:]
+
+
 def measure(blocks: Iterable[NDArray[np.float32]], sample_rate: float, bands: int) -> Floats:
-    """The energy per hertz of a sound's octaves [edges + 1], the highest first, of its blocks of samples [n]."""
-    tops = [sample_rate / 2 / bands, *edges(sample_rate, bands)]
+    """The energy per hertz of a sound's octaves, the highest first, of its blocks of samples [n]."""
+    tops = octave_tops(sample_rate, bands)
     energy = np.zeros(len(tops))
     for block in filter(len, blocks):
         power = np.abs(np.fft.rfft(block * np.hanning(len(block)))) ** 2 / len(block)
@@ -64,7 +69,7 @@ def raising(energy: Floats, sample_rate: float, bands: int, most_db: float = MOS
     wanted = 10 * np.log10(max(energy.max(), TINY) / np.maximum(energy, TINY))
     wanted = np.minimum(wanted, most_db)
     wanted[: np.argmax(energy)] = 0
-    middles = np.sqrt(0.5) * np.array([sample_rate / 2 / bands, *edges(sample_rate, bands)]) / sample_rate
+    middles = np.sqrt(0.5) * np.array(octave_tops(sample_rate, bands)) / sample_rate
 
     def missing(steps: Floats) -> Floats:
         gains = Emphasis.of(steps, sample_rate, bands).decibels(middles)

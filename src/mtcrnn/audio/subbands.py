@@ -65,7 +65,7 @@ class FilterBank:
             whole = np.concatenate([rest, block])
             used = len(whole) - len(whole) % self.bands
             yield np.concatenate([self.analyse(whole[:used, c], before[:, c]) for c in range(channels)], axis=1)
-            before, rest = np.concatenate([before, whole[:used]])[-len(before) :], whole[used:]
+            before, rest = np.concatenate([before, whole[:used]])[used:], whole[used:]
 
     def silence(self, sounds: int) -> NDArray[np.float32]:
         """What came before the first step [sounds, 15, N] where nothing did."""

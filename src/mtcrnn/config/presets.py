@@ -8,7 +8,7 @@ from typing import Any
 
 from mtcrnn.config.generate import Playing
 from mtcrnn.config.nets import Net
-from mtcrnn.config.tier import AUDIO, AUTO, Tier
+from mtcrnn.config.tier import AUDIO, AUTO, NONE, Tier
 from mtcrnn.config.train import Train
 
 # The 2020 defaults, where they differ from ours (used by train.py and generate.py).
@@ -82,7 +82,7 @@ def complete(
     best = RECOMMENDED.get(str(net.get("net", "subband" if split else "frame")), {}) if sounds else {}
     limit = {"num_steps": None} if train.get("minutes") is not None else {}
     tiers = {**best.get(Tier, {}), **tier}
-    periodic = tuple(tiers.get("period") or ()) not in ((), AUTO, ("none",))
+    periodic = tuple(tiers.get("period") or ()) not in ((), AUTO, NONE)
     return (
         tiers,
         {**best.get(Net, {}), **net},

@@ -13,7 +13,7 @@ from mtcrnn.core.validation import strict
 
 AUDIO = "audio"  # the name in `generate` that means audio itself
 
-AUTO = ("auto",)  # of `period`
+AUTO, NONE = ("auto",), ("none",)  # of `period`
 MOST_BANDS = 32
 BAND_RATES = 4000, 96000  # Hz of a sound that is split into bands
 LEAST_BAND_CODES = 15
@@ -70,7 +70,7 @@ class Tier(Options):
             self._check_bands()
         elif self.channels == "stereo":
             raise InputError("`channels` stereo needs sub-bands: `bands` 2 or more (net subband)")
-        if self.period == ("none",):
+        if self.period == NONE:
             object.__setattr__(self, "period", ())
         for key in ("generate", "prop"):
             names = getattr(self, key)

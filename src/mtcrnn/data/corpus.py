@@ -10,7 +10,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ from mtcrnn.data.params import range_of
 from mtcrnn.data.reading import Reader
 from mtcrnn.data.splitting import Splitter
 from mtcrnn.data.windows import Streams, Windows, make_windows, tail_of
+from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.encoding import encoding_of
 
 log = logging.getLogger(__name__)
@@ -109,6 +110,11 @@ class Corpus:
             for name in tier.prop:
                 if warning := range_warning(name, *self.conditioning.extremes(name, len(self.names)), ranges[name]):
                     log.warning("%s", warning)
+
+    @classmethod
+    def of_model(cls, config: ModelConfig, data: ParamManager, glides: float = 0.0) -> Self:
+        """A data set as a model reads it. Raises InputError as the class does."""
+        return cls(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis, glides)
 
     def samples(self, i: int) -> int:
         """How many samples sound i has, without silence at its end."""

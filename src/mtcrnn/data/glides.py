@@ -19,7 +19,7 @@ from mtcrnn.data.params import Param
 
 Floats = NDArray[np.float64]
 
-LONGEST_S = 60.0  # of a sound that is copied
+LONGEST_COPY_S = 60.0  # of a sound that is copied
 SLOW_HZ, FAST_HZ, FAST_SHARE = (0.1, 0.25), (0.25, 0.6), 0.3  # of two sines that the speed follows
 KNOTS_PER_S = 50.0  # of the copy's parameters
 ORDER = 5  # of the splines through twice as many samples

@@ -36,7 +36,7 @@ class Past:
         blocks: Iterable[NDArray[np.float32]],
         curves: list[Param],
         steps: int,
-        factors: NDArray[np.float64] | float = 1.0,
+        factors: NDArray[np.float64],
     ) -> None:
         """Add the first `steps` of a file.
 
@@ -53,7 +53,7 @@ class Past:
             steps -= len(codes)
 
     def _read(
-        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64] | float
+        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
         """Amplitudes [n, P, lags, steps around, G] and lags [n, P, lags], block by block."""
         lookback, reach = self._lookback, self._lookback.reach

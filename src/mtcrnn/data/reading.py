@@ -17,8 +17,7 @@ from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import listing
 from mtcrnn.data.ending import SILENT_END_S, Ending
-from mtcrnn.data.glides import LONGEST_S as LONGEST_COPY_S
-from mtcrnn.data.glides import Glide, can_move
+from mtcrnn.data.glides import LONGEST_COPY_S, Glide, can_move
 from mtcrnn.data.params import Param
 from mtcrnn.data.past import Past
 from mtcrnn.data.splitting import Splitter

@@ -42,10 +42,7 @@ class Splitter:
 
     def split(self, source: sound_files.Source, glide: Glide | None = None) -> Iterator[NDArray[np.float32]]:
         """A sound, or its copy, in sub-bands, block by block: those of the middle, and of stereo also of the side."""
-        frames = self.frames(source, glide)
-        return (
-            filter_bank(self._tier.bands).split(frames, self._tier.sound_channels) if self._tier.bands > 1 else frames
-        )
+        return filter_bank(self._tier.bands).split(self.frames(source, glide), self._tier.sound_channels)
 
     def measure_spans(self, wavs: Sequence[Path]) -> tuple[float, ...]:
         """The highest amplitude of each sub-band in all sounds."""
@@ -64,7 +61,7 @@ def measure_emphasis(tier: Tier, wavs: Sequence[Path]) -> tuple[float, ...]:
     """
     rate, bands = tier.sample_rate, tier.bands
     most_db = MOST_PERIODIC_DB if tier.period and bands > 1 else emphasis.MOST_DB
-    energy = np.zeros(len(emphasis.edges(rate, bands)) + 1)
+    energy = np.zeros(len(emphasis.octave_tops(rate, bands)))
     for wav in tqdm(wavs, "measuring octaves", unit="file", delay=2, leave=False):
         with sound_files.source(wav, rate, tier.sound_channels) as source:
             energy += emphasis.measure((mid_side(block)[:, 0] for block in source), rate, bands)

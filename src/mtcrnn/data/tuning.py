@@ -27,8 +27,6 @@ SHORT, MOST_AT_ONCE = 64, 8  # samples of a short period; more periods than thes
 MOST_PLACES, LEAST_PLACES = 60, 5  # in a sound that are measured; at which it must repeat
 SOFTEST = 0.03  # of the loudest place: what decays ends in noise
 SPREAD = 20 / 1200  # octaves between the quartiles: what is found in more of them is chance
-
-
 LONGEST_S = 60.0  # of a sound that is measured
 LABELS_PER_S = 100.0
 SAID = 2.0  # cents; what is less is not worth a line

@@ -57,8 +57,7 @@ def evaluate(
             raise unknown("parameter", name, tier.prop)
         if meter not in METERS:
             raise unknown("meter", meter, METERS)
-    config = model.config
-    corpus = Corpus(tier, data, config.ranges, config.codec, config.spans, config.emphasis)
+    corpus = Corpus.of_model(model.config, data)
     engine = open_player(Playing(), model.config, path)
     nats = held_out_nats(model, corpus, holdout)
     alike = measure_likeness(engine, corpus) or dict.fromkeys(("texture", "kernel", "octaves", "spectra"))

@@ -29,8 +29,8 @@ class ModelConfig:
     ranges: dict[str, Range] = field(default_factory=dict)  # of every parameter that is generated or conditioned on
     step: int = 0  # training steps that led to these weights
     codec: Literal["mulaw", "mulaw-floor"] = "mulaw"  # the second is the original's
-    spans: tuple[float, ...] = ()  # of sub-bands: the amplitude that the highest code of each stands for
-    emphasis: tuple[float, ...] = ()  # the steps of `audio.emphasis`; none: sub-bands of the sound as it is
+    spans: tuple[float, ...] = ()  # of sound, or each sub-band: the amplitude of the highest code; none: 1
+    emphasis: tuple[float, ...] = ()  # the steps of `audio.emphasis`; none: codes of the sound as it is
     version: int = FORMAT_VERSION
 
     def __post_init__(self) -> None:

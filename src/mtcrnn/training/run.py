@@ -131,8 +131,7 @@ def resume(
         options = dataclasses.replace(state.train, **typed_options)
         schedule = _remaining(state, options, typed_options, model.config.step)
         data = ParamManager.at(options.data_dir, options.param_dir)
-        config = model.config
-        corpus = Corpus(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis, options.glides)
+        corpus = Corpus.of_model(model.config, data, options.glides)
         if state.data and (changes := corpus.changes(state.data)):
             log.warning("the data differ from those that the run was trained on: %s", "; ".join(changes))
         with join(options.device) as world:
