@@ -1,9 +1,10 @@
 # make quickstart: data, training, a glide and a picture in minutes.  make docs: the manual, docs/_build/index.html.
 # make check: linters, type checker, fast tests.  make test: the same with all tests, and the floor of their coverage.
+# make wasm: the engine of pages, anew where its sources have changed.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart check test lint docs install clean
+.PHONY: quickstart check test lint wasm docs install clean
 
 # The programs in .venv run the code of the folder that it was installed for, which `installed` names. In a copied or moved
 # project it is made anew if make made it; one that was there before (README.md, With a GPU) is its user's matter.
@@ -26,6 +27,9 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
+
+wasm: install
+	$(BIN)/python -m mtcrnn.web.compiling
 
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

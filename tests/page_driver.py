@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
@@ -33,12 +34,20 @@ LISTEN = """([seconds, channels]) => new Promise((done) => {
 
 @contextmanager
 def opened(
-    address: str, width: int = 1280, height: int = 1000, args: Sequence[str] = (), ready: str = "#play:enabled"
+    address: str,
+    width: int = 1280,
+    height: int = 1000,
+    args: Sequence[str] = (),
+    ready: str = "#play:enabled",
+    offline: bool = False,
+    first: str = "",
 ) -> Iterator[Page]:
-    """The page at an address, in a headless Chromium, once it is ready to play."""
+    """The page at an address, in a headless Chromium, once it is ready to play; `first` runs before its own scripts."""
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, *args])
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, offline=offline)
+        if first:
+            page.add_init_script(first)
         page.goto(address)
         page.wait_for_selector(ready, timeout=60_000)
         yield page
@@ -57,6 +66,24 @@ def listen(page: Page, seconds: float, channels: int = 1) -> np.ndarray:
     """The samples [T] that leave the page's audio graph from now on; of several `channels`, [T, channels]."""
     heard = np.array(page.evaluate(LISTEN, [seconds, channels]), np.float32).T
     return heard if channels > 1 else heard[:, 0]
+
+
+def faults_of(page: Page) -> list[str]:
+    """The errors of a page's scripts, as they come."""
+    faults: list[str] = []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
+    return faults
+
+
+def take(page: Page, ending: str, folder: Path) -> Path:
+    """Download the newest take of a kind."""
+    page.wait_for_selector(f"#takes a[download$='{ending}']")
+    with page.expect_download() as download:
+        page.click(f"#takes a[download$='{ending}']")
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
 
 
 def slide(page: Page, name: str, share: float) -> None:

@@ -150,12 +150,16 @@ def test_products_against_numpy(rows, columns, sounds, parts):
     seed = 5
     rng = np.random.default_rng(seed)
     weight, x = rng.standard_normal((rows, columns), np.float32), rng.standard_normal((sounds, columns), np.float32)
-    b = builder.Builder(tiny_model().config, {}, quantised=False)
-    b.matrix(weight)
-    y = np.zeros((sounds, rows), np.float32)
-    for part in range(parts):
-        products.multiply_f32(b.memory().view(np.float32), np.array(b.matrices[0]), x, 0, y, 0, part, parts)
-    np.testing.assert_allclose(y, x @ weight.T, atol=1e-4, err_msg=f"seed {seed}")
+    made = []
+    for tile in (products.TILE, 1):
+        b = builder.Builder(tiny_model().config, {}, False, tile)
+        b.matrix(weight)
+        y = np.zeros((sounds, rows), np.float32)
+        for part in range(parts):
+            products.multiply_f32(b.memory().view(np.float32), np.array(b.matrices[0]), x, 0, y, 0, part, parts)
+        np.testing.assert_allclose(y, x @ weight.T, atol=1e-4, err_msg=f"seed {seed}")
+        made.append(y)
+    np.testing.assert_array_equal(*made, err_msg=f"seed {seed}: the tiles change no bit")
 
 
 def test_both_forms_of_the_int8_product_are_exact(monkeypatch):

@@ -58,7 +58,7 @@ def test_a_gesture_renders_to_the_samples_that_were_played(served, tmp_path, cap
 
 def test_the_token_the_host_and_the_origin_are_checked(served):
     assert served.get("/")[0] == 200
-    status, body, _ = served.get("/page/app.js")
+    status, body, _ = served.get("/page/remote.js")
     assert (status, b"Connection" in body) == (200, True)
     assert "default-src 'self'" in served.get("/")[2]["Content-Security-Policy"]
     assert served.get("/", token="wrong")[0] == 403

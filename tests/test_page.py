@@ -48,7 +48,7 @@ def events(samples) -> float:
 
 def test_the_sound_follows_the_slider(address):
     with driver.opened(address) as page:
-        faults = faults_of(page)
+        faults = driver.faults_of(page)
         page.click("#play")
         page.wait_for_selector("#play[aria-pressed=true]")
         rates = {}
@@ -83,15 +83,9 @@ def test_a_take_renders_offline_to_the_same_samples(channels, model, tmp_path, m
             page.wait_for_timeout(300)
         sides = driver.listen(page, 0.3, channels)
         page.click("#save")
-        page.wait_for_selector("#takes a[download$='.npy']")
+        gesture = driver.take(page, ".npy", tmp_path)
         page.click("#play")
-        page.wait_for_selector("#takes a[download$='.wav']")
-        files = []
-        for ending in ("npy", "wav"):
-            with page.expect_download() as download:
-                page.click(f"#takes a[download$='.{ending}']")
-            files.append(tmp_path / download.value.suggested_filename)
-            download.value.save_as(files[-1])
+        files = [gesture, driver.take(page, ".wav", tmp_path)]
         command = shlex.split(page.inner_text("#takes code"))
     assert [file.name for file in files] == ["run-7.npy", "run-7.wav"]
     monkeypatch.chdir(tmp_path)
@@ -108,14 +102,6 @@ def test_a_take_renders_offline_to_the_same_samples(channels, model, tmp_path, m
     np.testing.assert_array_equal(played[:both], made[:both])
 
 
-def faults_of(page):
-    """The errors of a page's scripts, as they come."""
-    faults = []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda line: faults.append(line.text) if line.type == "error" else None)
-    return faults
-
-
 def settings(page):
     """The settings in the address, once they have been written to it."""
     page.wait_for_timeout(400)
@@ -130,7 +116,7 @@ def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
         playing(folder, tmp_path / "state", "--no-browser", "--margin", "200") as (_, address),
         driver.opened(address) as page,
     ):
-        faults = faults_of(page)
+        faults = driver.faults_of(page)
         for name, value in (("temperature", "12.3456789012"), ("seed", "0.1"), ("@temperature", "0.123456789")):
             page.fill(f".parameter[data-name='{name}'] input[type=number]", value)
             page.keyboard.press("Enter")
@@ -161,7 +147,7 @@ def test_a_bookmark_is_a_preset_whatever_the_parameters_are_called(tmp_path):
 def test_start_works_after_failures(address):
     """The browser cannot load the worklet twice; the third time it can."""
     with driver.opened(address) as page:
-        faults = faults_of(page)
+        faults = driver.faults_of(page)
         page.evaluate(
             "() => { window.load = AudioWorklet.prototype.addModule;"
             " AudioWorklet.prototype.addModule = () => Promise.reject(new Error('not now')); }"
@@ -182,7 +168,7 @@ def test_from_another_machine_the_page_says_how(model, tmp_path):
         playing(model, tmp_path / "state", "--no-browser", "--host", "0.0.0.0") as (_, address),
         driver.opened("about:blank", args=["--host-resolver-rules=MAP studio 127.0.0.1"], ready="body") as page,
     ):
-        faults = faults_of(page)
+        faults = driver.faults_of(page)
         parts = urllib.parse.urlsplit(address)
         page.goto(f"http://studio:{parts.port}/?{parts.query}")
         page.wait_for_selector("#play:enabled")

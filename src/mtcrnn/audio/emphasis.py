@@ -23,7 +23,7 @@ MOST_DB = 30.0  # by which an octave is raised at most
 SECTIONS = 4  # filters for each step from an octave to the next: one alone falls by 6 dB an octave at most
 MOST_STEP_DB = 40.0
 TINY = 1e-30
-_jit = cached_njit("the emphasis", "audio/emphasis.py", **BARE, fastmath={"contract"})
+_jit = cached_njit("the emphasis", "audio/emphasis.py", **BARE)
 
 
 def octave_tops(sample_rate: float, bands: int) -> list[float]:
@@ -122,7 +122,7 @@ class Emphasis:
     def run(self, sounds: NDArray[np.float32], state: Floats) -> tuple[NDArray[np.float32], Floats]:
         """Sounds [B, n] filtered, and the state after them; blocks of any size give the same bits."""
         out, after = np.empty(sounds.shape, np.float32), state.copy()
-        _run(sounds.astype(np.float32), self.poles, self.zeros, self.gain, after, out)
+        filter_block(sounds.astype(np.float32), self.poles, self.zeros, self.gain, after, out)
         return out, after
 
     def filtered(self, blocks: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
@@ -134,8 +134,8 @@ class Emphasis:
 
 
 @_jit
-def _run(sounds: Any, poles: Any, zeros: Any, gain: Any, state: Any, out: Any) -> None:
-    """Write sounds [B, n] filtered to `out`; state [B, K, 2]: the last input and output of each filter."""
+def filter_block(sounds: Any, poles: Any, zeros: Any, gain: Any, state: Any, out: Any) -> None:
+    """Write sounds [B, n] filtered to `out`, which may be `sounds`; state [B, K, 2]: the last input and output."""
     for b in range(sounds.shape[0]):
         for t in range(sounds.shape[1]):
             value = gain * sounds[b, t]

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 
 from mtcrnn.audio.subbands import delaying_filters, filter_bank
 from mtcrnn.core.numba_math import BARE, cached_njit
+from mtcrnn.core.vectors import dot
 
 LAGS = 2  # of each period
 FRACTIONS = 16  # lags are in such parts of a sample
 NO_LAG = 0
 _ZERO = np.float32(0)
-_jit = cached_njit("the search for periods", "audio/lags.py", **BARE, fastmath={"contract", "reassoc", "nsz"})
+_jit = cached_njit("the search for periods", "audio/lags.py", **BARE)
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,6 @@ def find_lags(phases: Any, first: int, bands: int, least: int, longest: int, out
 
 
 @_jit
-def _dot(weights: Any, x: Any) -> Any:
-    """The sum of weights[t] x[t]. Of slices: an index that could be negative keeps the loop from vectors."""
-    total = _ZERO
-    for t in range(weights.shape[0]):
-        total += weights[t] * x[t]
-    return total
-
-
-@_jit
 def read_lags(sound: Any, end: int, lags: Any, bands: int, filters: Any, ahead: int, first: int, out: Any) -> None:
     """What a step and those around it were some lags ago.
 
@@ -141,7 +133,7 @@ def read_lags(sound: Any, end: int, lags: Any, bands: int, filters: Any, ahead: 
             for c in range(sound.shape[0]):
                 x, y = sound[c, oldest:], out[j, q, c * bands :][:bands]
                 for k in range(bands):
-                    y[k] = _dot(chosen[k], x) if lags[j] != NO_LAG else _ZERO
+                    y[k] = dot(chosen[k], x) if lags[j] != NO_LAG else _ZERO
 
 
 @_jit
@@ -170,4 +162,4 @@ def remember(bands: Any, step: int, steps: Any, sound: Any, start: int, filters:
         for k in range(N):
             recent[taps - N + k] = bands[c * N + k]
         for k in range(N):
-            made[k] = _dot(filters[k], recent)
+            made[k] = dot(filters[k], recent)

@@ -24,7 +24,7 @@ TAPS_PER_BAND = 16  # the filters have 16 N - 1 taps
 KAISER_BETA = 9.0  # stopband 90 dB down
 CUTOFFS = 0.5, 0.65  # times the Nyquist frequency of a band: where the best cutoff is searched
 GOLDEN, SEARCH_STEPS = (5**0.5 - 1) / 2, 40
-_jit = cached_njit("the filter bank", "audio/subbands.py", **BARE, fastmath={"contract"})
+_jit = cached_njit("the filter bank", "audio/subbands.py", **BARE)
 
 
 @dataclass(frozen=True)
@@ -184,17 +184,23 @@ def _analyse(samples: Any, filters: Any, out: Any) -> None:
 
 
 @_jit
+def synthesise_step(steps: Any, filters: Any, row: Any) -> None:
+    """The samples of a step, row [N], from the newest 16 steps [16, N] and filters [16, N, N]."""
+    reach, bands = filters.shape[0], filters.shape[1]
+    for i in range(bands):
+        row[i] = np.float32(0)
+    for j in range(reach):
+        step = steps[reach - 1 - j]
+        for k in range(bands):
+            value, weights = step[k], filters[j, k]
+            for i in range(bands):
+                row[i] += value * weights[i]
+
+
+@_jit
 def _synthesise(steps: Any, filters: Any, out: Any) -> None:
     """Out [B, n N] from steps [B, 15 + n, N] and filters [16, N, N]."""
     reach, bands = filters.shape[0], filters.shape[1]
     for b in range(out.shape[0]):
         for n in range(out.shape[1] // bands):
-            row = out[b, n * bands : (n + 1) * bands]
-            for i in range(bands):
-                row[i] = np.float32(0)
-            for j in range(reach):
-                step = steps[b, n + reach - 1 - j]
-                for k in range(bands):
-                    value, weights = step[k], filters[j, k]
-                    for i in range(bands):
-                        row[i] += value * weights[i]
+            synthesise_step(steps[b, n : n + reach], filters, out[b, n * bands : (n + 1) * bands])

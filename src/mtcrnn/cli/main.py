@@ -10,7 +10,20 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from mtcrnn.cli import evaluate, features, generate, gestures, original, params, play, plot, quickstart, textures, train
+from mtcrnn.cli import (
+    evaluate,
+    export,
+    features,
+    generate,
+    gestures,
+    original,
+    params,
+    play,
+    plot,
+    quickstart,
+    textures,
+    train,
+)
 from mtcrnn.cli.common import Parser
 from mtcrnn.core.errors import InputError, one_line
 from mtcrnn.core.interrupt import interrupt_on_sigterm
@@ -116,6 +129,7 @@ def command_parser() -> argparse.ArgumentParser:
     train.add_commands(commands)
     generate.add_commands(commands)
     play.add_commands(commands)
+    export.add_commands(commands)
     original.add_commands(commands)
     evaluate.add_commands(commands)
     gestures.add_commands(commands)

@@ -10,6 +10,7 @@ import ast
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import IntEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +42,35 @@ UNITS = {  # how often a second, by unit in small letters
 NO_PERIOD = {"centroid", "brightness", "bandwidth", "rolloff", "cutoff", "centre", "center"}  # though in Hz
 NO_EXPRESSION = "none"  # of a parameter that says no period, whatever its unit
 PERIODS = "periods"  # in the `meta` of a param file: expressions by parameter
-_OPERATIONS: dict[type, Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+
+
+class Rpn(IntEnum):
+    """A step of an expression in reverse Polish notation."""
+
+    NOTHING = 0
+    NUMBER = 1
+    VALUE = 2
+    NEGATE = 3
+    ADD = 4
+    SUBTRACT = 5
+    MULTIPLY = 6
+    DIVIDE = 7
+    POWER = 8
+
+
+_NODES: dict[type, Rpn] = {
+    ast.Add: Rpn.ADD,
+    ast.Sub: Rpn.SUBTRACT,
+    ast.Mult: Rpn.MULTIPLY,
+    ast.Div: Rpn.DIVIDE,
+    ast.Pow: Rpn.POWER,
+}
+_OPERATIONS: dict[Rpn, Callable[[Any, Any], Any]] = {
+    Rpn.ADD: operator.add,
+    Rpn.SUBTRACT: operator.sub,
+    Rpn.MULTIPLY: operator.mul,
+    Rpn.DIVIDE: operator.truediv,
+    Rpn.POWER: operator.pow,
 }
 
 
@@ -105,9 +129,23 @@ class Period:
         """How often the sound repeats per second at these values; 0 where it does not: at 0, below, or not finite."""
         import numpy as np
 
-        with np.errstate(all="ignore"):
-            found = np.broadcast_to(self._evaluate(self._tree, np.asarray(values, np.float64)), values.shape)
+        stack: list[Any] = []
+        with np.errstate(all="ignore"):  # arrays, whose arithmetic makes infinities, not errors
+            for step, number in self.steps:
+                if step in _OPERATIONS:
+                    right, left = stack.pop(), stack.pop()
+                    stack.append(_OPERATIONS[step](left, right))
+                elif step == Rpn.NEGATE:
+                    stack.append(-stack.pop())
+                else:
+                    stack.append(np.full(values.shape, number) if step == Rpn.NUMBER else np.asarray(values, float))
+        found = stack[0]
         return np.where(np.isfinite(found) & (found > 0), found, 0.0)
+
+    @cached_property
+    def steps(self) -> list[tuple[Rpn, float]]:
+        """The expression in reverse Polish notation, each step with its number."""
+        return self._steps(self._tree)
 
     @cached_property
     def _tree(self) -> ast.expr:
@@ -125,18 +163,18 @@ class Period:
                 raise ValueError(f"{word} is not known")
             case ast.UnaryOp(op=ast.USub(), operand=operand):
                 self._check(operand)
-            case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _OPERATIONS:
+            case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _NODES:
                 self._check(left)
                 self._check(right)
             case _:
                 raise ValueError(f"{ast.unparse(node)} is not a number, the parameter, or + - * / ^ of them")
 
-    def _evaluate(self, node: ast.expr, values: NDArray[np.float64]) -> Any:
+    def _steps(self, node: ast.expr) -> list[tuple[Rpn, float]]:
         match node:
             case ast.Constant(value=int() | float() as number):
-                return values * 0 + float(number)  # an array, whose arithmetic makes infinities, not errors
+                return [(Rpn.NUMBER, float(number))]
             case ast.UnaryOp(operand=operand):
-                return -self._evaluate(operand, values)
+                return [*self._steps(operand), (Rpn.NEGATE, 0.0)]
             case ast.BinOp(left=left, op=operation, right=right):
-                return _OPERATIONS[type(operation)](self._evaluate(left, values), self._evaluate(right, values))
-        return values
+                return [*self._steps(left), *self._steps(right), (_NODES[type(operation)], 0.0)]
+        return [(Rpn.VALUE, 0.0)]

@@ -63,7 +63,7 @@ class _Cache(NullCache):
 
     def __init__(self, function: Callable[..., Any], what: str, sources: tuple[str, ...]) -> None:
         self.what, self.trouble = what, ""
-        self.sources = *sources, "core/numba_math.py"
+        self.sources = *sources, "core/numba_math.py", "core/vectors.py"
         self.disk: Any = NullCache()
         try:
             self.disk = FunctionCache(function)
@@ -125,7 +125,7 @@ def _warn_uncached(trouble: str) -> None:
 
 
 _f = np.float32
-_OPTIONS: Any = {"error_model": "numpy", "fastmath": {"contract"}, "nogil": True}
+_OPTIONS: Any = {"error_model": "numpy", "nogil": True}
 _jit = numba.njit(**_OPTIONS)
 _LOG2E, _LN2_HI, _LN2_LO = _f(1.4426950408889634), _f(0.693359375), _f(-2.12194440e-4)
 _ROUND, _ONE, _TWO, _CLAMP = _f(1.5 * 2**23), _f(1), _f(2), _f(80)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError, listing
-from mtcrnn.engine.products import TILE, WIDTH
+from mtcrnn.core.vectors import WIDTH
+from mtcrnn.engine.products import TILE
 from mtcrnn.engine.program import COLUMNS, FRAMED, NUMBERS, ONEHOT, Layout, Op, Program, When, padded
 from mtcrnn.models.config import ModelConfig
 
@@ -27,6 +28,7 @@ class Builder:
         config: the model's configuration.
         weights: its tensors by name, as saved.
         quantised: whether matrices are int8.
+        tile: most blocks of rows in a tile, see `products`.
 
     Attributes:
         net: the net's options.
@@ -42,8 +44,10 @@ class Builder:
         drawn: offset of what sub-bands are drawn from, see `Layout`; 0 if there are none.
     """
 
-    def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> None:
-        self.weights, self.quantised = weights, quantised
+    def __init__(
+        self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool, tile: int
+    ) -> None:
+        self.weights, self.quantised, self._tile = weights, quantised, tile
         self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
         self.cond_size, self.raw_size = config.cond_size, config.distribution.size
         self.inputs = self._encoding.size + self.cond_size
@@ -124,7 +128,7 @@ class Builder:
         whole = np.zeros((blocks * WIDTH, padded(columns, 8)), np.float32)
         whole[:rows, :columns] = weight
         self.width, self.rows = max(self.width, padded(columns)), max(self.rows, len(whole))
-        tiles = -(-blocks // TILE)  # of nearly the same width: a narrow tile takes as long as a wide one
+        tiles = -(-blocks // self._tile)  # of nearly the same width: a narrow tile takes as long as a wide one
         shape = (tiles, blocks // tiles, tiles - blocks % tiles)
         if not self.quantised:
             self.matrices.append((self.store(_tiled(whole, 1, shape)), whole.shape[1], *shape, 0, 0, 0))
@@ -208,8 +212,10 @@ def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDA
     return np.concatenate(parts).view(np.float32 if group == 1 else np.int32)
 
 
-def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool) -> tuple[Program, Layout]:
-    """The program of a model, with int8 matrices if `quantised`.
+def build(
+    config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool, tile: int = TILE
+) -> tuple[Program, Layout]:
+    """The program of a model, with int8 matrices if `quantised`, in tiles of at most `tile` blocks.
 
     Raises:
         InputError: a net that cannot generate what the tier asks for; weights that are missing, unknown, of a wrong
@@ -221,7 +227,7 @@ def build(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quant
         program_of = pkgutil.resolve_name(f"mtcrnn.engine.nets.{net.spec.file}:program")
     except ModuleNotFoundError as error:
         raise InputError(f"the engine has no program for the net {net.net}; `engine` torch plays it") from error
-    b = Builder(config, weights, quantised)
+    b = Builder(config, weights, quantised, tile)
     raw = program_of(b, **net.spec.keywords)
     if unknown := [name for name in weights if name not in b.taken]:
         raise InputError(f"the model's weights do not fit it: it has no {listing(unknown, 4)}")

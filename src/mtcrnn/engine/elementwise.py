@@ -8,12 +8,12 @@ import numpy as np
 from numba import njit
 
 from mtcrnn.core.numba_math import BARE, sigmoid, tanh
-from mtcrnn.engine.products import wide_vectors
+from mtcrnn.core.vectors import wide_vectors
 from mtcrnn.engine.program import Op
 from mtcrnn.engine.samplers import sample_codes
 from mtcrnn.models.constants import PHASED_LEAK
 
-_jit = njit(**BARE, fastmath={"contract"})
+_jit = njit(**BARE)
 _PHASED, _BIAS, _TANH, _FRAME = int(Op.PHASED_LSTM), int(Op.BIAS), int(Op.TANH), int(Op.FRAME)
 _BAND, _DRAW, _AGO = int(Op.BAND), int(Op.DRAW), int(Op.AGO)
 _ZERO, _ONE, _TWO, _INFINITY = (np.float32(v) for v in (0, 1, 2, np.inf))

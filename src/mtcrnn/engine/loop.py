@@ -15,14 +15,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from mtcrnn.core.numba_math import BARE, cached_njit
+from mtcrnn.core.vectors import WIDTH, reduce_max_abs, wide_vectors
 from mtcrnn.engine.barrier import Team, barrier
 from mtcrnn.engine.elementwise import elementwise, gru_gates
-from mtcrnn.engine.products import WIDTH, multiply_f32, multiply_int8, reduce_max_abs, wide_vectors
+from mtcrnn.engine.products import multiply_f32, multiply_int8
 from mtcrnn.engine.program import FRAMED, ONEHOT, Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.models.lookback import add_step, look_back
 
-_jit = njit(**BARE, fastmath={"contract"})
+_jit = njit(**BARE)
 _PRODUCT, _GRU, _WITHIN_FRAME = int(Op.PRODUCT), int(Op.GRU), int(Op.WITHIN_FRAME)
 _ALWAYS, _BEFORE = int(When.ALWAYS), int(When.BEFORE)
 _FRAMED, _ONEHOT = FRAMED, ONEHOT
@@ -165,7 +166,7 @@ def _step(program: Any, scratch: Any, step: int) -> None:
         barrier(team)
 
 
-@cached_njit("the engine (some 20 seconds)", "engine/*.py", *SOURCES, **BARE, fastmath={"contract"})
+@cached_njit("the engine (some 20 seconds)", "engine/*.py", *SOURCES, **BARE)
 def run(
     program: Any,
     scratch: Any,
@@ -178,8 +179,10 @@ def run(
     out: Any,
     raw: Any,
     past: Any,
+    begin: int,
+    end: int,
 ) -> None:
-    """Run a block of steps, for all sounds of a scratch.
+    """Run steps `begin` .. `end` - 1 of a block of T, for all sounds of a scratch.
 
     Args:
         program: a `Program`.
@@ -193,13 +196,15 @@ def run(
         out: float32 [B, T, G]: the samples, or `given`; written.
         raw: float32 [B, T, size]: the raw numbers, or [B, 0, size] if they are not wanted; written.
         past: a `lookback.Block`, from which what was a period ago is written into the conditioning, or `NO_PAST`.
+        begin: the first step.
+        end: the step after the last.
     """
     wide_vectors()
     memory, team = scratch.memory, scratch.team
     kind, start, size, G, drawn = sampler[0], sampler[1], sampler[2], sampler[3], sampler[4]
     for layer in range(scratch.ready.shape[0]):
         scratch.ready[layer] = False
-    for t in range(conditioning.shape[1]):
+    for t in range(begin, end):
         if team.thread[0] == 0:
             for s in range(memory.shape[0]):
                 if past.lags.shape[2] > 0:

@@ -226,6 +226,8 @@ class Engine:
                 out[rows],
                 raw[rows],
                 block.rows(rows),
+                0,
+                T,
             )
 
         if cores == 1:

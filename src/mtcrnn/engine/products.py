@@ -19,53 +19,41 @@ from typing import Any
 
 import llvmlite.binding as llvm
 from llvmlite import ir
-from numba import njit, types
+from numba import config, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from mtcrnn.core.numba_math import BARE
+from mtcrnn.core.vectors import F32, F32X16, I32, I32X16, I64, WIDTH, load, pointer
 
-WIDTH = 16  # rows of a block
 TILE = 4  # most blocks in a tile
 SPLIT = 2  # interleaved partial sums of a row; k is padded to a multiple of it
 
-_I8, _I16, _I32, _I64, _F32 = ir.IntType(8), ir.IntType(16), ir.IntType(32), ir.IntType(64), ir.FloatType()
-_F32X16, _I32X16, _I16X32 = ir.VectorType(_F32, 16), ir.VectorType(_I32, 16), ir.VectorType(_I16, 32)
-_I32X32, _I8X64 = ir.VectorType(_I32, 32), ir.VectorType(_I8, 64)
+_I8, _I16 = ir.IntType(8), ir.IntType(16)
+_I16X32, _I32X32, _I8X64 = ir.VectorType(_I16, 32), ir.VectorType(I32, 32), ir.VectorType(_I8, 64)
 
 
 def has_vnni() -> bool:
-    """Whether this CPU has the 512-bit VNNI instruction."""
+    """Whether the CPU that Numba compiles for, this one by default, has the 512-bit VNNI instruction."""
+    if config.CPU_NAME is not None:  # type: ignore[attr-defined]
+        return False
     features = llvm.get_host_cpu_features()
     return bool(features.get("avx512vnni")) and bool(features.get("avx512bw"))
 
 
-def _pointer(builder: Any, base: Any, offset: Any, element: Any, vector: Any) -> Any:
-    """A pointer to a `vector` that begins `offset` elements after `base`."""
-    return builder.bitcast(builder.gep(builder.bitcast(base, element.as_pointer()), [offset]), vector.as_pointer())
-
-
-def _load(builder: Any, base: Any, offset: Any, element: Any, vector: Any) -> Any:
-    loaded = builder.load(_pointer(builder, base, offset, element, vector))
-    loaded.align = 4
-    return loaded
-
-
 def _splat(builder: Any, scalar: Any, vector: Any) -> Any:
-    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(_I32, 0))
+    one = builder.insert_element(ir.Constant(vector, ir.Undefined), scalar, ir.Constant(I32, 0))
     return builder.shuffle_vector(
-        one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(_I32, vector.count), [0] * vector.count)
+        one, ir.Constant(vector, ir.Undefined), ir.Constant(ir.VectorType(I32, vector.count), [0] * vector.count)
     )
 
 
 def _multiply_add_f32(builder: Any, total: Any, weights: Any, x: Any) -> Any:
-    kind = ir.FunctionType(_F32X16, [_F32X16] * 3)
-    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.fmuladd.v16f32")
-    return builder.call(function, [weights, x, total])
+    return builder.fadd(total, builder.fmul(weights, x))
 
 
 def _multiply_add_vnni(builder: Any, total: Any, weights: Any, x: Any) -> Any:
-    kind = ir.FunctionType(_I32X16, [_I32X16, _VNNI_OPERAND, _VNNI_OPERAND])
+    kind = ir.FunctionType(I32X16, [I32X16, _VNNI_OPERAND, _VNNI_OPERAND])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.x86.avx512.vpdpbusd.512")
     return builder.call(function, [total, builder.bitcast(x, _VNNI_OPERAND), builder.bitcast(weights, _VNNI_OPERAND)])
 
@@ -82,62 +70,17 @@ def _multiply_add_pairs(builder: Any, total: Any, weights: Any, x: Any) -> Any:
     ):
         products = builder.mul(builder.sext(signed, _I32X32), builder.sext(unsigned, _I32X32))
         for first in (0, 1):
-            lanes = ir.Constant(_I32X16, [2 * lane + first for lane in range(16)])
+            lanes = ir.Constant(I32X16, [2 * lane + first for lane in range(16)])
             total = builder.add(total, builder.shuffle_vector(products, undefined, lanes))
     return total
 
 
-@intrinsic
-def wide_vectors(typingctx):  # type: ignore[no-untyped-def]
-    """Call this in a compiled function to let LLVM vectorise the function's loops at 512 bits.
-
-    By default LLVM avoids 512-bit vectors on the first CPUs that have them; these loops are a quarter faster with them
-    (docs/log.md).
-    """
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        # by `set.add`: llvmlite's own `add` rejects such attributes
-        set.add(builder.function.attributes, '"prefer-vector-width"="512"')
-        return context.get_dummy_value()
-
-    return types.void(), generate
-
-
-def _reduction(kind: str) -> Any:
-    """An intrinsic that reduces x[at : at + 16] to one number: 'sum', 'max' or 'max_abs' (of the absolute values)."""
-
-    @intrinsic
-    def reduce(typingctx, x, at):  # type: ignore[no-untyped-def]
-        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-            array = context.make_array(signature.args[0])(context, builder, arguments[0])
-            vector = _load(builder, array.data, arguments[1], _F32, _F32X16)
-            if kind == "max_abs":
-                absolute = cgutils.get_or_insert_function(
-                    builder.module, ir.FunctionType(_F32X16, [_F32X16]), "llvm.fabs.v16f32"
-                )
-                vector = builder.call(absolute, [vector])
-            undefined = ir.Constant(_F32X16, ir.Undefined)
-            for half in (8, 4, 2, 1):  # combine the upper half of the remaining lanes with the lower half
-                lanes = ir.Constant(_I32X16, [(lane + half) % 16 for lane in range(16)])
-                other = builder.shuffle_vector(vector, undefined, lanes)
-                if kind == "sum":
-                    vector = builder.fadd(vector, other)
-                else:
-                    vector = builder.select(builder.fcmp_ordered(">", vector, other), vector, other)
-            return builder.extract_element(vector, ir.Constant(_I32, 0))
-
-        return types.float32(x, at), generate
-
-    return reduce
-
-
-reduce_sum, reduce_max, reduce_max_abs = _reduction("sum"), _reduction("max"), _reduction("max_abs")
-_VNNI_OPERAND = _I8X64 if llvm.llvm_version_info >= (21,) else _I32X16
+_VNNI_OPERAND = _I8X64 if llvm.llvm_version_info >= (21,) else I32X16
 
 
 def _row_offset(builder: Any, array: Any, row: Any, offset: Any) -> Any:
     """Where element `offset` of a row of an array [rows, columns] of 4-byte numbers is, in words."""
-    stride = builder.sdiv(cgutils.unpack_tuple(builder, array.strides)[0], ir.Constant(_I64, 4))
+    stride = builder.sdiv(cgutils.unpack_tuple(builder, array.strides)[0], ir.Constant(I64, 4))
     return builder.add(builder.mul(row, stride), offset)
 
 
@@ -146,7 +89,7 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
 
     It adds `split` interleaved partial sums for each row.
     """
-    vector, element = (_I32X16, _I32) if quantised else (_F32X16, _F32)
+    vector, element = (I32X16, I32) if quantised else (F32X16, F32)
     add = (_multiply_add_vnni if has_vnni() else _multiply_add_pairs) if quantised else _multiply_add_f32
 
     @intrinsic
@@ -162,7 +105,7 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
             w_data, x_data, y_data = (array.data for array in arrays)
 
             def row(array: Any, first: Any, s: int, offset: Any) -> Any:
-                return _row_offset(builder, array, builder.add(first, ir.Constant(_I64, s)), offset)
+                return _row_offset(builder, array, builder.add(first, ir.Constant(I64, s)), offset)
 
             x_rows = [row(arrays[1], x_row_, s, x0_) for s in range(sounds)]
             zero = ir.Constant(vector, None)
@@ -172,18 +115,18 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
                 for s in range(sounds)
                 for u in range(split)
             }
-            starts = [builder.add(w0_, ir.Constant(_I64, WIDTH * b)) for b in range(blocks)]
-            with cgutils.for_range_slice(builder, ir.Constant(_I64, 0), k_, ir.Constant(_I64, split), intp=_I64) as (
+            starts = [builder.add(w0_, ir.Constant(I64, WIDTH * b)) for b in range(blocks)]
+            with cgutils.for_range_slice(builder, ir.Constant(I64, 0), k_, ir.Constant(I64, split), intp=I64) as (
                 index,
                 _,
             ):
                 for u in range(split):
-                    at = builder.add(index, ir.Constant(_I64, u))
+                    at = builder.add(index, ir.Constant(I64, u))
                     places = [builder.add(start, builder.mul(at, stride_)) for start in starts]
-                    weights = [_load(builder, w_data, place, element, vector) for place in places]
+                    weights = [load(builder, w_data, place, element, vector) for place in places]
                     for s in range(sounds):
                         activation = _splat(
-                            builder, _load(builder, x_data, builder.add(x_rows[s], at), element, element), vector
+                            builder, load(builder, x_data, builder.add(x_rows[s], at), element, element), vector
                         )
                         for b in range(blocks):
                             total = totals[b, s, u]
@@ -195,8 +138,8 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
                     while len(parts) > 1:
                         plus = builder.add if quantised else builder.fadd
                         parts = [plus(parts[i], parts[i + 1]) for i in range(0, len(parts), 2)]
-                    target = _pointer(
-                        builder, y_data, builder.add(y_start, ir.Constant(_I64, WIDTH * b)), element, vector
+                    target = pointer(
+                        builder, y_data, builder.add(y_start, ir.Constant(I64, WIDTH * b)), element, vector
                     )
                     builder.store(parts[0], target).align = 4
             return context.get_dummy_value()

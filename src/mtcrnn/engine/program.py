@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.engine.products import WIDTH
+from mtcrnn.core.vectors import WIDTH
 
 COLUMNS = 9  # of an operation
 NUMBERS, ONEHOT, FRAMED = 0, 1, 2  # kinds of input, see `Program.input_spec`

@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 
 from mtcrnn.core.numba_math import BARE, expm1_f32
-from mtcrnn.engine.products import WIDTH, reduce_max, reduce_sum, wide_vectors
+from mtcrnn.core.vectors import WIDTH, reduce_max, reduce_sum, wide_vectors
 from mtcrnn.models.constants import LEAST_TEMPERATURE, STD_FLOOR
 
 _jit = njit(**BARE)

@@ -140,8 +140,7 @@ def _find(path: str, step: int) -> dict[str, Path]:
             raise InputError(f"`step` {step} goes with a model; a recipe plays the newest of each tier")
         return {given.stem: given}
     try:
-        found = folders.find(path, step).absolute()
-        return {found.parent.parent.name if found.parent.name == "model" else found.name: given}
+        return {folders.name_of(folders.find(path, step)): given}
     except InputError:
         sounding = {child.name: child for child in sorted(given.iterdir()) if _sounds(child)} if given.is_dir() else {}
         if not sounding:

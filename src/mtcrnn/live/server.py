@@ -46,7 +46,7 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
         instrument: what is played.
         hosts: the allowed Host headers; ["*"] for any. A WebSocket of a page from another origin is refused.
     """
-    static = files("mtcrnn.live") / "page"
+    static = files("mtcrnn.web") / "page"
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

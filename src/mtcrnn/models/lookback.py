@@ -25,7 +25,7 @@ LONGEST_S = 2.0  # seconds; sound that repeats less often has no lag
 BELOW = 1.25  # by so much a sound may repeat less often than its parameters' ranges say
 PROBES = 201  # values of a parameter's range at which its period is looked up
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", **BARE, fastmath={"contract"})
+_jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", **BARE)
 
 
 @dataclass(frozen=True)

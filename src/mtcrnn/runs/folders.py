@@ -85,6 +85,12 @@ def find(model_dir: str, step: int = 0) -> Path:
     return model_path(folder, step or found[-1])
 
 
+def name_of(model: Path) -> str:
+    """The name of a model_STEP folder: that of its run, or its own where it is in none."""
+    model = model.absolute()
+    return model.parent.parent.name if model.parent.name == "model" else model.name
+
+
 def find_unsaved(model_dir: str) -> Path | None:
     """The run that a user means if it ended before its first save, else None."""
     for given in candidates(model_dir):

@@ -1,19 +1,18 @@
-// The page's main module: what the buttons, keys, presets in the address and messages of the server do.
+// What the buttons, the keys and presets in the address do, with any player: `remote.js` or `local.js`.
 
-import { Connection, token } from "./connection.js";
 import { Pad } from "./pad.js";
 import { Parameters, format } from "./parameters.js";
-import { Sound, quantile } from "./sound.js";
+import { quantile } from "./timing.js";
 import { Recorder, addTake, wav } from "./takes.js";
 import { Visualiser } from "./visualiser.js";
 
 // The instrument's own settings begin with @, as no parameter's name does.
 const [TEMPERATURE, SEED, MODEL] = ["@temperature", "@seed", "@model"];
 const $ = (id) => document.getElementById(id);
-const state = { playing: false, take: 0, change: 0, hello: null, seed: null, margin: 0 };
+const state = { playing: false, take: 0, change: 0, hello: null, seed: null };
 window.mtcrnn = state;  // for tests and debugging
 
-let connection, sound, parameters, pad, recorder, visualiser;
+let player, sound, parameters, pad, recorder, visualiser;
 
 function setStatus(text, bad = false) {
   $("status").textContent = text;
@@ -39,55 +38,60 @@ function preset() {
   return new URLSearchParams(location.hash.slice(1));
 }
 
-async function listModels() {
+// Lists the models of a player and opens one of them; `silent` is said if the player does not answer.
+export async function run(given, silent) {
+  player = given;
   if (!window.isSecureContext) showTunnelHelp();
-  const answer = await fetch(`/models?token=${encodeURIComponent(token())}`);
-  if (!answer.ok) return setStatus(await answer.text(), true);
-  const { models } = await answer.json();
-  $("models").hidden = models.length < 2;
-  $("model").replaceChildren(...models.map((name) => new Option(name)));
-  const asked = preset().get(MODEL);
-  $("model").value = models.includes(asked) ? asked : models[0];
-  $("model").onchange = () => (location.hash = new URLSearchParams({ [MODEL]: $("model").value }));
-  window.onhashchange = () => {  // another preset
-    if ((preset().get(MODEL) ?? state.hello?.name) === state.hello?.name) applyPreset();
-    else location.reload();
-  };
-  connect($("model").value);
+  try {
+    const models = await player.list();
+    $("models").hidden = models.length < 2;
+    $("model").replaceChildren(...models.map((name) => new Option(name)));
+    const asked = preset().get(MODEL);
+    $("model").value = models.includes(asked) ? asked : models[0];
+    $("model").onchange = () => (location.hash = new URLSearchParams({ [MODEL]: $("model").value }));
+    window.onhashchange = () => {  // another preset
+      if ((preset().get(MODEL) ?? state.hello?.name) === state.hello?.name) applyPreset();
+      else location.reload();
+    };
+    await player.open($("model").value, handlers);
+  } catch (error) {
+    setStatus(error instanceof TypeError ? silent : error.message, true);
+  }
 }
 
-function connect(model) {
-  connection = new Connection(model, {
-    hello: begin,
-    started,
-    stopped: () => setPlaying(false),
-    block: receive,
-    clamped: ({ values }) => {
-      showValues(values);
-      const label = (name) => parameters.items.get(name).label;
-      const shown = Object.entries(values).map(([name, value]) => `${label(name)} ${format(value)}`);
-      setStatus(`out of range, moved to ${shown.join(", ")}`);
-    },
-    moved: ({ values }) => showValues(values),  // by OSC
-    margin: ({ ms }) => showMargin(ms),
-    error: ({ text }) => setStatus(text, true),
-    refused: ({ text }) => {
-      state.refused = true;
-      setStatus(text, true);
-    },
-    closed: () => {
-      sound?.stop();
-      setPlaying(false);
-      enable(false);
-      if (!state.refused) setStatus("mtcrnn play has ended, or this page slept too long: reload the page", true);
-    },
-  });
-}
+const handlers = {
+  hello: begin,
+  started,
+  stopped: () => setPlaying(false),
+  block: (block) => {
+    if (!recorder.push(block)) record();
+  },
+  clamped: ({ values }) => {
+    showValues(values);
+    const label = (name) => parameters.items.get(name).label;
+    const shown = Object.entries(values).map(([name, value]) => `${label(name)} ${format(value)}`);
+    setStatus(`out of range, moved to ${shown.join(", ")}`);
+  },
+  moved: ({ values }) => showValues(values),  // by OSC
+  margin: showMargin,
+  error: ({ text }) => setStatus(text, true),
+  refused: ({ text }) => {
+    state.refused = true;
+    setStatus(text, true);
+  },
+  closed: () => {
+    setPlaying(false);
+    enable(false);
+    if (!state.refused) setStatus("mtcrnn play has ended, or this page slept too long: reload the page", true);
+  },
+};
 
 function begin(hello) {
   state.hello = hello;
-  document.title = `${hello.name} – mtcrnn`;
-  $("name").textContent = hello.name;
+  document.title = `${hello.title ?? hello.name} – mtcrnn`;
+  $("name").textContent = hello.title ?? hello.name;
+  $("about").textContent = hello.about ?? "";
+  $("licence").textContent = hello.licence ? `Licence: ${hello.licence}` : "";
   const temperature = {
     name: TEMPERATURE,
     label: "sampling temperature",
@@ -97,16 +101,16 @@ function begin(hello) {
   };
   parameters = new Parameters($("parameters"), [...hello.controls, temperature], moved);
   pad = new Pad(parameters);
-  const report = (take, samples) => connection.send({ type: "played", take, samples });
-  sound = new Sound(hello.sample_rate, hello.channels, hello.fade_s, report);
+  sound = player.sound;
   recorder = new Recorder(hello.sample_rate, hello.channels);
   visualiser = new Visualiser();
   state.sound = sound;
   showValues({ ...hello.values, [TEMPERATURE]: hello.temperature });
   drawSeed();
   applyPreset();
-  showMargin(hello.margin_ms);
-  $("speed").textContent = `${hello.rtf.toFixed(1)} × real time`;
+  for (const each of document.querySelectorAll(".remote")) each.hidden = hello.margin_ms === undefined;
+  if (hello.margin_ms !== undefined) showMargin(hello.margin_ms);
+  $("speed").textContent = speedText(hello.rtf);
   enable(true);
   if (hello.rtf < 1) setStatus("this model is slower than real time here: its sound will have gaps", true);
   else setStatus(`${hello.sample_rate} Hz, ready`);
@@ -123,9 +127,7 @@ function applyPreset() {
 
 function moved(name, value) {
   const change = ++state.change;
-  const message = name === TEMPERATURE ? { temperature: value } : { values: { [name]: value } };
-  connection.send({ type: "set", change, ...message });
-  if (state.playing) sound.changed(change);
+  player.set(change, name === TEMPERATURE ? { temperature: value } : { values: { [name]: value } });
   pad.show();
   keepPreset();
 }
@@ -145,26 +147,24 @@ function keepPreset() {
 async function start() {
   if (!window.isSecureContext) return setStatus("no sound over plain http:", true);
   try {
-    await sound.open();
+    await player.ready();
   } catch (error) {
     return setStatus(`this browser cannot play at ${state.hello.sample_rate} Hz: ${error.message}`, true);
   }
   visualiser.run(sound.analyser, showTiming);
   const seed = $("seed").valueAsNumber;
-  connection.send({ type: "start", ...(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 ? { seed } : {}) });
+  player.start(Number.isInteger(seed) && seed >= 0 && seed < 2 ** 31 ? seed : undefined);
 }
 
 function started({ seed, take }) {
   Object.assign(state, { seed, take });
   $("seed").value = seed;
-  sound.start(take, state.margin);
   setPlaying(true);
   keepPreset();
 }
 
 function stop() {
-  connection.send({ type: "stop" });
-  sound.stop();
+  player.stop();
   setPlaying(false);
 }
 
@@ -172,14 +172,9 @@ function setPlaying(playing) {
   state.playing = playing;
   $("play").textContent = playing ? "Stop" : "Start";
   $("play").setAttribute("aria-pressed", String(playing));
-  if (playing) setStatus("playing");
-  else if (recorder?.on) record();
-}
-
-function receive(block) {
-  if (block.take !== state.take) return;
-  sound.push(block);
-  if (!recorder.push(block)) record();
+  if (playing) return setStatus("playing");
+  if ($("status").textContent === "playing") setStatus("stopped");
+  if (recorder?.on) record();
 }
 
 function reseed() {
@@ -191,6 +186,7 @@ function reseed() {
 function record() {
   const on = !recorder.on;
   $("record").setAttribute("aria-pressed", String(on));
+  player.record(on);
   if (on) return recorder.start();
   const { samples, first } = recorder.stop();
   if (!samples.length) return setStatus("nothing was recorded: press Start first");
@@ -202,12 +198,10 @@ function record() {
 
 async function saveGesture() {
   if (!state.take) return setStatus("nothing has been played yet");
-  const answer = await fetch(`/gesture/${state.hello.id}.npy?token=${encodeURIComponent(token())}`);
-  if (!answer.ok) throw new Error(answer.statusText);
-  const seed = answer.headers.get("Rand-Seed");
+  const { blob, seed } = await player.gesture();
   const name = `${fileStem()}-${seed}.npy`;
   const command = `${state.hello.command} --gesture ${name} --rand_seed ${seed} --out ${fileStem()}`;
-  addTake(await answer.blob(), name, "the gesture since the start; this command renders the same sound:", command);
+  addTake(blob, name, "the gesture since the start; this command renders the same sound:", command);
 }
 
 // The model's name as a file name that browsers and shells leave as it is.
@@ -224,13 +218,19 @@ function showTunnelHelp() {
 }
 
 function showMargin(ms) {
-  state.margin = ms;
   $("margin").value = ms;
   $("margin-ms").value = `${ms} ms`;
 }
 
+// How fast the sound is made; share: of a core's time that it takes, where that is known.
+function speedText(rtf, share) {
+  const busy = share === undefined ? "" : `, ${Math.round(100 * share)}% of a core`;
+  return `${rtf.toFixed(1)} × real time${busy}`;
+}
+
 function showTiming() {
-  const [middle, late] = [0.5, 0.95].map((q) => quantile(sound.latencies, q));
+  $("speed").textContent = speedText(state.hello.rtf, sound.status.share);
+  const [middle, late] = [0.5, 0.95].map((q) => quantile(sound.latencies.values, q));
   if (middle !== undefined) $("latency").textContent = `${middle.toFixed(0)} ms (95%: ${late.toFixed(0)} ms)`;
   $("output-latency").textContent = `${sound.outputMs().toFixed(0)} ms`;
   $("buffered").textContent = `${((1000 * sound.status.buffered) / sound.sampleRate).toFixed(0)} ms`;
@@ -245,8 +245,7 @@ $("seed").onchange = keepPreset;
 $("margin").oninput = () => {
   const ms = Number($("margin").value);
   showMargin(ms);
-  connection.send({ type: "margin", ms });
-  sound.setMargin(ms);
+  player.setMargin(ms);
 };
 
 document.addEventListener("keydown", (event) => {
@@ -259,5 +258,3 @@ document.addEventListener("keydown", (event) => {
   else return;
   event.preventDefault();
 });
-
-listModels().catch(() => setStatus("mtcrnn play does not answer: reload the page", true));

@@ -1,4 +1,6 @@
-// The audio graph: the worklet that plays blocks, then an analyser; and the latency from a change to its sound.
+// The audio graph of the live page: the worklet that plays blocks, then an analyser.
+
+import { Latencies } from "./timing.js";
 
 const REPORT_S = 0.004;  // at least, between two reports to the server of how much was played
 
@@ -9,9 +11,9 @@ export class Sound {
     this.channels = channels;
     this.fadeS = fadeS;
     this.report = report;
+    this.playing = false;
     this.status = { buffered: 0, underruns: 0, played: 0, take: 0 };
-    this.pending = [];  // changes not heard yet: { change, sent, first }
-    this.latencies = [];  // ms, the newest last
+    this.latencies = new Latencies();
     this.lastReport = 0;
   }
 
@@ -30,7 +32,7 @@ export class Sound {
   async build() {
     const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
     try {
-      await context.audioWorklet.addModule("/page/worklet.js");
+      await context.audioWorklet.addModule("/page/blocks_worklet.js");
       const options = {
         numberOfInputs: 0,
         outputChannelCount: [this.channels],
@@ -48,11 +50,13 @@ export class Sound {
   }
 
   start(take, marginMs) {
-    this.pending = [];
+    this.latencies.clear();
+    this.playing = true;
     this.node.port.postMessage({ start: take, margin: this.samples(marginMs) });
   }
 
   stop() {
+    this.playing = false;
     this.node?.port.postMessage({ stop: true });
   }
 
@@ -61,15 +65,12 @@ export class Sound {
   }
 
   push(block) {
-    for (const change of this.pending) {
-      if (change.first === undefined && block.change >= change.change) change.first = block.first;
-    }
+    this.latencies.follows(block.change, block.first);
     this.node.port.postMessage({ take: block.take, samples: block.samples });
   }
 
   changed(change) {
-    this.pending.push({ change, sent: performance.now() });
-    if (this.pending.length > 500) this.pending.shift();
+    if (this.playing) this.latencies.sent(change);
   }
 
   onStatus(status) {
@@ -79,11 +80,7 @@ export class Sound {
       this.lastReport = now;
       this.report(status.take, status.played);
     }
-    while (this.pending.length && this.pending[0].first !== undefined && this.pending[0].first < status.played) {
-      const { sent, first } = this.pending.shift();
-      this.latencies.push(now - sent - ((status.played - first) / this.sampleRate) * 1000);
-      if (this.latencies.length > 1000) this.latencies.shift();
-    }
+    this.latencies.played(status.played, this.sampleRate);
   }
 
   // The latency of the browser and the device after the audio graph, in ms, as far as they report it.
@@ -94,9 +91,4 @@ export class Sound {
   samples(ms) {
     return Math.round((ms / 1000) * this.sampleRate);
   }
-}
-
-export function quantile(values, q) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted.length ? sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] : undefined;
 }

@@ -1,0 +1,165 @@
+"""Models as one HTML file that plays in a browser: it asks no other address for anything."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import gzip
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtcrnn.core.errors import InputError, listing, unknown
+from mtcrnn.core.files import keep_previous, write_text
+from mtcrnn.runs import folders
+from mtcrnn.runs.recipe import read_recipe
+from mtcrnn.web.image import image_of
+from mtcrnn.web.making import voice_of
+
+RECIPE = ".toml"
+BITS = 16, 32  # of a weight
+MOST_TEXT = 2000  # characters
+MODULES = "timing", "voice", "parameters", "pad", "visualiser", "takes", "local", "app"  # each after those it imports
+WORKLET = "voice", "voice_worklet"
+START = 'run(new Local(JSON.parse(document.getElementById("data").textContent)), "this page is damaged");'
+WORD = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What a page says of its models."""
+
+    title: str | None = None
+    about: str | None = None
+    licence: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, text in dataclasses.asdict(self).items():
+            if text is not None and not 0 < len(text.strip()) <= MOST_TEXT:
+                raise InputError(f"`{name}`: 1 to {MOST_TEXT} characters")
+
+
+def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits: int = 16, step: int = 0) -> int:
+    """Write a page that plays models. Returns its size in bytes; a page that was there is kept under another name.
+
+    Args:
+        sources: runs or models, or recipes with one tier.
+        page: the file, .html.
+        texts: what it says of them.
+        bits: of each weight; with 32 the page makes the very samples of `mtcrnn generate`.
+        step: which saved step; 0 the newest.
+
+    Raises:
+        InputError: no such model, one that generates no sound, two of one name, or a file that cannot be written.
+    """
+    if bits not in BITS:
+        raise unknown("bits", str(bits), [str(each) for each in BITS])
+    if page.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"{page}: a page's name ends in .html")
+    models = [_model(source, bits, step) for source in sources]
+    names = [model["name"] for model in models]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"two models are called {listing(sorted(repeated))}: a page needs different names")
+    content = page_of(models, texts or Texts())
+    keep_previous(page)
+    write_text(page, content)
+    return len(content.encode())
+
+
+def page_of(models: Sequence[Mapping[str, Any]], texts: Texts) -> str:
+    """The page of models as `_model` gives them."""
+    folder = files("mtcrnn.web") / "page"
+    engine = (files("mtcrnn.web") / "voice.wasm").read_bytes()
+    said = {name: text for name, text in dataclasses.asdict(texts).items() if text is not None}
+    data = {
+        "engine": _packed(engine),
+        "worklet": _bundle(folder, WORKLET),
+        "models": [{**model, **said} for model in models],
+    }
+    script, style = f"{_bundle(folder, MODULES)}\n{START}\n", (folder / "style.css").read_text("utf-8")
+    policy = (
+        f"default-src 'none'; script-src '{_hash(script)}' 'wasm-unsafe-eval' data: blob:; style-src '{_hash(style)}'; "
+        "img-src data: blob:; base-uri 'none'; form-action 'none'"
+    )
+    head = [
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        f"<style>{style}</style>",
+        f'<script type="application/json" id="data">{json.dumps(data).replace("<", chr(92) + "u003c")}</script>',
+        f'<script type="module">{script}</script>',
+    ]
+    skeleton = (folder / "index.html").read_text("utf-8")
+    skeleton = re.sub(
+        r"<title>.*</title>", lambda _: f"<title>{html.escape(texts.title or 'mtcrnn')}</title>", skeleton
+    )
+    own = re.compile(r"<link rel=\"stylesheet\".*\n<script .*</script>")
+    return own.sub(lambda _: "\n".join(head), skeleton)
+
+
+def _model(source: Path, bits: int, step: int) -> dict[str, Any]:
+    """A model as a page's script reads it, see `local.js`."""
+    found = _found(source, step)
+    config, weights = folders.read_config(found), folders.read_weights(found)
+    if bits == 16:
+        weights = _rounded(weights)
+    image = image_of(voice_of(config, weights, 0))
+    tier = config.tier
+    data = image.data + bytes(-len(image.data) % WORD)
+    name = folders.name_of(found)
+    return {
+        "name": name,
+        "sample_rate": tier.sample_rate,
+        "channels": tier.sound_channels,
+        "bands": tier.bands,
+        "controls": [{"name": each, **dataclasses.asdict(config.ranges[each])} for each in tier.prop],
+        "command": f"mtcrnn generate --model_dir {name}",
+        "planes": _packed(b"".join(data[k::WORD] for k in range(WORD))),
+        "pages": image.pages,
+        "table": image.table,
+        "count": image.count,
+        "addresses": image.addresses,
+    }
+
+
+def _found(source: Path, step: int) -> Path:
+    """The folder of a model, or of the only tier of a recipe."""
+    if source.suffix != RECIPE:
+        return folders.find(str(source), step)
+    recipe = read_recipe(source)
+    if len(recipe.tiers) > 1:
+        raise InputError(
+            f"{source} has {len(recipe.tiers)} tiers: a page plays models of one tier (mtcrnn play plays it)"
+        )
+    return folders.find(str(recipe.audio().folder), step)
+
+
+def _rounded(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The weights with 16 bits each."""
+    with np.errstate(over="ignore"):
+        rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in weights.items()}
+    if not all(np.isfinite(tensor).all() for tensor in rounded.values()):
+        raise InputError("weights are broken, or above 65504: `bits` 32 keeps them as they are")
+    return rounded
+
+
+def _packed(data: bytes) -> str:
+    return base64.b64encode(gzip.compress(data, mtime=0)).decode()
+
+
+def _hash(text: str) -> str:
+    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+
+
+def _bundle(folder: Any, names: Sequence[str]) -> str:
+    """Modules as one: without what they import from each other."""
+    sources = [(folder / f"{name}.js").read_text("utf-8") for name in names]
+    plain = re.sub(r"^import .*\n", "", "\n".join(sources), flags=re.MULTILINE)
+    return re.sub(r"^export ", "", plain, flags=re.MULTILINE)
