@@ -22,7 +22,7 @@ from live_driver import playing
 from page_driver import opened, slide
 
 MOVES, WIDTHS = 100, (1280, 400)
-STATUS = "[mtcrnn.sound.status.underruns, mtcrnn.sound.status.played, mtcrnn.sound.latencies]"
+STATUS = "[mtcrnn.sound.status.underruns, mtcrnn.sound.status.played, mtcrnn.sound.latencies.values]"
 
 
 def main() -> None:

@@ -76,8 +76,8 @@ class Served:
 
 
 @contextmanager
-def serve(path, hosts=("127.0.0.1",)):
-    instrument = Instrument(Models(str(path)), "secret", margin_ms=20)
+def serve(path, hosts=("127.0.0.1",), playing=None):
+    instrument = Instrument(Models(str(path), playing), "secret", margin_ms=20)
     listening = _listen("127.0.0.1", 0)
     app = make_app(instrument, list(hosts))
     config = uvicorn.Config(app, log_level="warning", ws_max_size=messages.MOST_BYTES)

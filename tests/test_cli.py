@@ -270,7 +270,7 @@ def test_the_scripts_at_the_root_run(here):
 
 
 @pytest.mark.slow
-def test_quickstart_leaves_a_wav_and_a_picture_and_can_be_run_again(here, capsys, monkeypatch):
+def test_quickstart_leaves_a_wav_a_picture_and_a_page_and_can_be_run_again(here, capsys, monkeypatch):
     from mtcrnn.cli import quickstart
 
     monkeypatch.setattr(quickstart, "GLIDE_SECONDS", 0.05)
@@ -282,6 +282,7 @@ def test_quickstart_leaves_a_wav_and_a_picture_and_can_be_run_again(here, capsys
     made = here / "output" / "quickstart"
     assert soundfile.info(made / "glide.wav").frames == 800
     assert (made / "glide.png").stat().st_size > 10000
+    assert "<title>Pops</title>" in (made / "pops.html").read_text()
     assert json.loads((made / "model" / "model_2" / "config.json").read_text())["step"] == 2
     state = torch.load(made / "model" / "train_state_2.pt", weights_only=True)
     torch.save({**state, "end": 3}, made / "model" / "train_state_2.pt")  # as if it had been ended before

@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from helpers import run_cli
 from live_driver import RATE, Client, frame, read_block, save_model, serve
+from mtcrnn.config.generate import Playing
 from mtcrnn.core.errors import InputError
 from mtcrnn.live import messages, pages
 from mtcrnn.live.rtpysynth import Generator
@@ -54,6 +55,35 @@ def test_a_gesture_renders_to_the_samples_that_were_played(served, tmp_path, cap
     again = np.load(tmp_path / "again.npy").reshape(-1)
     assert 0 <= len(again) - len(played) <= 80  # rendered but not sent when the page stopped
     np.testing.assert_array_equal(again[: len(played)], played)
+
+
+def test_a_page_is_sent_the_model_that_it_plays(served, tmp_path):
+    status, body, headers = served.get("/voice/tones")
+    (model,) = json.loads(body)["models"]
+    assert (status, model["name"], model["sample_rate"]) == (200, "tones", RATE)
+    assert model["command"].startswith("mtcrnn generate --model_dir ")
+    assert headers["Cache-Control"] == "no-store"
+    assert served.get("/voice/tones", token="wrong")[0] == 403
+    assert served.get("/voice/other")[:2] == (409, b"no model 'other'; there are tones")
+    for path, playing, why in (
+        (write_recipe(tmp_path), Playing(), b"a recipe plays on the server"),
+        (save_model(tmp_path / "tones"), Playing(precision="int8"), b"weights are used as int8, on the server"),
+    ):
+        with serve(path, playing=playing) as other:
+            assert other.get(f"/voice/{other.instrument.models.names[0]}")[:2] == (409, why)
+
+
+def write_recipe(folder):
+    """A recipe of one trained tier."""
+    path, out = folder / "recipe.toml", folder / "out"
+    lines = (
+        f'data_dir = "none"\noutput_dir = "{out}"\ncontrols = ["hz", "gain"]\n[tiers.sound]',
+        'prop = ["hz", "gain"]\nsample_rate = 4000\nmulaw_channels = 64\nnet = "frame"\nhidden_size = 8\nn_layers = 1',
+        "frame_size = 4",
+    )
+    path.write_text("\n".join(lines))
+    save_model(out / "sound")
+    return path
 
 
 def test_the_token_the_host_and_the_origin_are_checked(served):

@@ -1,6 +1,8 @@
 """The live page in a real browser: the sound follows the sliders, takes, presets, the help for other machines."""
 
 import shlex
+import socket
+import struct
 import urllib.parse
 from pathlib import Path
 
@@ -22,6 +24,7 @@ pytestmark = [
 ]
 
 RATE = 16000
+OLD_BROWSER = "delete window.DecompressionStream"  # which cannot make the sound itself
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +70,15 @@ def test_the_sound_follows_the_slider(address):
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-def test_a_take_renders_offline_to_the_same_samples(channels, model, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("first", ["", OLD_BROWSER], ids=["in the page", "on the server"])
+def test_a_take_renders_offline_to_the_same_samples(channels, first, model, tmp_path, monkeypatch, capsys):
     """The recorded wav, and the saved gesture rendered by the command that the page shows: the same sound."""
     model, name = (model, "rate") if channels == 1 else (save_stereo_model(tmp_path / "models" / "run"), "gain")
     with (
         playing(model, tmp_path / "state", "--no-browser") as (_, address),
-        driver.opened(address) as page,
+        driver.opened(address, first=first) as page,
     ):
+        assert page.is_visible("#margin") == bool(first)
         page.fill("#seed", "7")
         page.click("#record")
         page.click("#play")
@@ -187,3 +192,28 @@ def test_from_another_machine_the_page_says_how(model, tmp_path):
         page.click("#play")
         page.wait_for_selector("#play[aria-pressed=true]")
         assert not faults
+
+
+def test_osc_moves_what_a_page_plays_which_outlives_the_server(tmp_path):
+    run = save_model(tmp_path / "run")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with (
+        playing(run, tmp_path / "state", "--no-browser", "--osc", str(port)) as (process, address),
+        driver.opened(address) as page,
+    ):
+        page.click("#play")
+        page.wait_for_selector("#play[aria-pressed=true]")
+        message = b"/gain\0\0\0,f\0\0" + struct.pack(">f", 0.25)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            sender.sendto(message, ("127.0.0.1", port))
+        driver.wait_for(page, "document.querySelector('[data-name=gain] input[type=number]').value === '0.25'")
+        page.wait_for_timeout(300)
+        page.click("#save")
+        assert np.load(driver.take(page, ".npy", tmp_path))[0, -1, 1] == 0.25
+        process.terminate()
+        page.wait_for_selector("#status.bad")
+        assert page.inner_text("#status") == "mtcrnn play has ended: this page plays on until it is closed"
+        played = page.evaluate("mtcrnn.sound.status.played")
+        driver.wait_for(page, f"mtcrnn.sound.status.played > {played + 1000}")

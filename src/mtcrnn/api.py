@@ -1,4 +1,4 @@
-"""The Python API for notebooks (load, train, render, evaluate); `import mtcrnn` provides all of it.
+"""The Python API for notebooks (load, train, render, evaluate, export); `import mtcrnn` provides all of it.
 
 A minimal session:
 
@@ -20,6 +20,8 @@ A minimal session:
     >>> found = mtcrnn.evaluate(run, folder / "sounds", meters={"rate": "beat"})
     >>> found["bits_per_sample"] < 9, found["control"][0]["meter"]
     (True, 'beat')
+    >>> mtcrnn.export(run, folder / "insects.html", title="Insects").name
+    'insects.html'
 """
 
 from __future__ import annotations
@@ -44,6 +46,8 @@ from mtcrnn.rendering.opening import open_path
 from mtcrnn.rendering.parameters import whole_steps
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
+from mtcrnn.web.export import Texts
+from mtcrnn.web.export import export as write_page
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -141,6 +145,33 @@ def evaluate(
         InputError: no such model, a model that does not generate audio, or data without one of its parameters.
     """
     return evaluation.evaluate(str(path), ParamManager(Path(data_dir)), holdout, meters)
+
+
+def export(
+    path: str | Path | Sequence[str | Path],
+    page: str | Path,
+    *,
+    title: str | None = None,
+    about: str | None = None,
+    licence: str | None = None,
+    bits: int = 16,
+) -> Path:
+    """Write a page (.html) that plays one or several models in any browser, and return its path.
+
+    Args:
+        path: a run or model folder, or several.
+        page: the file; one that exists is kept under another name.
+        title: of the page (default: the model's name).
+        about: a sentence on what it is.
+        licence: what others may do with it.
+        bits: of each weight, 16 or 32; with 32 the page makes the very samples of `render`.
+
+    Raises:
+        InputError: no such model, one that generates no sound, two of one name, or a file that cannot be written.
+    """
+    paths = [path] if isinstance(path, str | Path) else path
+    write_page([Path(each) for each in paths], Path(page), Texts(title, about, licence), bits)
+    return Path(page)
 
 
 def _fields(cls: Any) -> Mapping[str, Field[Any]]:

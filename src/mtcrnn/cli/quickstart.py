@@ -1,4 +1,4 @@
-"""`mtcrnn quickstart`: make a data set, train a small model, play a glide, draw it; in minutes, on two CPU cores."""
+"""`mtcrnn quickstart`: a data set, a small model, a glide and its picture, a page to play; in minutes, on two cores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MINUTES = 5.0
 
 def add_commands(commands: Commands) -> None:
     """Add `mtcrnn quickstart`."""
-    summary = "make a texture, train on it and play a glide, in minutes"
+    summary = "make a texture, train on it, play a glide and write a page that plays, in minutes"
     parser = add_command(commands, "quickstart", summary, _quickstart)
     parser.add_argument(
         "--out", type=file_path, default=Path("output/quickstart"), help="folder of the run [%(default)s]"
@@ -30,7 +30,7 @@ def _quickstart(args: argparse.Namespace) -> None:
 
 
 def quickstart(out: Path, num_steps: int | None = None) -> None:
-    """Make the pops texture, train on it, play a glide of the rate from 0 to 1, and draw it.
+    """Make the pops texture, train on it, play a glide of the rate from 0 to 1, draw it, and write a page that plays.
 
     The data and the model of an earlier quick start in `out` are used again; unfinished training is finished first.
 
@@ -42,10 +42,11 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
 
     data = out / "pops"
     if not data.exists():
-        print(f"1/4 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
+        print(f"1/5 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data, sample_rate=SAMPLE_RATE)
     _train(data, out, num_steps)
     _play_glide(out)
+    _write_page(out)
 
 
 def _train(data: Path, out: Path, num_steps: int | None) -> None:
@@ -56,13 +57,13 @@ def _train(data: Path, out: Path, num_steps: int | None) -> None:
 
     length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
     if not folders.steps(out / "model"):
-        print(f"2/4 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
+        print(f"2/5 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
         options = {"data_dir": str(data), "output_dir": str(out.absolute()), **length}
         train(*completed({"prop": ("rate",)}, {}, options))
     elif is_over(folders.find(str(out.absolute()))):
-        print(f"2/4 using the model that is already in {out} (remove that folder to train again)")
+        print(f"2/5 using the model that is already in {out} (remove that folder to train again)")
     else:
-        print(f"2/4 continuing the unfinished training in {out}")
+        print(f"2/5 continuing the unfinished training in {out}")
         resume(str(out.absolute()), 0, {}, {}, {})
 
 
@@ -75,7 +76,7 @@ def _play_glide(out: Path) -> None:
     from mtcrnn.rendering import plots
     from mtcrnn.rendering.generate import generate
 
-    print("3/4 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
+    print("3/5 playing a glide of the rate from 0 (4 pops a second) to 1 (32 pops a second)")
     glide = np.linspace(0.0, 1.0, round(GLIDE_SECONDS * CONTROL_RATE))
     write_bytes(out / "glide.npy", array_bytes(glide[None, :, None]))
     wav = generate(
@@ -96,5 +97,15 @@ def _play_glide(out: Path) -> None:
         plots.curve_panel(times, glide, "rate"),
     ]
     plots.save(panels, "time (s)", picture)
-    print(f"4/4 made {wav} (the sound) and {picture} (its picture, with the requested curve)")
+    print(f"4/5 made {wav} (the sound) and {picture} (its picture, with the requested curve)")
+
+
+def _write_page(out: Path) -> None:
+    """Write the model as a page."""
+    from mtcrnn.web.export import Texts, export
+
+    page = out / "pops.html"
+    page.unlink(missing_ok=True)
+    size = export([out], page, Texts("Pops", "Made by mtcrnn quickstart: move the rate."))
+    print(f"5/5 made {page} ({size / 1e6:.1f} MB): open it in a browser, press Start and move the rate")
     print(f"next: mtcrnn generate --model_dir {shlex.quote(str(out))} --set rate=0.8 --out faster")

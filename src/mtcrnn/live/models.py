@@ -18,6 +18,7 @@ from mtcrnn.rendering.opening import open_path
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.stream import Stream
 from mtcrnn.runs import folders
+from mtcrnn.web.export import model_data
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,23 @@ class Models:
             if name not in self._opened:
                 self._opened[name] = self._open(name)
             return self._opened[name]
+
+    def voice(self, name: str) -> dict[str, Any]:
+        """A model, by name, as a page makes its sound itself.
+
+        Raises:
+            InputError: as `open`; also a recipe, and a model whose weights are used as int8.
+        """
+        opened, path = self.open(name), self._paths[name]
+        if path.suffix == RECIPE:
+            raise InputError("a recipe plays on the server")
+        if self._precision(opened.player) != "float32":
+            raise InputError("weights are used as int8, on the server")
+        return {**model_data(folders.find(str(path), self._step), 32), "name": name, "command": opened.command}
+
+    def _precision(self, player: Player) -> str | None:
+        """That of the engine that plays."""
+        return getattr(getattr(player, "player", player), "precision", None)
 
     def _open(self, name: str) -> Opened:
         path = self._paths[name]

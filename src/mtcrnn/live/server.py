@@ -24,6 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import array_bytes
 from mtcrnn.live.pages import BAD_DATA, Instrument, Page
+from mtcrnn.web.export import engine_data
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +32,8 @@ GESTURE_S = 5.0  # the longest wait for a gesture, which is read between two blo
 POLICY, TRY_LATER = 1008, 1013  # close codes of RFC 6455
 NO_TOKEN = "This address lacks its token: use the address that mtcrnn play printed."
 HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; connect-src 'self' ws: wss:; img-src 'self' data:; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
@@ -63,6 +64,16 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
             return PlainTextResponse(NO_TOKEN, 403)
         return JSONResponse({"models": instrument.models.names}, headers=HEADERS)
 
+    async def voice(request: Request) -> Response:
+        """The engine and a model, for a page that makes the sound itself; 409 and why if it cannot."""
+        if not _has_token(request, instrument):
+            return PlainTextResponse(NO_TOKEN, 403)
+        try:
+            model = await run_in_threadpool(instrument.models.voice, request.path_params["name"])
+        except InputError as error:
+            return PlainTextResponse(str(error), 409, headers=HEADERS)
+        return JSONResponse({"engine": engine_data(), "models": [model]}, headers=HEADERS)
+
     async def gesture(request: Request) -> Response:
         """The gesture of a page since its start, as .npy, and its seed as a header."""
         page = instrument.pages.get(request.path_params["id"])
@@ -83,6 +94,7 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
     routes = [
         Route("/", index),
         Route("/models", models),
+        Route("/voice/{name}", voice),
         Route("/gesture/{id}.npy", gesture),
         WebSocketRoute("/play", play),
         Mount("/page", StaticFiles(directory=str(static))),

@@ -28,9 +28,18 @@ from mtcrnn.web.making import voice_of
 RECIPE = ".toml"
 BITS = 16, 32  # of a weight
 MOST_TEXT = 2000  # characters
-MODULES = "timing", "voice", "parameters", "pad", "visualiser", "takes", "local", "app"  # each after those it imports
+MODULES = (
+    "timing",
+    "voice",
+    "parameters",
+    "pad",
+    "visualiser",
+    "takes",
+    "local",
+    "app",
+    "page",
+)  # each after those it imports
 WORKLET = "voice", "voice_worklet"
-START = 'run(new Local(JSON.parse(document.getElementById("data").textContent)), "this page is damaged");'
 WORD = 4  # bytes
 
 
@@ -65,7 +74,7 @@ def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits
         raise unknown("bits", str(bits), [str(each) for each in BITS])
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page}: a page's name ends in .html")
-    models = [_model(source, bits, step) for source in sources]
+    models = [model_data(_found(source, step), bits) for source in sources]
     names = [model["name"] for model in models]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise InputError(f"two models are called {listing(sorted(repeated))}: a page needs different names")
@@ -76,16 +85,15 @@ def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits
 
 
 def page_of(models: Sequence[Mapping[str, Any]], texts: Texts) -> str:
-    """The page of models as `_model` gives them."""
+    """The page of models as `model_data` gives them."""
     folder = files("mtcrnn.web") / "page"
-    engine = (files("mtcrnn.web") / "voice.wasm").read_bytes()
     said = {name: text for name, text in dataclasses.asdict(texts).items() if text is not None}
     data = {
-        "engine": _packed(engine),
+        "engine": engine_data(),
         "worklet": _bundle(folder, WORKLET),
         "models": [{**model, **said} for model in models],
     }
-    script, style = f"{_bundle(folder, MODULES)}\n{START}\n", (folder / "style.css").read_text("utf-8")
+    script, style = _bundle(folder, MODULES), (folder / "style.css").read_text("utf-8")
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}' 'wasm-unsafe-eval' data: blob:; style-src '{_hash(style)}'; "
         "img-src data: blob:; base-uri 'none'; form-action 'none'"
@@ -104,9 +112,17 @@ def page_of(models: Sequence[Mapping[str, Any]], texts: Texts) -> str:
     return own.sub(lambda _: "\n".join(head), skeleton)
 
 
-def _model(source: Path, bits: int, step: int) -> dict[str, Any]:
-    """A model as a page's script reads it, see `local.js`."""
-    found = _found(source, step)
+def engine_data() -> str:
+    """The engine as a page's script reads it."""
+    return _packed((files("mtcrnn.web") / "voice.wasm").read_bytes())
+
+
+def model_data(found: Path, bits: int) -> dict[str, Any]:
+    """A model in a model_STEP folder as a page's script reads it, see `local.js`; weights with 16 or 32 bits each.
+
+    Raises:
+        InputError: it cannot be read, or generates no sound.
+    """
     config, weights = folders.read_config(found), folders.read_weights(found)
     if bits == 16:
         weights = _rounded(weights)

@@ -19,12 +19,12 @@ const SIMD = new Uint8Array([
 
 export class Local {
   // engine: WebAssembly; models: [{ name, planes, size, ... }], see mtcrnn/web/export.py; both as gzip in base64.
-  // worklet: the source of the worklet's module
+  // worklet: adds the worklet's module to a context
   constructor({ engine, models, worklet }) {
     Object.assign(this, { engine, models, worklet });
     this.latencies = new Latencies();
     this.sound = this;  // for tests and debugging
-    this.status = { underruns: 0, buffered: 0 };
+    this.status = { underruns: 0, buffered: 0, played: 0 };
     this.moves = new Map();  // values by number of the parameter, the temperature's last
     this.playing = this.recording = false;
     this.take = 0;
@@ -86,7 +86,7 @@ export class Local {
   async build() {
     const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
     try {
-      await addModule(context, this.worklet);
+      await this.worklet(context);
       const processorOptions = { module: this.module, model: this.voice, fadeS: FADE_S };
       const options = { numberOfInputs: 0, outputChannelCount: [this.voice.channels], processorOptions };
       this.node = new AudioWorkletNode(context, "player", options);
@@ -117,13 +117,13 @@ export class Local {
     this.node.port.postMessage({ stop: true });
   }
 
-  // Moves parameters, or the temperature.
+  // Moves parameters, or the temperature; change: the number of the move, null if it was not made on the page.
   set(change, { values, temperature }) {
     const moved = Object.entries(values ?? {}).map(([name, value]) => [this.names.indexOf(name), value]);
     if (temperature !== undefined) moved.push([this.names.length, temperature]);
     for (const [k, value] of moved) this.moves.set(k, value);
     this.node?.port.postMessage({ values: moved, change });
-    if (this.playing) this.latencies.sent(change);
+    if (this.playing && change !== null) this.latencies.sent(change);
   }
 
   record(on) {
@@ -135,6 +135,7 @@ export class Local {
     if (take !== this.take) return;
     if (this.rows.length < MOST_ROWS * next.length) this.rows.push(...rows);
     this.next = next;
+    this.status.played = played;
     this.status.share = 0.9 * (this.status.share ?? share) + 0.1 * share;  // smoothed
     for (const [change, from] of heard) this.latencies.follows(change, from);
     this.latencies.played(played, this.sampleRate);
@@ -148,16 +149,6 @@ export class Local {
   // What was played since the start, as .npy, and its seed.
   async gesture() {
     return { blob: npy([...this.rows, ...this.next], this.next.length), seed: this.seed };
-  }
-}
-
-// Chromium loads no module from a blob: address if the page is a file, Firefox none from a data: address.
-async function addModule(context, source) {
-  try {
-    await context.audioWorklet.addModule(`data:text/javascript;base64,${btoa(source)}`);
-  } catch {
-    const address = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-    await context.audioWorklet.addModule(address);
   }
 }
 

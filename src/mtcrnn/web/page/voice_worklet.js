@@ -35,7 +35,7 @@ class Player extends AudioWorkletProcessor {
       this.playing = false;
     } else if (message.values) {
       message.values.forEach(([k, value]) => (this.values[k] = value));
-      this.change = message.change;
+      this.change = message.change ?? this.change;
       this.voice.target.set(this.values);
     } else if (message.record !== undefined) {
       this.recording = message.record;
