@@ -18,7 +18,8 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.runs import checkpoint
-from mtcrnn.web.export import Texts, export
+from mtcrnn.runs.packing import Texts
+from mtcrnn.web.export import export
 
 NASTY = "</script><script>alert(1)</script><b>"
 

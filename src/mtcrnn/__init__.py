@@ -5,14 +5,14 @@ from importlib import import_module
 from typing import Any
 
 __version__ = "0.2.0"
-__all__ = ["ParamManager", "evaluate", "export", "gestures", "load", "render", "textures", "train"]
+__all__ = ["ParamManager", "evaluate", "export", "gestures", "load", "page", "render", "textures", "train"]
 
 # OpenMP's threads wait a few microseconds for more work, then sleep; the setting is read when torch is first imported.
 # Without any wait, a net of many small matrix products trains at half the speed. With a long wait, two programs on the
 # same cores block each other (forty times slower), and the GRU's own threads too. Figures are in docs/log.md.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
-_HOMES = dict.fromkeys(("ParamManager", "evaluate", "export", "load", "render", "train"), "mtcrnn.api")
+_HOMES = dict.fromkeys(("ParamManager", "evaluate", "export", "load", "page", "render", "train"), "mtcrnn.api")
 
 
 def __getattr__(name: str) -> Any:

@@ -22,11 +22,15 @@ A minimal session:
     (True, 'beat')
     >>> mtcrnn.export(run, folder / "insects.html", title="Insects").name
     'insects.html'
+    >>> mtcrnn.page(run)._repr_html_()[:16]
+    '<iframe srcdoc="'
 """
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +50,10 @@ from mtcrnn.rendering.opening import open_path
 from mtcrnn.rendering.parameters import whole_steps
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
-from mtcrnn.web.export import Texts
+from mtcrnn.runs.folders import find
+from mtcrnn.runs.packing import Texts
 from mtcrnn.web.export import export as write_page
+from mtcrnn.web.export import model_data, page_of
 
 if TYPE_CHECKING:
     from dataclasses import Field
@@ -57,7 +63,7 @@ def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision
     """Load a trained model, ready to play.
 
     Args:
-        path: a run folder, a model folder, or a recipe (.toml) whose tiers are trained.
+        path: a run folder, a model folder, a packed model (.mtcrnn), or a recipe (.toml) whose tiers are trained.
         step: which saved step; 0 is the newest.
         temperature: sampling temperature: 1 as trained, below 1 less random, above 1 more random.
         precision: of the weights: float32, int8, or auto.
@@ -172,6 +178,33 @@ def export(
     paths = [path] if isinstance(path, str | Path) else path
     write_page([Path(each) for each in paths], Path(page), Texts(title, about, licence), bits)
     return Path(page)
+
+
+@dataclass(frozen=True)
+class InstrumentPage:
+    """A page that plays a model, shown in a notebook's cell."""
+
+    html: str
+    height: int
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own."""
+        source = html.escape(self.html, quote=True)
+        style = f"width: 100%; height: {self.height}px; border: 0"
+        return f'<iframe srcdoc="{source}" style="{style}" allow="autoplay; midi"></iframe>'
+
+
+def page(path: str | Path, *, height: int = 900) -> InstrumentPage:
+    """The page of a model, which a notebook shows: its sound is made in the notebook's browser.
+
+    Args:
+        path: a run or model folder, or a packed model.
+        height: in pixels.
+
+    Raises:
+        InputError: as `export`.
+    """
+    return InstrumentPage(page_of([model_data(find(str(path)), 16)], Texts()), height)
 
 
 def _fields(cls: Any) -> Mapping[str, Field[Any]]:

@@ -12,7 +12,6 @@ from importlib.metadata import version
 
 from mtcrnn.cli import (
     evaluate,
-    export,
     features,
     generate,
     gestures,
@@ -21,6 +20,7 @@ from mtcrnn.cli import (
     play,
     plot,
     quickstart,
+    sharing,
     textures,
     train,
 )
@@ -129,7 +129,7 @@ def command_parser() -> argparse.ArgumentParser:
     train.add_commands(commands)
     generate.add_commands(commands)
     play.add_commands(commands)
-    export.add_commands(commands)
+    sharing.add_commands(commands)
     original.add_commands(commands)
     evaluate.add_commands(commands)
     gestures.add_commands(commands)

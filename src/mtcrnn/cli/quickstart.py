@@ -102,7 +102,8 @@ def _play_glide(out: Path) -> None:
 
 def _write_page(out: Path) -> None:
     """Write the model as a page."""
-    from mtcrnn.web.export import Texts, export
+    from mtcrnn.runs.packing import Texts
+    from mtcrnn.web.export import export
 
     page = out / "pops.html"
     page.unlink(missing_ok=True)

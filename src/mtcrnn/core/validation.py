@@ -32,12 +32,17 @@ def read_json(path: Path) -> Any:
     Raises:
         InputError: no such file, not UTF-8, broken JSON (with file and line), or a key that occurs twice in an object.
     """
-    return _decoded(path, "JSON", lambda text: json.loads(text, object_pairs_hook=_without_duplicates))
+    return parse_json(read_text(path), str(path))
+
+
+def parse_json(text: str, where: str) -> Any:
+    """The JSON value in a text. Raises InputError as `read_json`; `where` begins its message."""
+    return _decoded(text, where, "JSON", lambda text: json.loads(text, object_pairs_hook=_without_duplicates))
 
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read the tables in a TOML file. Raises InputError as `read_json` does."""
-    return _decoded(path, "TOML", tomllib.loads)
+    return _decoded(read_text(path), str(path), "TOML", tomllib.loads)
 
 
 def read_text(path: Path) -> str:
@@ -56,17 +61,16 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path} is not text in UTF-8 (byte {error.start})") from error
 
 
-def _decoded(path: Path, what: str, decode: Callable[[str], Any]) -> Any:
-    """Read and decode a text file; any problem becomes an InputError of one line."""
-    text = read_text(path)
+def _decoded(text: str, where: str, what: str, decode: Callable[[str], Any]) -> Any:
+    """Decode a text; any problem becomes an InputError of one line."""
     try:
         return decode(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"{path}, line {error.lineno}: broken {what}: {error.msg}") from error
+        raise InputError(f"{where}, line {error.lineno}: broken {what}: {error.msg}") from error
     except ValueError as error:  # also an integer of thousands of digits
-        raise InputError(f"{path}: broken {what}: {str(error).partition(';')[0]}") from error
+        raise InputError(f"{where}: broken {what}: {str(error).partition(';')[0]}") from error
     except RecursionError as error:
-        raise InputError(f"{path}: {what} nested too deeply") from error
+        raise InputError(f"{where}: {what} nested too deeply") from error
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

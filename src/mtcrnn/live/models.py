@@ -18,6 +18,7 @@ from mtcrnn.rendering.opening import open_path
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.stream import Stream
 from mtcrnn.runs import folders
+from mtcrnn.runs.packing import is_packed
 from mtcrnn.web.export import model_data
 
 log = logging.getLogger(__name__)
@@ -160,15 +161,16 @@ def _find(path: str, step: int) -> dict[str, Path]:
     try:
         return {folders.name_of(folders.find(path, step)): given}
     except InputError:
-        sounding = {child.name: child for child in sorted(given.iterdir()) if _sounds(child)} if given.is_dir() else {}
+        children = sorted(given.iterdir()) if given.is_dir() else []
+        sounding = {child.name: child for child in children if _sounds(child)}
         if not sounding:
             raise
         return sounding
 
 
 def _sounds(run: Path) -> bool:
-    """Whether a folder is a run that generates sound; one that cannot be read is logged and left out."""
-    if not folders.steps(run / "model"):
+    """Whether a run, or a packed model, generates sound; one that cannot be read is logged and left out."""
+    if not (is_packed(run) or folders.steps(run / "model")):
         return False
     try:
         return folders.read_config(folders.find(str(run))).tier.is_audio

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.validation import parse, read_json
 from mtcrnn.models.config import FORMAT_VERSION, ModelConfig
+from mtcrnn.runs.packing import is_packed, read_about, read_packed_config, read_packed_weights
 
 CONFIG, WEIGHTS = "config.json", "weights.safetensors"
 ARGS = Path("log/args.txt")  # in a run: the options that it was started with
@@ -59,6 +61,8 @@ def model_path(folder: Path, step: int) -> Path:
 def find(model_dir: str, step: int = 0) -> Path:
     """The model_STEP folder that a user means by a run folder, a folder of models or itself, also under output/.
 
+    A packed model (`packing`) is found as it is.
+
     Args:
         model_dir: the folder that the user gave.
         step: the step; 0 for the newest.
@@ -69,6 +73,10 @@ def find(model_dir: str, step: int = 0) -> Path:
     given = next(iter(candidates(model_dir)), None)
     if given is None:
         raise InputError(f"{model_dir}: no such model folder")
+    if is_packed(given):
+        if step:
+            raise InputError(f"{given} is a single model: it goes without `step`")
+        return given
     if (given / CONFIG).is_file():
         if step and step_of(given) != step:
             raise InputError(f"{given} is a single model, and not that of `step` {step}")
@@ -86,7 +94,9 @@ def find(model_dir: str, step: int = 0) -> Path:
 
 
 def name_of(model: Path) -> str:
-    """The name of a model_STEP folder: that of its run, or its own where it is in none."""
+    """The name of a model_STEP folder: that of its run, or its own where it is in none; of a packed model its own."""
+    if is_packed(model):
+        return read_about(model).name
     model = model.absolute()
     return model.parent.parent.name if model.parent.name == "model" else model.name
 
@@ -112,7 +122,7 @@ def read_config(path: Path) -> ModelConfig:
     Raises:
         InputError: a missing or broken file, or another format version.
     """
-    content = read_json(path / CONFIG)
+    content = read_packed_config(path) if is_packed(path) else read_json(path / CONFIG)
     version = content.get("version") if isinstance(content, dict) else None
     if version not in range(1, FORMAT_VERSION + 1) or isinstance(version, bool):
         raise InputError(f"{path / CONFIG}: version {version!r}; this mtcrnn reads versions 1 to {FORMAT_VERSION}")
@@ -129,6 +139,8 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
         InputError: weights that are missing, broken, not finite, or not float32.
     """
     file = path / WEIGHTS
+    if is_packed(path):
+        return _checked({name: _as_float32(tensor, path) for name, tensor in read_packed_weights(path).items()}, path)
     try:
         with safe_open(file, "numpy") as content:  # maps the file: only the tensors taken are read
             kinds = {name: content.get_slice(name).get_dtype() for name in content.keys()}  # noqa: SIM118
@@ -137,6 +149,16 @@ def read_weights(path: Path) -> dict[str, NDArray[np.float32]]:
             weights = {name: content.get_tensor(name) for name in kinds}
     except (OSError, SafetensorError) as error:
         raise InputError(f"{file} cannot be read as model weights: {error}") from error
+    return _checked(weights, file)
+
+
+def _as_float32(tensor: NDArray[Any], path: Path) -> NDArray[np.float32]:
+    if tensor.dtype not in (np.float16, np.float32):
+        raise InputError(f"{path} holds weights as {tensor.dtype}; they have 16 or 32 bits")
+    return tensor.astype(np.float32)
+
+
+def _checked(weights: dict[str, NDArray[np.float32]], file: Path) -> dict[str, NDArray[np.float32]]:
     if broken := [name for name, tensor in weights.items() if not np.isfinite(tensor).all()]:
         raise InputError(f"{file}: the model's weights are broken: {broken[0]} holds NaN or infinite numbers")
     return weights

@@ -23,6 +23,7 @@ from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.runs import checkpoint, folders
 from mtcrnn.runs.locks import locked
+from mtcrnn.runs.packing import is_packed
 from mtcrnn.runs.train_state import TrainState
 from mtcrnn.training.distributed import join
 from mtcrnn.training.schedule import Schedule
@@ -117,6 +118,8 @@ def resume(
     if (unsaved := folders.find_unsaved(model_dir)) is not None:
         return _start_over(unsaved, typed_model, typed_options, sizes)
     path = folders.find(model_dir, step)
+    if is_packed(path):
+        raise InputError(f"{path} is packed: it can be played, but not trained further")
     folder = path.parent.parent
     if "output_dir" in typed_options:
         folder = folders.run_folder(typed_options["output_dir"])

@@ -10,24 +10,21 @@ import html
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError, listing, unknown
 from mtcrnn.core.files import keep_previous, write_text
 from mtcrnn.runs import folders
+from mtcrnn.runs.packing import BITS, Texts, halved, is_packed, read_about
 from mtcrnn.runs.recipe import read_recipe
 from mtcrnn.web.image import image_of
 from mtcrnn.web.making import voice_of
 
 RECIPE = ".toml"
-BITS = 16, 32  # of a weight
-MOST_TEXT = 2000  # characters
 MODULES = (
     "timing",
     "voice",
@@ -41,20 +38,6 @@ MODULES = (
 )  # each after those it imports
 WORKLET = "voice", "voice_worklet"
 WORD = 4  # bytes
-
-
-@dataclass(frozen=True)
-class Texts:
-    """What a page says of its models."""
-
-    title: str | None = None
-    about: str | None = None
-    licence: str | None = None
-
-    def __post_init__(self) -> None:
-        for name, text in dataclasses.asdict(self).items():
-            if text is not None and not 0 < len(text.strip()) <= MOST_TEXT:
-                raise InputError(f"`{name}`: 1 to {MOST_TEXT} characters")
 
 
 def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits: int = 16, step: int = 0) -> int:
@@ -74,11 +57,12 @@ def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits
         raise unknown("bits", str(bits), [str(each) for each in BITS])
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page}: a page's name ends in .html")
-    models = [model_data(_found(source, step), bits) for source in sources]
+    texts = texts or Texts()
+    models = [model_data(_found(source, step), bits, texts) for source in sources]
     names = [model["name"] for model in models]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise InputError(f"two models are called {listing(sorted(repeated))}: a page needs different names")
-    content = page_of(models, texts or Texts())
+    content = page_of(models, texts)
     keep_previous(page)
     write_text(page, content)
     return len(content.encode())
@@ -87,11 +71,10 @@ def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits
 def page_of(models: Sequence[Mapping[str, Any]], texts: Texts) -> str:
     """The page of models as `model_data` gives them."""
     folder = files("mtcrnn.web") / "page"
-    said = {name: text for name, text in dataclasses.asdict(texts).items() if text is not None}
     data = {
         "engine": engine_data(),
         "worklet": _bundle(folder, WORKLET),
-        "models": [{**model, **said} for model in models],
+        "models": models,
     }
     script, style = _bundle(folder, MODULES), (folder / "style.css").read_text("utf-8")
     policy = (
@@ -117,7 +100,7 @@ def engine_data() -> str:
     return _packed((files("mtcrnn.web") / "voice.wasm").read_bytes())
 
 
-def model_data(found: Path, bits: int) -> dict[str, Any]:
+def model_data(found: Path, bits: int, texts: Texts | None = None) -> dict[str, Any]:
     """A model in a model_STEP folder as a page's script reads it, see `local.js`; weights with 16 or 32 bits each.
 
     Raises:
@@ -125,13 +108,15 @@ def model_data(found: Path, bits: int) -> dict[str, Any]:
     """
     config, weights = folders.read_config(found), folders.read_weights(found)
     if bits == 16:
-        weights = _rounded(weights)
+        weights = {name: tensor.astype(np.float32) for name, tensor in halved(weights).items()}
+    own = read_about(found).texts if is_packed(found) else Texts()
     image = image_of(voice_of(config, weights, 0))
     tier = config.tier
     data = image.data + bytes(-len(image.data) % WORD)
     name = folders.name_of(found)
     return {
         "name": name,
+        **dataclasses.asdict((texts or Texts()).over(own)),
         "sample_rate": tier.sample_rate,
         "channels": tier.sound_channels,
         "bands": tier.bands,
@@ -155,15 +140,6 @@ def _found(source: Path, step: int) -> Path:
             f"{source} has {len(recipe.tiers)} tiers: a page plays models of one tier (mtcrnn play plays it)"
         )
     return folders.find(str(recipe.audio().folder), step)
-
-
-def _rounded(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The weights with 16 bits each."""
-    with np.errstate(over="ignore"):
-        rounded = {name: tensor.astype(np.float16).astype(np.float32) for name, tensor in weights.items()}
-    if not all(np.isfinite(tensor).all() for tensor in rounded.values()):
-        raise InputError("weights are broken, or above 65504: `bits` 32 keeps them as they are")
-    return rounded
 
 
 def _packed(data: bytes) -> str:
