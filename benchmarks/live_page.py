@@ -1,18 +1,20 @@
-"""Latency of the live page over 100 moves in a headless Chromium, then minutes of playing; also screenshots.
+"""Latency of a page over 100 moves in a headless Chromium, then minutes of playing; also screenshots.
 
     python benchmarks/live_page.py output/quickstart --minutes 10 --pictures docs/images
+    python benchmarks/live_page.py output/quickstart/pops.html
 
-The page measures the latency itself: from a move until the first sample that follows it leaves the worklet. Linux only
-(/proc).
+The page measures the latency itself: from a move until the first sample that follows it leaves the worklet. Underruns are
+the count of the browser.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -27,22 +29,33 @@ STATUS = "[mtcrnn.sound.status.underruns, mtcrnn.sound.status.played, mtcrnn.sou
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("model", type=Path)
+    parser.add_argument("model", type=Path, help="for `mtcrnn play`, or a page that was exported")
     parser.add_argument("--control", default="rate", help="the parameter to move [%(default)s]")
     parser.add_argument("--minutes", type=float, default=10.0, help="of playing after the moves [%(default)g]")
-    parser.add_argument("--pictures", type=Path, help="folder for play-1280.png and play-400.png")
+    parser.add_argument("--pictures", type=Path, help="folder for play-1280.png and play-400.png, or page-...")
     args = parser.parse_args()
     rng = np.random.default_rng(1)
-    with tempfile.TemporaryDirectory() as state, playing(args.model, Path(state), "--no-browser") as (process, address):
+    name = "page" if args.model.suffix == ".html" else "play"
+    with served(args.model) as address:
         for width in WIDTHS:
             with opened(address, width, 1400 if width < 600 else 1000) as page:
                 start(page)
                 if width == WIDTHS[0]:
                     moves(page, args.control, rng)
-                    soak(page, args.control, rng, process.pid, args.minutes)
+                    soak(page, args.control, rng, args.minutes)
                 if args.pictures:
                     args.pictures.mkdir(parents=True, exist_ok=True)
-                    page.screenshot(path=args.pictures / f"play-{width}.png", full_page=True)
+                    page.screenshot(path=args.pictures / f"{name}-{width}.png", full_page=True)
+
+
+@contextmanager
+def served(model: Path) -> Iterator[str]:
+    """The address of a page."""
+    if model.suffix == ".html":
+        yield model.absolute().as_uri()
+        return
+    with tempfile.TemporaryDirectory() as state, playing(model, Path(state), "--no-browser") as (_, address):
+        yield address
 
 
 def start(page) -> None:
@@ -66,26 +79,18 @@ def moves(page, control, rng) -> None:
     )
 
 
-def soak(page, control, rng, pid, minutes) -> None:
-    first, (late, played, _) = usage(pid), page.evaluate(STATUS)
+def soak(page, control, rng, minutes) -> None:
+    late, played, _ = page.evaluate(STATUS)
     started = time.monotonic()
     while time.monotonic() - started < 60 * minutes:
         slide(page, control, rng.random())
         page.wait_for_timeout(500)
-    wall, last, (underruns, end, _) = time.monotonic() - started, usage(pid), page.evaluate(STATUS)
+    wall, (underruns, end, _) = time.monotonic() - started, page.evaluate(STATUS)
     rate = page.evaluate("mtcrnn.hello.sample_rate")
     print(
-        f"{wall:.0f} s: {underruns - late} underruns, {(end - played) / rate:.1f} s of sound played; memory "
-        f"{first[0]:.0f} -> {last[0]:.0f} MB; {(last[1] - first[1]) / wall:.0%} of a core"
+        f"{wall:.0f} s: {underruns - late} underruns, {(end - played) / rate:.1f} s of sound played; "
+        f"{page.inner_text('#speed')}"
     )
-
-
-def usage(pid: int) -> tuple[float, float]:
-    """Resident memory in MB, and seconds of CPU time so far."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    memory = next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(memory) / 1024, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -234,7 +234,7 @@ function showTiming() {
   if (middle !== undefined) $("latency").textContent = `${middle.toFixed(0)} ms (95%: ${late.toFixed(0)} ms)`;
   $("output-latency").textContent = `${sound.outputMs().toFixed(0)} ms`;
   $("buffered").textContent = `${((1000 * sound.status.buffered) / sound.sampleRate).toFixed(0)} ms`;
-  $("underruns").textContent = sound.status.underruns;
+  $("underruns").textContent = sound.status.underruns ?? "–";
 }
 
 $("play").onclick = () => (state.playing ? stop() : start());

@@ -24,7 +24,7 @@ export class Local {
     Object.assign(this, { engine, models, worklet });
     this.latencies = new Latencies();
     this.sound = this;  // for tests and debugging
-    this.status = { underruns: 0, buffered: 0, played: 0 };
+    this.status = { underruns: undefined, buffered: 0, played: 0 };  // underruns: where the browser counts them
     this.moves = new Map();  // values by number of the parameter, the temperature's last
     this.playing = this.recording = false;
     this.take = 0;
@@ -136,6 +136,7 @@ export class Local {
     if (this.rows.length < MOST_ROWS * next.length) this.rows.push(...rows);
     this.next = next;
     this.status.played = played;
+    this.status.underruns = this.context.playbackStats?.underrunEvents;
     this.status.share = 0.9 * (this.status.share ?? share) + 0.1 * share;  // smoothed
     for (const [change, from] of heard) this.latencies.follows(change, from);
     this.latencies.played(played, this.sampleRate);
