@@ -3,8 +3,8 @@
     python benchmarks/live_page.py output/quickstart --minutes 10 --pictures docs/images
     python benchmarks/live_page.py output/quickstart/pops.html
 
-The page measures the latency itself: from a move until the first sample that follows it leaves the worklet. Underruns are
-the count of the browser.
+The page measures the latency itself: from a move until the first sample that follows it leaves the worklet. Underruns
+are the browser's own count.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.engine import Engine, builder, choose_precision, player, products
+from mtcrnn.engine.program import LEVELS16
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.torch_player import TorchPlayer
@@ -84,7 +85,7 @@ def test_raw_numbers_are_those_of_the_reference(net, tier):
     values, conditions = inputs_of(model, 3, 2000)
     expected = reference_raw(model, values, conditions)
     rounding = 0.25 if model.config.net.spec.banded else 0.15  # one product more in a row
-    for precision, tolerance in (("float32", 1e-4), ("int8", rounding)):
+    for precision, tolerance in (("float32", 1e-4), ("int16", rounding / 2), ("int8", rounding)):
         engine = Engine(model.config, weights_of(model), precision=precision)
         raw, _ = engine.raw(engine.init(0, 3), values, conditions)
         np.testing.assert_allclose(raw, expected, atol=tolerance, err_msg=precision)
@@ -106,12 +107,12 @@ def test_odd_sizes(hidden):
     model = make("gru", "scaled", hidden=hidden, layers=3, gain=1.0)
     values, conditions = inputs_of(model, 9, 50)
     expected = reference_raw(model, values, conditions)
-    for precision, tolerance in (("float32", 1e-5), ("int8", 0.05)):
+    for precision, tolerance in (("float32", 1e-5), ("int16", 0.003), ("int8", 0.05)):
         engine = Engine(model.config, weights_of(model), precision=precision)
         np.testing.assert_allclose(engine.raw(engine.init(0, 9), values, conditions)[0], expected, atol=tolerance)
 
 
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "int16", "int8"])
 @pytest.mark.parametrize("net", ["gru", "phased-lstm", "frame"])
 def test_blocks_states_and_neighbours_change_nothing(net, precision):
     model = make(net, "scaled" if net == "frame" else "onehot", hidden=24)
@@ -152,7 +153,7 @@ def test_products_against_numpy(rows, columns, sounds, parts):
     weight, x = rng.standard_normal((rows, columns), np.float32), rng.standard_normal((sounds, columns), np.float32)
     made = []
     for tile in (products.TILE, 1):
-        b = builder.Builder(tiny_model().config, {}, False, tile)
+        b = builder.Builder(tiny_model().config, {}, products.FLOAT32, tile)
         b.matrix(weight)
         y = np.zeros((sounds, rows), np.float32)
         for part in range(parts):
@@ -172,7 +173,7 @@ def test_both_forms_of_the_int8_product_are_exact(monkeypatch):
     expected = levels.astype(int) @ weight.T.astype(int)
     for vnni in (products.has_vnni(), False):
         monkeypatch.setattr(products, "has_vnni", lambda vnni=vnni: vnni)
-        tile = products._tile(2, 8, 1, True)
+        tile = products._tile(2, 8, 1, products.INT8)
 
         @njit
         def product(w, x, y, tile=tile):
@@ -181,6 +182,31 @@ def test_both_forms_of_the_int8_product_are_exact(monkeypatch):
         y = np.zeros((8, 32), np.int32)
         product(words, levels.view(np.int32), y)
         assert (y == expected).all(), (seed, vnni)
+
+
+@pytest.mark.parametrize("lanes", [lanes for lanes in (0, 8, 16, 32) if lanes <= products._multiply_lanes()])
+@pytest.mark.parametrize(("rows", "columns"), [(16, 8), (48, 256), (32, 1200)])
+def test_all_forms_of_the_int16_product_are_exact_and_never_overflow(rows, columns, lanes, monkeypatch):
+    """The largest weights and activations that there can be, all of one sign in one row."""
+    seed = 7
+    rng = np.random.default_rng(seed)
+    weight = rng.standard_normal((rows, columns)).astype(np.float32)
+    weight[0], weight[1, 0] = 3.0, 1000.0
+    b = builder.Builder(tiny_model().config, {}, products.INT16, products.TILE)
+    b.matrix(weight)
+    scale = builder._scale16(weight)
+    levels = np.rint(weight / scale[:, None]).astype(np.int64)
+    assert np.abs(levels).max() <= 32767
+    x = rng.integers(-LEVELS16, LEVELS16 + 1, (9, columns)).astype(np.int16)
+    x[0], x[1] = LEVELS16, -LEVELS16
+    expected = x.astype(np.int64) @ levels.T
+    assert np.abs(expected).max() < 2**31
+    monkeypatch.setattr(products, "_multiply_lanes", lambda: lanes)
+    multiply, y = products._multiplier(products.INT16, 8, 1), np.zeros((9, rows), np.int32)
+    multiply(b.memory(), np.array(b.matrices[0]), x.view(np.int32), 0, y, 0, 0, 1)
+    np.testing.assert_array_equal(y, expected, err_msg=f"seed {seed}")
+    relative = np.abs(levels * scale[:, None] - weight).max(axis=1) / np.abs(weight).max(axis=1)
+    assert relative[2:].max() < (1e-4 if columns <= 256 else 4e-4)
 
 
 def bits(engine, corpus, held_out):
@@ -196,7 +222,7 @@ def bits(engine, corpus, held_out):
 
 @pytest.mark.slow
 @needs_real_data
-def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
+def test_integers_cost_almost_no_bits_on_the_real_pops(tmp_path):
     import zipfile
 
     with zipfile.ZipFile(SHARED / "data" / "RegularPopsRandomPitch_16k.zip") as archive:
@@ -209,9 +235,10 @@ def test_int8_costs_almost_no_bits_on_the_real_pops(tmp_path):
     config, weights = folders.read_config(path), folders.read_weights(path)
     corpus = Corpus(tier, ParamManager(tmp_path / "pops"), config.ranges)
     _, held_out = corpus.split(2000, 1, "tail")
-    exact, quantised = (bits(Engine(config, weights, precision=p), corpus, held_out) for p in ("float32", "int8"))
-    assert exact < 5.5  # of 8: it has learned something that int8 could spoil
-    assert abs(quantised - exact) < 0.02
+    found = {p: bits(Engine(config, weights, precision=p), corpus, held_out) for p in ("float32", "int16", "int8")}
+    assert found["float32"] < 5.5  # of 8: it has learned something that integers could spoil
+    assert abs(found["int8"] - found["float32"]) < 0.02
+    assert abs(found["int16"] - found["float32"]) < 0.001
 
 
 def test_auto_takes_float32_where_it_is_fast_enough():
@@ -269,7 +296,10 @@ def test_bad_weights_and_unknown_nets(monkeypatch):
         ({"temperature": 1e300}, r"the temperature is 1e\+300; it must be 0 to 1000"),
         ({"threads": 0}, "threads is 0; it must be 1 to 256"),
         ({"threads": 10**6}, "threads is 1000000; it must be 1 to 256"),
-        ({"precision": "int4"}, r"unknown precision 'int4' \(did you mean 'int8'\?\); known: auto, float32, int8"),
+        (
+            {"precision": "int4"},
+            r"unknown precision 'int4' \(did you mean 'int8'\?\); known: auto, float32, int16, int8",
+        ),
     ],
 )
 def test_numbers_out_of_range(arguments, message):
@@ -347,7 +377,7 @@ def test_generating_needs_no_torch(tmp_path):
 
 
 @pytest.mark.skipif(not player.CAN_YIELD, reason="this system has no sched_yield")
-@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("precision", ["float32", "int16", "int8"])
 def test_a_team_makes_the_same_sound_as_one_thread(monkeypatch, precision):
     monkeypatch.setattr(player, "TEAM_BYTES", 0)
     monkeypatch.setattr(Engine, "_choose_cores", lambda self, batch: self.cores(batch))

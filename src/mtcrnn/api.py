@@ -66,7 +66,7 @@ def load(path: str | Path, *, step: int = 0, temperature: float = 1.0, precision
         path: a run folder, a model folder, a packed model (.mtcrnn), or a recipe (.toml) whose tiers are trained.
         step: which saved step; 0 is the newest.
         temperature: sampling temperature: 1 as trained, below 1 less random, above 1 more random.
-        precision: of the weights: float32, int8, or auto.
+        precision: of the weights: float32, int16, int8, or auto.
 
     Raises:
         InputError: no such model, or options out of range.
@@ -170,7 +170,7 @@ def export(
         title: of the page (default: the model's name).
         about: a sentence on what it is.
         licence: what others may do with it.
-        bits: of each weight, 16 or 32; with 32 the page makes the very samples of `render`.
+        bits: of each weight: 16 (precision int16, which is also faster) or 32 (float32).
 
     Raises:
         InputError: no such model, one that generates no sound, two of one name, or a file that cannot be written.
@@ -204,7 +204,7 @@ def page(path: str | Path, *, height: int = 900) -> InstrumentPage:
     Raises:
         InputError: as `export`.
     """
-    return InstrumentPage(page_of([model_data(find(str(path)), 16)], Texts()), height)
+    return InstrumentPage(page_of([model_data(find(str(path)), "int16")], Texts()), height)
 
 
 def _fields(cls: Any) -> Mapping[str, Field[Any]]:

@@ -13,7 +13,7 @@ def add_commands(commands: Commands) -> None:
     parser = add_command(commands, "export", "write a page (.html) that plays models in any browser", _export)
     parser.add_argument("models", nargs="+", type=file_path, metavar="MODEL", help="run, model, packed model or recipe")
     parser.add_argument("page", type=file_path, help="the file to write, .html; one that exists is kept")
-    _add_texts(parser, 16, "16; 32 makes the very samples of mtcrnn generate, in a file twice as large")
+    _add_texts(parser, 16, "16; 32 is exact, slower, and twice as large")
     parser = add_command(commands, "pack", "write a model as one file (.mtcrnn), which every command takes", _pack)
     parser.add_argument("model", help="run or model folder")
     parser.add_argument("file", type=file_path, help="the file to write, .mtcrnn; one that exists is kept")

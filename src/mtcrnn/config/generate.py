@@ -42,8 +42,9 @@ class Playing(Options):
     engine: Literal["numba", "torch"] = option(
         "what generates: numba (compiled loops) or torch (the slow, readable reference)", "numba"
     )
-    precision: Literal["auto", "float32", "int8"] = option(
-        "of the weights: float32 (exact), int8 (for large nets), or auto (float32 if that can be played live)", "auto"
+    precision: Literal["auto", "float32", "int16", "int8"] = option(
+        "of the weights: float32 (exact), int16 or int8 (for large nets), or auto (the most exact that plays live)",
+        "auto",
     )
     device: Literal["auto", "cpu", "cuda"] = option(
         "cuda uses a GPU (through torch, for large batches); auto does so for --engine torch if there is one", "auto"

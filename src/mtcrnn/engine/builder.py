@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.vectors import WIDTH
-from mtcrnn.engine.products import TILE
-from mtcrnn.engine.program import COLUMNS, FRAMED, NUMBERS, ONEHOT, Layout, Op, Program, When, padded
+from mtcrnn.engine.products import FLOAT32, INT8, INT16, TILE
+from mtcrnn.engine.program import COLUMNS, FRAMED, LEVELS16, NUMBERS, ONEHOT, Layout, Op, Program, When, padded
 from mtcrnn.models.config import ModelConfig
 
 HUGE_PAGE = 2 << 20  # bytes; reading weights from huge pages is up to 1.6 times as fast (docs/log.md)
+KINDS = {"float32": FLOAT32, "int8": INT8, "int16": INT16}
 SCRATCH = 1 << 40  # offsets of scratch begin here until the size of the kept part is known
 _PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 
@@ -27,7 +28,7 @@ class Builder:
     Args:
         config: the model's configuration.
         weights: its tensors by name, as saved.
-        quantised: whether matrices are int8.
+        kind: of the matrices: `products.FLOAT32`, INT8 or INT16.
         tile: most blocks of rows in a tile, see `products`.
 
     Attributes:
@@ -44,10 +45,8 @@ class Builder:
         drawn: offset of what sub-bands are drawn from, see `Layout`; 0 if there are none.
     """
 
-    def __init__(
-        self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool, tile: int
-    ) -> None:
-        self.weights, self.quantised, self._tile = weights, quantised, tile
+    def __init__(self, config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], kind: int, tile: int) -> None:
+        self.weights, self._kind, self._tile = weights, kind, tile
         self.net, self.hidden, self._encoding = config.net, config.net.hidden_size, config.encoding
         self.cond_size, self.raw_size = config.cond_size, config.distribution.size
         self.inputs = self._encoding.size + self.cond_size
@@ -130,14 +129,20 @@ class Builder:
         self.width, self.rows = max(self.width, padded(columns)), max(self.rows, len(whole))
         tiles = -(-blocks // self._tile)  # of nearly the same width: a narrow tile takes as long as a wide one
         shape = (tiles, blocks // tiles, tiles - blocks % tiles)
-        if not self.quantised:
-            self.matrices.append((self.store(_tiled(whole, 1, shape)), whole.shape[1], *shape, 0, 0, 0))
-        else:
+        if self._kind == FLOAT32:
+            self.matrices.append((self.store(_tiled(whole, 1, shape)), whole.shape[1], *shape, self._kind, 0, 0))
+            return len(self.matrices) - 1
+        if self._kind == INT8:
             scale = np.maximum(np.abs(whole).max(axis=1), 1e-30) / 127
             levels = np.rint(whole / scale[:, None]).astype(np.int8)
             correction = 128 * levels.sum(axis=1, dtype=np.int32)  # activations have a zero point of 128
-            start = self.store(_tiled(levels, 4, shape))
-            self.matrices.append((start, whole.shape[1] // 4, *shape, 1, self.store(scale), self.store(correction)))
+            columns = 4
+        else:
+            scale = _scale16(whole)
+            levels, columns = np.rint(whole / scale[:, None]).astype(np.int16), 2
+            correction = np.zeros(len(whole), np.int32)
+        start, k = self.store(_tiled(levels, columns, shape)), whole.shape[1] // columns
+        self.matrices.append((start, k, *shape, self._kind, self.store(scale), self.store(correction)))
         return len(self.matrices) - 1
 
     def add(self, kind: Op, *columns: int) -> None:
@@ -199,6 +204,17 @@ class Builder:
         return out
 
 
+def _rounded(tensor: NDArray[np.float32]) -> NDArray[np.float32]:
+    return tensor.astype(np.float16).astype(np.float32)
+
+
+def _scale16(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What one level of each row is worth, so that no weight is above 15 bits, and no product of a row above 31."""
+    columns, sums = matrix.shape[1], np.abs(matrix).sum(axis=1, dtype=np.float64)
+    most = (2**31 - 1) / LEVELS16 - columns  # of the levels of a row, which rounding makes larger
+    return np.maximum(np.maximum(np.abs(matrix).max(axis=1) / 32767, sums / most), 1e-30).astype(np.float32)
+
+
 def _padded_rows(table: NDArray[np.float32]) -> NDArray[np.float32]:
     """A table with its rows padded with zeros."""
     return np.pad(table, ((0, 0), (0, padded(table.shape[1]) - table.shape[1])))
@@ -213,9 +229,11 @@ def _tiled(matrix: NDArray[Any], group: int, shape: tuple[int, int, int]) -> NDA
 
 
 def build(
-    config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], quantised: bool, tile: int = TILE
+    config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], precision: str, tile: int = TILE
 ) -> tuple[Program, Layout]:
-    """The program of a model, with int8 matrices if `quantised`, in tiles of at most `tile` blocks.
+    """The program of a model, in float32, int8 or int16, in tiles of at most `tile` blocks.
+
+    In int16, the rows of tables have 16 bits too.
 
     Raises:
         InputError: a net that cannot generate what the tier asks for; weights that are missing, unknown, of a wrong
@@ -227,7 +245,10 @@ def build(
         program_of = pkgutil.resolve_name(f"mtcrnn.engine.nets.{net.spec.file}:program")
     except ModuleNotFoundError as error:
         raise InputError(f"the engine has no program for the net {net.net}; `engine` torch plays it") from error
-    b = Builder(config, weights, quantised, tile)
+    if precision == "int16":
+        with np.errstate(over="ignore"):  # infinite weights are found below
+            weights = {name: _rounded(tensor) if tensor.ndim > 1 else tensor for name, tensor in weights.items()}
+    b = Builder(config, weights, KINDS[precision], tile)
     raw = program_of(b, **net.spec.keywords)
     if unknown := [name for name in weights if name not in b.taken]:
         raise InputError(f"the model's weights do not fit it: it has no {listing(unknown, 4)}")

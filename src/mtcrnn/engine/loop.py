@@ -18,8 +18,8 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 from mtcrnn.core.vectors import WIDTH, reduce_max_abs, wide_vectors
 from mtcrnn.engine.barrier import Team, barrier
 from mtcrnn.engine.elementwise import elementwise, gru_gates
-from mtcrnn.engine.products import multiply_f32, multiply_int8
-from mtcrnn.engine.program import FRAMED, ONEHOT, Op, When
+from mtcrnn.engine.products import FLOAT32, INT8, multiply_f32, multiply_int8, multiply_int16
+from mtcrnn.engine.program import FRAMED, LEVELS16, ONEHOT, Op, When
 from mtcrnn.engine.samplers import sample_codes, sample_mixture, sample_normal
 from mtcrnn.models.lookback import add_step, look_back
 
@@ -30,7 +30,9 @@ _FRAMED, _ONEHOT = FRAMED, ONEHOT
 SAMPLERS = {"categorical": 0, "normal": 1, "mixture": 2, "bands": 3}  # kinds of distributions: `sampler[0]` in `run`
 _CODES, _NORMAL, _BANDS = SAMPLERS["categorical"], SAMPLERS["normal"], SAMPLERS["bands"]
 _ZERO, _ONE, _TWO = (np.float32(v) for v in (0, 1, 2))
+_FLOAT32, _INT8 = FLOAT32, INT8
 _LEVELS, _OFFSET = np.float32(127), np.float32(128.5)  # int8 levels; the zero point, plus a half for rounding
+_LEVELS16, _OFFSET16, _ZERO16 = np.float32(LEVELS16), np.float32(32768.5), np.int32(32768)
 SOURCES = "models/constants.py", "models/lookback.py", "audio/lags.py"  # outside the engine
 
 
@@ -39,9 +41,10 @@ class Scratch(NamedTuple):
 
     Attributes:
         memory: float32 [sounds, size].
-        levels: uint8 [sounds, width]: quantised activations.
+        levels: uint8 [sounds, 2 width]: quantised activations.
+        levels16: the same memory as int16.
         level_words: the same memory as int32.
-        sums: int32 [sounds, rows]: int8 products.
+        sums: int32 [sounds, rows]: products of integers.
         scales: float32 [sounds]: the value of one level.
         ready: bool, by GRU layer: whether its recurrent product for the coming step is already computed.
         team: see `barrier`. A team shares `memory`; everything else is the thread's own.
@@ -49,6 +52,7 @@ class Scratch(NamedTuple):
 
     memory: NDArray[np.float32]
     levels: NDArray[np.uint8]
+    levels16: NDArray[np.int16]
     level_words: NDArray[np.int32]
     sums: NDArray[np.int32]
     scales: NDArray[np.float32]
@@ -62,20 +66,31 @@ def _multiply(program: Any, m: int, scratch: Any, x0: int, y0: int) -> None:
     wide_vectors()
     matrix, memory = program.matrices[m], scratch.memory
     part, parts = scratch.team.thread[0], scratch.team.thread[1]
-    if matrix[5] == 0:
+    if matrix[5] == _FLOAT32:
         multiply_f32(program.floats, matrix, memory, x0, memory, y0, part, parts)
         return
     k, scales, corrections = matrix[1], matrix[6], matrix[7]
+    eight = matrix[5] == _INT8
     for s in range(memory.shape[0]):
-        x, levels = memory[s, x0 : x0 + 4 * k], scratch.levels[s]
+        x = memory[s, x0 : x0 + (4 if eight else 2) * k]
         top = _ZERO
         for j in range(0, x.shape[0], WIDTH):
             top = max(top, reduce_max_abs(memory, s * memory.shape[1] + x0 + j))
-        scratch.scales[s] = top / _LEVELS
-        up = _LEVELS / top if top > _ZERO else _ZERO
-        for j in range(x.shape[0]):
-            levels[j] = np.uint8(np.int32(x[j] * up + _OFFSET))
-    low, high = multiply_int8(program.words, matrix, scratch.level_words, 0, scratch.sums, 0, part, parts)
+        most = _LEVELS if eight else _LEVELS16
+        scratch.scales[s] = top / most
+        up = most / top if top > _ZERO else _ZERO
+        if eight:
+            levels = scratch.levels[s]
+            for j in range(x.shape[0]):
+                levels[j] = np.uint8(np.int32(x[j] * up + _OFFSET))
+        else:
+            wide = scratch.levels16[s]
+            for j in range(x.shape[0]):
+                wide[j] = np.int16(np.int32(x[j] * up + _OFFSET16) - _ZERO16)
+    if eight:
+        low, high = multiply_int8(program.words, matrix, scratch.level_words, 0, scratch.sums, 0, part, parts)
+    else:
+        low, high = multiply_int16(program.words, matrix, scratch.level_words, 0, scratch.sums, 0, part, parts)
     scale, correction = program.floats[scales + low : scales + high], program.words[corrections + low :]
     for s in range(memory.shape[0]):
         y, sums, one = memory[s, y0 + low : y0 + high], scratch.sums[s, low:high], scratch.scales[s]

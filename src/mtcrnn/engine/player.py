@@ -27,7 +27,7 @@ from mtcrnn.models.lookback import NO_PAST, Memory
 
 log = logging.getLogger(__name__)
 
-Precision = Literal["auto", "float32", "int8"]
+Precision = Literal["auto", "float32", "int16", "int8"]
 
 CACHE_BYTES = 1 << 20  # weights up to this size stay in a core's own cache
 TEAM_BYTES = CACHE_BYTES // 2  # with more weights, several cores generate one sound faster than one core does
@@ -65,12 +65,12 @@ class Engine:
         config: the model's configuration.
         weights: its tensors by name.
         temperature: the default of `render`: 1 as trained, 0 always the likeliest value.
-        precision: float32, int8 (for the matrices), or auto, see `choose_precision`.
+        precision: float32, int16 or int8 (of the matrices), or auto, see `choose_precision`.
         threads: most cores to use, for the sounds of a batch or for one sound of a large net (None: all).
         share: the fraction of a core's time that playing live may take, 0 to 1.
 
     Attributes:
-        precision: float32 or int8.
+        precision: float32, int16 or int8.
 
     Raises:
         InputError: a net that the engine does not know, weights as in `builder.build`, or arguments out of range.
@@ -98,7 +98,7 @@ class Engine:
         if self.precision == "int8" and not has_vnni():
             log.warning("this CPU has no 512-bit VNNI instruction: int8 works, in a slower form")
         self.threads = threads or _cores()
-        self._program, self._layout = build(config, weights, self.precision == "int8")
+        self._program, self._layout = build(config, weights, self.precision)
         kind, size = SAMPLERS[self.distribution.kind], self.distribution.size
         self._sampler = np.array([kind, self._layout.raw, size, self.encoding.width, self._layout.drawn], np.int64)
         self._step_seconds: dict[int, float] = {}  # in the latest timed block, by number of cores
@@ -253,10 +253,11 @@ class Engine:
         for i, team in enumerate(teams):
             rows = slice(0, 1) if shared else slice(batch * i // cores, batch * (i + 1) // cores)
             sounds = rows.stop - rows.start
-            words = _aligned(sounds, layout.width // 4, np.int32)
+            words = _aligned(sounds, layout.width // 2, np.int32)
             scratch = Scratch(
                 memory if shared else _aligned(sounds, layout.size, np.float32),
                 words.view(np.uint8),
+                words.view(np.int16),
                 words,
                 _aligned(sounds, layout.rows, np.int32),
                 np.zeros(sounds, np.float32),
@@ -282,11 +283,12 @@ def _aligned(rows: int, columns: int, dtype: type) -> NDArray[Any]:
 
 def choose_precision(
     config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], share: float = 1.0
-) -> Literal["float32", "int8"]:
-    """float32 if a core reads the weights fast enough for real time in a `share` (0 to 1) of its time, else int8."""
+) -> Literal["float32", "int16", "int8"]:
+    """The most exact in which a core reads the weights fast enough for real time in a `share` (0 to 1) of its time."""
     whole = sum(tensor.nbytes for name, tensor in weights.items() if not name.startswith(config.net.spec.tables))
     fast_enough = CACHED_RATE if whole <= CACHE_BYTES else MEMORY_RATE
-    return "float32" if _bytes_a_step(config, weights) * config.tier.step_rate <= share * fast_enough else "int8"
+    part = _bytes_a_step(config, weights) * config.tier.step_rate / (share * fast_enough)
+    return "float32" if part <= 1 else "int16" if part <= 2 else "int8"
 
 
 def _bytes_a_step(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]]) -> float:

@@ -5,12 +5,15 @@ sums stay in registers, and a weight is loaded once for several sounds. LLVM spl
 narrower registers.
 
 Weights are stored in tiles of up to four blocks of 16 rows, column by column within a tile, so they are read
-sequentially: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns]. One intrinsic multiplies R blocks by S
-sounds. Each float32 sum adds the even and the odd columns separately, whatever R and S are, so a sound's numbers do not
-depend on the other sounds of the batch.
+sequentially: float32 as [tile][k][rows], int8 as [tile][k/4][rows][4 columns], int16 as [tile][k/2][rows][2 columns].
+One intrinsic multiplies R blocks by S sounds. Each float32 sum adds the even and the odd columns separately, whatever
+R and S are, so a sound's numbers do not depend on the other sounds of the batch. Nothing is fused: they are the same on
+every machine.
 
-int8 products are sums of u8 (activations) times s8 (weights) in int32, exact in any order. On x86 with VNNI one
-instruction adds 64 of them (Intel, vpdpbusd); elsewhere pairs of 16-bit products give the same result.
+Sums of integers are exact in any order. int8 products are sums of u8 (activations) times s8 (weights) in int32; on x86
+with VNNI one instruction adds 64 of them (Intel, vpdpbusd), elsewhere pairs of 16-bit products give the same result.
+int16 products are added in pairs by one instruction (x86 pmaddwd, WebAssembly i32x4.dot_i16x8_s); `builder` sees to it
+that no sum overflows.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from mtcrnn.core.vectors import F32, F32X16, I32, I32X16, I64, WIDTH, load, poin
 
 TILE = 4  # most blocks in a tile
 SPLIT = 2  # interleaved partial sums of a row; k is padded to a multiple of it
+FLOAT32, INT8, INT16 = 0, 1, 2  # kinds of matrices
 
 _I8, _I16 = ir.IntType(8), ir.IntType(16)
 _I16X32, _I32X32, _I8X64 = ir.VectorType(_I16, 32), ir.VectorType(I32, 32), ir.VectorType(_I8, 64)
@@ -39,6 +43,16 @@ def has_vnni() -> bool:
         return False
     features = llvm.get_host_cpu_features()
     return bool(features.get("avx512vnni")) and bool(features.get("avx512bw"))
+
+
+def _multiply_lanes() -> int:
+    """How many 16-bit numbers the CPU that Numba compiles for multiplies and adds in pairs at once; 0 if none (x86)."""
+    if not llvm.get_default_triple().startswith(("x86_64", "amd64", "i686")):
+        return 0
+    features: Any = llvm.get_host_cpu_features()
+    if config.CPU_NAME is not None:  # type: ignore[attr-defined]
+        features = dict.fromkeys((config.CPU_FEATURES or "").replace("+", "").split(","), True)  # type: ignore[attr-defined]
+    return 32 if features.get("avx512bw") else 16 if features.get("avx2") else 8
 
 
 def _splat(builder: Any, scalar: Any, vector: Any) -> Any:
@@ -75,6 +89,38 @@ def _multiply_add_pairs(builder: Any, total: Any, weights: Any, x: Any) -> Any:
     return total
 
 
+def _multiply_add_int16(lanes: int) -> Any:
+    """Sums of the products of two neighbouring 16-bit columns, `lanes` of them at once; see `_multiply_lanes`."""
+    names = {32: "llvm.x86.avx512.pmaddw.d.512", 16: "llvm.x86.avx2.pmadd.wd", 8: "llvm.x86.sse2.pmadd.wd"}
+
+    def add(builder: Any, total: Any, weights: Any, x: Any) -> Any:
+        w, a = builder.bitcast(weights, _I16X32), builder.bitcast(x, _I16X32)
+        if not lanes:
+            products, undefined = builder.mul(builder.sext(w, _I32X32), builder.sext(a, _I32X32)), _undefined(_I32X32)
+            for first in (0, 1):
+                chosen = ir.Constant(I32X16, [2 * lane + first for lane in range(16)])
+                total = builder.add(total, builder.shuffle_vector(products, undefined, chosen))
+            return total
+        half, whole = ir.VectorType(_I16, lanes), ir.VectorType(I32, lanes // 2)
+        function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(whole, [half, half]), names[lanes])
+        parts = []
+        for first in range(0, 32, lanes):
+            chosen = ir.Constant(ir.VectorType(I32, lanes), list(range(first, first + lanes)))
+            pair = [builder.shuffle_vector(each, _undefined(_I16X32), chosen) for each in (w, a)]
+            parts.append(builder.call(function, pair))
+        while len(parts) > 1:
+            count = 2 * parts[0].type.count
+            chosen = ir.Constant(ir.VectorType(I32, count), list(range(count)))
+            parts = [builder.shuffle_vector(*parts[k : k + 2], chosen) for k in range(0, len(parts), 2)]
+        return builder.add(total, parts[0])
+
+    return add
+
+
+def _undefined(vector: Any) -> Any:
+    return ir.Constant(vector, ir.Undefined)
+
+
 _VNNI_OPERAND = _I8X64 if llvm.llvm_version_info >= (21,) else I32X16
 
 
@@ -84,13 +130,17 @@ def _row_offset(builder: Any, array: Any, row: Any, offset: Any) -> Any:
     return builder.add(builder.mul(row, stride), offset)
 
 
-def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
+def _tile(blocks: int, sounds: int, split: int, kind: int) -> Any:
     """An intrinsic that multiplies `blocks` blocks of 16 rows by `sounds` vectors and stores the sums.
 
     It adds `split` interleaved partial sums for each row.
     """
+    quantised = kind != FLOAT32
     vector, element = (I32X16, I32) if quantised else (F32X16, F32)
-    add = (_multiply_add_vnni if has_vnni() else _multiply_add_pairs) if quantised else _multiply_add_f32
+    if kind == INT8:
+        add = _multiply_add_vnni if has_vnni() else _multiply_add_pairs
+    else:
+        add = _multiply_add_int16(_multiply_lanes()) if quantised else _multiply_add_f32
 
     @intrinsic
     def multiply(typingctx, w, w0, stride, x, x_row, x0, k, y, y_row, y0):  # type: ignore[no-untyped-def]
@@ -150,14 +200,12 @@ def _tile(blocks: int, sounds: int, split: int, quantised: bool) -> Any:
 
 
 _jit = njit(**BARE)
-_F32_1, _F32_2, _F32_3, _F32_4 = (_tile(blocks, 1, SPLIT, False) for blocks in (1, 2, 3, 4))
-_F32_FOUR_SOUNDS = _tile(2, 4, SPLIT, False), _tile(1, 4, SPLIT, False)
-_I8_1, _I8_2, _I8_3, _I8_4 = (_tile(blocks, 1, SPLIT, True) for blocks in (1, 2, 3, 4))
-_I8_EIGHT_SOUNDS = _tile(2, 8, 1, True), _tile(1, 8, 1, True)
 
 
-def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_many: Any, many: int) -> Any:
+def _multiplier(kind: int, many: int, split: int) -> Any:
     """Compiled loops over tiles: `many` sounds at a time in pairs of blocks, then the others singly in whole tiles."""
+    one, two, three, four = (_tile(blocks, 1, SPLIT, kind) for blocks in (1, 2, 3, 4))
+    pair_many, one_many = _tile(2, many, split, kind), _tile(1, many, split, kind)
 
     @_jit
     def multiply(w: Any, matrix: Any, x: Any, x0: int, y: Any, y0: int, part: int, parts: int) -> tuple[int, int]:
@@ -197,5 +245,6 @@ def _multiplier(one: Any, two: Any, three: Any, four: Any, pair_many: Any, one_m
     return multiply
 
 
-multiply_f32 = _multiplier(_F32_1, _F32_2, _F32_3, _F32_4, *_F32_FOUR_SOUNDS, 4)
-multiply_int8 = _multiplier(_I8_1, _I8_2, _I8_3, _I8_4, *_I8_EIGHT_SOUNDS, 8)
+multiply_f32 = _multiplier(FLOAT32, 4, SPLIT)
+multiply_int8 = _multiplier(INT8, 8, 1)
+multiply_int16 = _multiplier(INT16, 8, 1)

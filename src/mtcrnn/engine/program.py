@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mtcrnn.core.vectors import WIDTH
 
 COLUMNS = 9  # of an operation
+LEVELS16 = 4095  # of an activation that is multiplied by int16 weights, on either side of 0
 NUMBERS, ONEHOT, FRAMED = 0, 1, 2  # kinds of input, see `Program.input_spec`
 
 
@@ -47,9 +48,9 @@ class Program(NamedTuple):
 
     Attributes:
         ops: int64 [operations, COLUMNS].
-        matrices: int64 [matrices, 8]: start in words, k (float32 columns, or words of 4 int8 columns), number of tiles,
-            blocks of 16 rows in the narrower tiles, number of narrower tiles (the others have one block more); 1 for
-            int8, start of the scales, start of the corrections.
+        matrices: int64 [matrices, 8]: start in words, k (float32 columns, or words of 4 int8 or 2 int16 columns),
+            number of tiles, blocks of 16 rows in the narrower tiles, number of narrower tiles (the others have one
+            block more); its kind (`products.FLOAT32`, ...), start of the scales, start of the corrections.
         floats: all float32 weights, biases, scales and tables.
         words: the same memory as int32.
         input_spec: int64 [6]: start of the input table [inputs, M], of its bias, M, own inputs, NUMBERS or ONEHOT, and

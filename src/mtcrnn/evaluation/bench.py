@@ -92,7 +92,7 @@ def _measure(path: Path, name: str, batches: Sequence[int]) -> Iterator[Row]:
     config, weights = folders.read_config(path), folders.read_weights(path)
     what = (name, config.net.net, config.net.hidden_size, config.net.n_layers)
     rate = config.tier.sample_rate
-    for precision in ("float32", "int8"):
+    for precision in ("float32", "int16", "int8"):
         first = _first_sound(path, precision)
         engine = Engine(config, weights, precision=precision)
         player = sounding(engine, config)

@@ -19,7 +19,7 @@ from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.stream import Stream
 from mtcrnn.runs import folders
 from mtcrnn.runs.packing import is_packed
-from mtcrnn.web.export import model_data
+from mtcrnn.web.export import PRECISIONS, model_data
 
 log = logging.getLogger(__name__)
 
@@ -116,13 +116,12 @@ class Models:
         opened, path = self.open(name), self._paths[name]
         if path.suffix == RECIPE:
             raise InputError("a recipe plays on the server")
-        if self._precision(opened.player) != "float32":
-            raise InputError("weights are used as int8, on the server")
-        return {**model_data(folders.find(str(path), self._step), 32), "name": name, "command": opened.command}
-
-    def _precision(self, player: Player) -> str | None:
-        """That of the engine that plays."""
-        return getattr(getattr(player, "player", player), "precision", None)
+        player: Any = opened.player
+        precision = getattr(player, "player", player).precision  # that of the engine
+        if precision not in PRECISIONS.values():
+            raise InputError(f"weights are used as {precision}, on the server")
+        found = folders.find(str(path), self._step)
+        return {**model_data(found, precision), "name": name, "command": opened.command}
 
     def _open(self, name: str) -> Opened:
         path = self._paths[name]

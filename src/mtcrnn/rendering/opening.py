@@ -94,8 +94,9 @@ def open_player(
     else:
         weights = {name: tensor.numpy() for name, tensor in source.module.state_dict().items()}
     engine = Engine(config, weights, playing.temp, playing.precision, threads, share)
-    if playing.precision == "auto" and engine.precision == "int8":
-        log.info("the net is large: its weights are used as int8 (`precision` float32 is exact, and slower)")
+    if playing.precision == "auto" and engine.precision != "float32":
+        kind = engine.precision
+        log.info("the net is large: its weights are used as %s (`precision` float32 is exact, and slower)", kind)
     return sounding(engine, config)
 
 

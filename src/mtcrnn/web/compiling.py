@@ -74,6 +74,7 @@ def translated(program: str, function: str) -> bytes:
     program = re.sub(r"target datalayout = .*", f'target datalayout = "{machine.target_data}"', program)
     program = re.sub(r"target triple = .*", f'target triple = "{TRIPLE}"', program)
     program = program.replace('"prefer-vector-width"="512"', "nounwind")
+    program = program.replace("llvm.x86.sse2.pmadd.wd", "llvm.wasm.dot")  # the same instruction
     program = re.sub(r"= common (local_unnamed_addr )?global", "= internal global", program)
     module = llvm.parse_assembly(program + _entry(program, function))
     module.verify()

@@ -9,17 +9,16 @@ import hashlib
 import html
 import json
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mtcrnn.core.errors import InputError, listing, unknown
 from mtcrnn.core.files import keep_previous, write_text
 from mtcrnn.runs import folders
-from mtcrnn.runs.packing import BITS, Texts, halved, is_packed, read_about
+from mtcrnn.runs.packing import Texts, is_packed, read_about
 from mtcrnn.runs.recipe import read_recipe
 from mtcrnn.web.image import image_of
 from mtcrnn.web.making import voice_of
@@ -38,6 +37,7 @@ MODULES = (
 )  # each after those it imports
 WORKLET = "voice", "voice_worklet"
 WORD = 4  # bytes
+PRECISIONS = {16: "int16", 32: "float32"}  # by bits of a weight
 
 
 def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits: int = 16, step: int = 0) -> int:
@@ -47,18 +47,18 @@ def export(sources: Sequence[Path], page: Path, texts: Texts | None = None, bits
         sources: runs or models, or recipes with one tier.
         page: the file, .html.
         texts: what it says of them.
-        bits: of each weight; with 32 the page makes the very samples of `mtcrnn generate`.
+        bits: of each weight: 16 (`precision` int16, which is also faster) or 32 (float32).
         step: which saved step; 0 the newest.
 
     Raises:
         InputError: no such model, one that generates no sound, two of one name, or a file that cannot be written.
     """
-    if bits not in BITS:
-        raise unknown("bits", str(bits), [str(each) for each in BITS])
+    if bits not in PRECISIONS:
+        raise unknown("bits", str(bits), [str(each) for each in PRECISIONS])
     if page.suffix.lower() not in (".html", ".htm"):
         raise InputError(f"{page}: a page's name ends in .html")
     texts = texts or Texts()
-    models = [model_data(_found(source, step), bits, texts) for source in sources]
+    models = [model_data(_found(source, step), PRECISIONS[bits], texts) for source in sources]
     names = [model["name"] for model in models]
     if repeated := {name for name in names if names.count(name) > 1}:
         raise InputError(f"two models are called {listing(sorted(repeated))}: a page needs different names")
@@ -100,17 +100,20 @@ def engine_data() -> str:
     return _packed((files("mtcrnn.web") / "voice.wasm").read_bytes())
 
 
-def model_data(found: Path, bits: int, texts: Texts | None = None) -> dict[str, Any]:
-    """A model in a model_STEP folder as a page's script reads it, see `local.js`; weights with 16 or 32 bits each.
+def model_data(found: Path, precision: str, texts: Texts | None = None) -> dict[str, Any]:
+    """A model in a model_STEP folder, or a packed one, as a page's script reads it, see `local.js`.
+
+    Args:
+        found: where it is.
+        precision: of its weights, float32 or int16.
+        texts: what the page says of it, over what a packed model says of itself.
 
     Raises:
         InputError: it cannot be read, or generates no sound.
     """
     config, weights = folders.read_config(found), folders.read_weights(found)
-    if bits == 16:
-        weights = {name: tensor.astype(np.float32) for name, tensor in halved(weights).items()}
     own = read_about(found).texts if is_packed(found) else Texts()
-    image = image_of(voice_of(config, weights, 0))
+    image = image_of(voice_of(config, weights, 0, precision))
     tier = config.tier
     data = image.data + bytes(-len(image.data) % WORD)
     name = folders.name_of(found)
@@ -121,7 +124,7 @@ def model_data(found: Path, bits: int, texts: Texts | None = None) -> dict[str, 
         "channels": tier.sound_channels,
         "bands": tier.bands,
         "controls": [{"name": each, **dataclasses.asdict(config.ranges[each])} for each in tier.prop],
-        "command": f"mtcrnn generate --model_dir {name}",
+        "command": f"mtcrnn generate --model_dir {shlex.quote(name)} --precision {precision}",
         "planes": _packed(b"".join(data[k::WORD] for k in range(WORD))),
         "pages": image.pages,
         "table": image.table,

@@ -24,13 +24,16 @@ TILE = 1  # blocks of rows: WebAssembly has 16 registers of 4 numbers
 LENGTH_S = 0.25  # of the arrays of T steps
 
 
-def voice_of(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], seed: int) -> Voice:
+def voice_of(
+    config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], seed: int, precision: str = "float32"
+) -> Voice:
     """The voice of a model that generates sound.
 
     Args:
         config: the model's.
         weights: its tensors by name.
         seed: decides all randomness.
+        precision: of the weights, as in `engine.builder.build`.
 
     Raises:
         InputError: a model of parameters; see also `engine.builder.build`.
@@ -38,7 +41,7 @@ def voice_of(config: ModelConfig, weights: Mapping[str, NDArray[np.float32]], se
     tier, encoding = config.tier, config.encoding
     if not tier.is_audio:
         raise InputError("this model generates parameters, not sound")
-    program, layout = build(config, weights, False, TILE)
+    program, layout = build(config, weights, precision, TILE)
     steps = round(LENGTH_S * tier.step_rate)
     channels, bank, undo = tier.sound_channels, filter_bank(tier.bands), _undoing(config)
     draws, values = config.distribution.draws, encoding.width
@@ -104,10 +107,11 @@ def _undoing(config: ModelConfig) -> Emphasis:
 
 
 def _scratch(program: Program, layout: Layout) -> Scratch:
-    words = np.zeros((1, layout.width // 4), np.int32)
+    words = np.zeros((1, layout.width // 2), np.int32)
     return Scratch(
         np.zeros((1, layout.size), np.float32),
         words.view(np.uint8),
+        words.view(np.int16),
         words,
         np.zeros((1, layout.rows), np.int32),
         np.zeros(1, np.float32),
