@@ -25,6 +25,7 @@ from mtcrnn.web.making import voice_of
 
 RECIPE = ".toml"
 MODULES = (
+    "graph",
     "timing",
     "voice",
     "parameters",
@@ -34,7 +35,7 @@ MODULES = (
     "local",
     "app",
     "page",
-)  # each after those it imports
+)  # in this order
 WORKLET = "voice", "voice_worklet"
 WORD = 4  # bytes
 PRECISIONS = {16: "int16", 32: "float32"}  # by bits of a weight

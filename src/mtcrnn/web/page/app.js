@@ -53,7 +53,7 @@ export async function run(given, silent) {
       if ((preset().get(MODEL) ?? state.hello?.name) === state.hello?.name) applyPreset();
       else location.reload();
     };
-    await player.open($("model").value, handlers);
+    await player.load($("model").value, handlers);
   } catch (error) {
     setStatus(error instanceof TypeError ? silent : error.message, true);
   }

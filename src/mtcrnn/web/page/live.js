@@ -6,7 +6,7 @@ import { Local } from "./local.js";
 import { Remote } from "./remote.js";
 
 const LEAST_SPEED = 1.5;  // times real time, to make the sound in the page
-const worklet = (context) => context.audioWorklet.addModule("/page/voice_worklet.js");
+const addModule = (context) => context.audioWorklet.addModule("/page/voice_worklet.js");
 
 class Live {
   constructor() {
@@ -17,15 +17,15 @@ class Live {
     return this.player.list();
   }
 
-  async open(model, handlers) {
+  async load(model, handlers) {
     const answer = await fetch(`/voice/${encodeURIComponent(model)}?token=${encodeURIComponent(token())}`);
-    if (answer.ok && (await this.openHere(model, await answer.json(), handlers))) return;
-    this.player.open(model, handlers);
+    if (answer.ok && (await this.loadHere(model, await answer.json(), handlers))) return;
+    this.player.load(model, handlers);
   }
 
   // Whether the sound can be made here.
-  async openHere(model, data, handlers) {
-    const local = new Local({ ...data, worklet });
+  async loadHere(model, data, handlers) {
+    const local = new Local({ ...data, addModule });
     let fast = false;
     const hello = (said) => {
       fast = said.rtf >= LEAST_SPEED;
@@ -35,7 +35,7 @@ class Live {
     };
     try {
       await local.list();
-      await local.open(model, { ...handlers, hello });
+      await local.load(model, { ...handlers, hello });
     } catch (error) {
       if (fast) throw error;  // else an old browser
     }

@@ -1,5 +1,6 @@
 // The player of a page that holds its models: the sound is made in the page, by an AudioWorklet.
 
+import { Graph } from "./graph.js";
 import { Latencies } from "./timing.js";
 import { Voice } from "./voice.js";
 
@@ -17,11 +18,12 @@ const SIMD = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
 ]);
 
-export class Local {
+export class Local extends Graph {
   // engine: WebAssembly; models: [{ name, planes, size, ... }], see mtcrnn/web/export.py; both as gzip in base64.
-  // worklet: adds the worklet's module to a context
-  constructor({ engine, models, worklet }) {
-    Object.assign(this, { engine, models, worklet });
+  // addModule: adds the worklet's module to a context
+  constructor({ engine, models, addModule }) {
+    super();
+    Object.assign(this, { engine, models, addModule });
     this.latencies = new Latencies();
     this.sound = this;  // for tests and debugging
     this.status = { underruns: undefined, buffered: 0, played: 0 };  // underruns: where the browser counts them
@@ -39,7 +41,7 @@ export class Local {
     return this.models.map(({ name }) => name);
   }
 
-  async open(name, handlers) {
+  async load(name, handlers) {
     this.handlers = handlers;
     this.model = this.models.find((model) => model.name === name);
     const { controls, planes, pages, table, count, addresses, channels, bands, sample_rate: rate } = this.model;
@@ -48,7 +50,7 @@ export class Local {
     const image = woven(await unzipped(planes), 4);
     this.voice = { image, pages, table, count, addresses, values, channels, bands };
     this.module = await WebAssembly.compile(await unzipped(this.engine));
-    this.sampleRate = rate;
+    Object.assign(this, { sampleRate: rate, channels });
     handlers.hello({
       ...this.model,
       values: Object.fromEntries(this.names.map((each, k) => [each, values[k]])),
@@ -73,33 +75,13 @@ export class Local {
 
   // Lets the browser play; may be called again after a failure.
   async ready() {
-    this.opening ??= this.build();
-    try {
-      await this.opening;
-    } catch (error) {
-      this.opening = undefined;
-      throw error;
-    }
-    await this.context.resume();
+    await this.open();
+    this.post({ values: [...this.moves], change: null });
+    this.post({ record: this.recording });
   }
 
-  async build() {
-    const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
-    try {
-      await this.worklet(context);
-      const processorOptions = { module: this.module, model: this.voice, fadeS: FADE_S };
-      const options = { numberOfInputs: 0, outputChannelCount: [this.voice.channels], processorOptions };
-      this.node = new AudioWorkletNode(context, "player", options);
-    } catch (error) {
-      await context.close();  // browsers allow only a few
-      throw error;
-    }
-    this.node.port.postMessage({ values: [...this.moves], change: 0 });
-    this.node.port.postMessage({ record: this.recording });
-    this.node.port.onmessage = ({ data }) => this.onReport(data);
-    this.analyser = new AnalyserNode(context, { fftSize: 2048, smoothingTimeConstant: 0 });
-    this.node.connect(this.analyser).connect(context.destination);
-    this.context = context;
+  processorOptions() {
+    return { module: this.module, model: this.voice, fadeS: FADE_S };
   }
 
   start(seed = Math.floor(Math.random() * 2 ** 31)) {
@@ -108,13 +90,13 @@ export class Local {
     this.rows = [];
     this.latencies.clear();
     this.playing = true;
-    this.node.port.postMessage({ start: { seed, take: this.take } });
+    this.post({ start: { seed, take: this.take } });
     this.handlers.started({ seed, take: this.take });
   }
 
   stop() {
     this.playing = false;
-    this.node.port.postMessage({ stop: true });
+    this.post({ stop: true });
   }
 
   // Moves parameters, or the temperature; change: the number of the move, null if it was not made on the page.
@@ -122,16 +104,16 @@ export class Local {
     const moved = Object.entries(values ?? {}).map(([name, value]) => [this.names.indexOf(name), value]);
     if (temperature !== undefined) moved.push([this.names.length, temperature]);
     for (const [k, value] of moved) this.moves.set(k, value);
-    this.node?.port.postMessage({ values: moved, change });
+    this.post({ values: moved, change });
     if (this.playing && change !== null) this.latencies.sent(change);
   }
 
   record(on) {
     this.recording = on;
-    this.node?.port.postMessage({ record: on });
+    this.post({ record: on });
   }
 
-  onReport({ take, played, first, rows, next, samples, heard, share }) {
+  receive({ take, played, first, rows, next, samples, heard, share }) {
     if (take !== this.take) return;
     if (this.rows.length < MOST_ROWS * next.length) this.rows.push(...rows);
     this.next = next;
@@ -141,10 +123,6 @@ export class Local {
     for (const [change, from] of heard) this.latencies.follows(change, from);
     this.latencies.played(played, this.sampleRate);
     if (samples.length) this.handlers.block({ first, samples: new Float32Array(samples) });
-  }
-
-  outputMs() {
-    return this.context ? 1000 * ((this.context.baseLatency || 0) + (this.context.outputLatency || 0)) : 0;
   }
 
   // What was played since the start, as .npy, and its seed.

@@ -15,4 +15,4 @@ async function addModule(context) {
   }
 }
 
-run(new Local({ engine, models, worklet: addModule }), "this page is damaged");
+run(new Local({ engine, models, addModule }), "this page is damaged");

@@ -12,7 +12,7 @@ export class Remote {
   }
 
   // handlers: by type of message, and block and closed
-  open(model, handlers) {
+  load(model, handlers) {
     this.connection = new Connection(model, {
       ...handlers,
       hello: (hello) => this.begin(hello, handlers),
