@@ -11,7 +11,7 @@ import soundfile
 
 import firefox_driver
 from helpers import run_cli
-from live_driver import RANGES, save_model, save_stereo_model
+from live_driver import RANGES, RATE, save_model, save_stereo_model
 from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
@@ -132,6 +132,39 @@ def test_a_take_is_what_generate_makes(save, bits, tmp_path, monkeypatch, capsys
     assert both > rate // 2
     assert np.abs(heard).max() > 0.01
     np.testing.assert_array_equal(played[:both], made[:both])
+
+
+ONE_RATE = """
+  const Own = AudioContext;
+  window.AudioContext = class extends Own {
+    constructor(options) {
+      if (![undefined, 44100].includes(options.sampleRate)) throw new DOMException("", "NotSupportedError");
+      super({ ...options, sampleRate: 44100 });
+    }
+  };
+"""
+
+
+@pytest.mark.slow
+@in_chromium
+def test_where_the_browser_has_a_rate_of_its_own_the_page_resamples(tmp_path):
+    """Noise of 4 kHz sound ends at 2 kHz; above, there is nothing but what the filter leaves."""
+    export([save_model(tmp_path / "run")], tmp_path / "page.html")
+    with chromium.opened((tmp_path / "page.html").as_uri(), offline=True, first=ONE_RATE) as page:
+        faults = chromium.faults_of(page)
+        play(page)
+        page.wait_for_timeout(300)
+        assert page.evaluate("mtcrnn.sound.context.sampleRate") == 44100
+        before = page.evaluate("mtcrnn.sound.status.played")
+        heard = chromium.listen(page, 1.0)
+        made = page.evaluate("mtcrnn.sound.status.played") - before
+        assert not faults
+    assert RATE * 0.8 < made < RATE * 2
+    power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
+    hertz = np.fft.rfftfreq(len(heard), 1 / 44100)
+    below, above = power[hertz < 1800].mean(), power[hertz > 2400].mean()
+    assert np.sqrt(np.mean(heard**2)) > 0.01
+    assert 10 * np.log10(below / above) > 60
 
 
 @pytest.mark.slow

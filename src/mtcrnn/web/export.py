@@ -26,7 +26,7 @@ from mtcrnn.web.making import voice_of
 RECIPE = ".toml"
 # each after those that it imports
 MODULES = "graph", "timing", "voice", "parameters", "pad", "visualiser", "takes", "local", "app", "page"
-WORKLET = "voice", "voice_worklet"
+WORKLET = "resampler", "voice", "voice_worklet"
 WORD = 4  # bytes
 PRECISIONS = {16: "int16", 32: "float32"}  # by bits of a weight
 

@@ -112,7 +112,8 @@ function begin(hello) {
   if (hello.margin_ms !== undefined) showMargin(hello.margin_ms);
   $("speed").textContent = speedText(hello.rtf);
   enable(true);
-  if (hello.rtf < 1) setStatus("this model is slower than real time here: its sound will have gaps", true);
+  const gaps = `${hello.rtf.toFixed(2)} × real time here: the sound will have gaps; a smaller net or 16 bits help`;
+  if (hello.rtf < 1) setStatus(gaps, true);
   else setStatus(`${hello.sample_rate} Hz, ready`);
 }
 

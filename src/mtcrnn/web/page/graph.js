@@ -13,9 +13,13 @@ export class Graph {
     await this.context.resume();
   }
 
+  newContext() {
+    return new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
+  }
+
   // Needs of a player: sampleRate, channels, addModule(context), processorOptions() and receive(message).
   async build() {
-    const context = new AudioContext({ sampleRate: this.sampleRate, latencyHint: "interactive" });
+    const context = this.newContext();
     try {
       await this.addModule(context);
       const processorOptions = this.processorOptions();

@@ -80,8 +80,17 @@ export class Local extends Graph {
     this.post({ record: this.recording });
   }
 
+  // At the model's rate, or where the browser has its own, at that: the worklet resamples.
+  newContext() {
+    try {
+      return super.newContext();
+    } catch {
+      return new AudioContext({ latencyHint: "interactive" });
+    }
+  }
+
   processorOptions() {
-    return { module: this.module, model: this.voice, fadeS: FADE_S };
+    return { module: this.module, model: this.voice, rate: this.sampleRate, fadeS: FADE_S };
   }
 
   start(seed = Math.floor(Math.random() * 2 ** 31)) {

@@ -1,13 +1,17 @@
 // The AudioWorklet that makes the sound itself: fades in and out, follows moves, tells the page what it played.
 
+import { Resampler } from "./resampler.js";
 import { Voice } from "./voice.js";
 
 const REPORT = 512;  // samples between two reports
 
 class Player extends AudioWorkletProcessor {
-  constructor({ processorOptions: { module, model, fadeS } }) {
+  constructor({ processorOptions: { module, model, rate, fadeS } }) {
     super();
     this.voice = new Voice(module, model);
+    this.rate = rate;  // of the model
+    const make = (frames, n) => this.make(frames, n);
+    this.resampler = rate === sampleRate ? null : new Resampler(rate, sampleRate, model.channels, make);
     this.channels = model.channels;
     this.step = 1 / (fadeS * sampleRate);  // of the gain, each sample
     this.gain = 0;
@@ -44,6 +48,7 @@ class Player extends AudioWorkletProcessor {
 
   begin({ seed, take }) {
     this.voice.restart(seed, this.values);
+    this.resampler?.restart();
     this.take = take;
     this.followed = this.change;
     this.waiting = null;
@@ -72,7 +77,8 @@ class Player extends AudioWorkletProcessor {
     if (!this.playing && this.gain === 0) return true;
     this.frames ??= new Float32Array(size * this.channels);
     const started = Date.now();
-    this.make(this.frames, size);
+    if (this.resampler) this.resampler.read(this.frames, size);
+    else this.make(this.frames, size);
     this.busy += Date.now() - started;
     for (let i = 0; i < size; i++) {
       this.gain = Math.min(Math.max(this.gain + (this.playing ? this.step : -this.step), 0), 1);
@@ -85,7 +91,7 @@ class Player extends AudioWorkletProcessor {
   tell() {
     const { rows, samples, heard, from } = this.report;
     const played = this.voice.made;
-    const share = (this.busy / 1000 / (played - from)) * sampleRate;
+    const share = (this.busy / 1000 / (played - from)) * this.rate;
     const next = this.voice.next();
     this.port.postMessage({ take: this.take, played, first: from, rows, next, samples, heard, share });
     this.busy = 0;
