@@ -239,36 +239,46 @@ def _frame(v: Any, i: int, out: Any) -> None:
     out[1] = min(max(middle - side, -_ONE), _ONE)
 
 
+@_jit
+def _prepare(v: Any, steps: int) -> int:
+    """Parameters, uniforms and lags of at most so many steps, all of one stretch; returns the place after the last."""
+    clock, N, T = v.clock, v.steps.shape[2], v.conditioning.shape[1]
+    first, begin = clock[_STEP], clock[_PLACE]
+    block = first * N // clock[_SIZE]
+    _next_rows(v, block)
+    end, most = begin, min(begin + steps, T)
+    while end < most and (first + end - begin) * N // clock[_SIZE] == block:
+        _condition(v, end, (first + end - begin) * N)
+        _draw(v, end, first + end - begin)
+        end += 1
+    for p in range(v.phases.shape[0]):
+        kept, lags = v.phases.shape[1] - T, v.past.lags[0, begin:end, p]
+        find_lags(v.phases[p], kept + begin, N, clock[_LEAST], clock[_LONGEST], lags)
+    return end
+
+
+@_jit
+def _take_rest(v: Any, count: int) -> int:
+    """Give out what is left of the last step, at most so many frames; returns how many."""
+    done, left = min(v.clock[_REST], count), v.clock[_REST]
+    for c in range(v.rest.shape[1]):
+        for i in range(done):
+            v.sound[i, c] = v.rest[i, c]
+        for i in range(left - done):
+            v.rest[i, c] = v.rest[done + i, c]
+    v.clock[_REST] = left - done
+    return done
+
+
 @cached_njit("the voice", "web/*.py", "engine/*.py", "models/*.py", "audio/*.py", **BARE)
 def play(v: Any, count: int) -> None:
     """Write the next `count` frames of the sound to `sound`; see `Voice`."""
-    clock, N, channels = v.clock, v.steps.shape[2], v.steps.shape[0]
-    done = min(clock[_REST], count)
-    for i in range(done):
-        for c in range(channels):
-            v.sound[i, c] = v.rest[i, c]
-    for i in range(clock[_REST] - done):
-        for c in range(channels):
-            v.rest[i, c] = v.rest[done + i, c]
-    clock[_REST] -= done
+    clock, N, done = v.clock, v.steps.shape[2], _take_rest(v, count)
     while done < count:
         if clock[_PLACE] == v.conditioning.shape[1]:
             _start_over(v)
-        step, begin = clock[_STEP], clock[_PLACE]
-        block = step * N // clock[_SIZE]
-        _next_rows(v, block)
-        left = (count - done + N - 1) // N
-        end = begin
-        while (
-            end < v.conditioning.shape[1] and end - begin < left and (step + end - begin) * N // clock[_SIZE] == block
-        ):
-            _condition(v, end, (step + end - begin) * N)
-            _draw(v, end, step + end - begin)
-            end += 1
-        for p in range(v.phases.shape[0]):
-            kept = v.phases.shape[1] - v.conditioning.shape[1]
-            lags = v.past.lags[0, begin:end, p]
-            find_lags(v.phases[p], kept + begin, N, clock[_LEAST], clock[_LONGEST], lags)
+        begin = clock[_PLACE]
+        end = _prepare(v, (count - done + N - 1) // N)
         temperature = np.float32(v.rows[2, v.rows.shape[1] - 1])
         run(
             v.program,
