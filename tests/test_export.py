@@ -8,9 +8,10 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from safetensors.numpy import load_file, save_file
 
 import firefox_driver
-from helpers import run_cli
+from helpers import RECIPE, run_cli
 from live_driver import RANGES, RATE, save_model, save_stereo_model
 from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
@@ -71,6 +72,19 @@ def test_what_was_there_is_kept_and_bad_input_writes_nothing(tmp_path, capsys):
         assert message in line
         assert page.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "page.previous-1.html", "run"]
+
+
+def test_broken_weights_and_several_tiers_are_refused(tmp_path):
+    run = save_model(tmp_path / "run")
+    (file,) = run.glob("model/*/weights.safetensors")
+    weights = load_file(file)
+    save_file({**weights, next(iter(weights)): np.full_like(next(iter(weights.values())), np.inf)}, file)
+    with pytest.raises(InputError, match="weights are broken"):
+        export([run], tmp_path / "page.html")
+    (tmp_path / "two.toml").write_text(RECIPE.format(data=tmp_path, out=tmp_path))
+    with pytest.raises(InputError, match="has 2 tiers: a page plays models of one tier"):
+        export([tmp_path / "two.toml"], tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_models_of_parameters_are_refused(tmp_path):

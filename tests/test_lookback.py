@@ -221,7 +221,7 @@ def test_a_fresh_stream_has_no_past_until_a_period_is_over(tmp_path, monkeypatch
     assert (past[0] == past[1]).all()
     assert not past[2, :count].any()
     assert (past[2, count:] == past[1, count:]).all()
-    assert (batch.values[0, 0] == corpus.values[before]).all()
+    assert (batch.inputs[0, 0] == corpus.values[before]).all()
 
 
 def test_in_training_the_past_is_softer_or_louder_in_some_windows(tmp_path):

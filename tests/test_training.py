@@ -184,7 +184,7 @@ def test_a_net_that_jumps_reads_on_from_what_it_has_heard(tmp_path):
         streams = trainer.streams
         if before is not None:
             on = ~streams.fresh
-            assert (batch.values[on, 0] == before[on]).all()
+            assert (batch.inputs[on, 0] == before[on]).all()
             jumps += (streams.before != streams.starts).sum()
         before = batch.values[:, -1]
     assert jumps > 10
@@ -252,7 +252,7 @@ def test_scored_frames_are_a_sample_of_the_whole(tmp_path):
     model = new_model(ModelConfig(tier, Net("frame", 8, 2, frame_size=4), corpus.ranges), 3)
     trainer = training.Trainer(model, corpus, options, tmp_path / "run")
     batch, state = trainer._next_batch(1)
-    values, conditions = trainer._to_device(batch)
+    values, conditions, _ = trainer._to_device(batch)
     raw, after = model(values[:, :-1], conditions, state)
     rows, all_losses = torch.arange(len(values))[:, None], model.distribution.losses(raw, values[:, 1:])
     for step in range(1, 20):

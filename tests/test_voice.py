@@ -53,10 +53,10 @@ def gesture_of(config, blocks, seed):
 @pytest.mark.parametrize("kind", ["Native", "Module"])
 @pytest.mark.parametrize(("net", "tier"), AUDIO_CASES, ids=lambda case: getattr(case, "bands", case))
 def test_a_voice_makes_the_samples_of_a_stream(net, tier, kind):
-    """Whatever the net, however its parameters move, in pieces of any size; 20,000 steps of the sub-band net."""
+    """Whatever the net, however its parameters move, in pieces of any size; 20,000 steps or more."""
     model = make(net, tier)
     precision = "int16" if tier in (ODD, AUDIO["scaled"]) else "float32"
-    config, seed, blocks = emphasised(model), 2**33 + 5, 130 if kind == "Native" else 400
+    config, seed, blocks = emphasised(model), 2**33 + 5, 130 if kind == "Native" else 520
     stream = Stream(sounding(Engine(config, weights_of(model), precision=precision), config), seed)
     gesture = gesture_of(config, blocks, seed)
     expected = np.concatenate(list(replay(stream, gesture[None])), axis=1)[0]

@@ -36,6 +36,7 @@ class Purpose(IntEnum):
     JUMPS = 12  # where streams of carried windows go on elsewhere
     PAST = 13  # how loud what was a period ago is
     GLIDES = 14  # the speed of copies of sounds
+    HARMONICS = 15  # where odd harmonics come and go
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

@@ -39,12 +39,14 @@ LEAST_HELD_OUT = 16  # steps of a held-out window
 class Batch:
     """Windows of T steps: encoded values [B, T+1, G] and conditioning [B, T, C].
 
-    Step t reads values[:, t] and conditioning[:, t]; its target is values[:, t+1]. The conditioning is that at the
-    time of the target: the parameters, then what was there a period ago.
+    Step t reads inputs[:, t] and conditioning[:, t]; its target is values[:, t+1]. The conditioning is that at the
+    time of the target: the parameters, then what was there a period ago. The inputs [B, T, G] are the values, but where
+    `data.harmonics` has changed them.
     """
 
     values: NDArray[Any]
     conditioning: NDArray[np.float32]
+    inputs: NDArray[Any]
 
 
 class Corpus:
@@ -54,6 +56,7 @@ class Corpus:
         names: the sounds, in the order in which they are stored.
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
         values: [N, G], encoded, in the smallest type that holds them; see `models.encoding`.
+        inputs: likewise, what a net reads of them.
         conditioning: the parameters of every step, see `Curves`.
         past: what was a period ago at every step; None without periods.
         meta: what the first param file says of the data set.
@@ -71,6 +74,7 @@ class Corpus:
         spans: Sequence[float] = (),
         emphasis: Sequence[float] = (),
         glides: float = 0.0,
+        disturbed: bool = False,
     ) -> None:
         """Read all files.
 
@@ -83,6 +87,7 @@ class Corpus:
                 amplitudes in the data.
             emphasis: the steps of `audio.emphasis`.
             glides: by how many semitones copies of the sounds move, see `data.glides`; 0: no copies.
+            disturbed: what a net reads is disturbed as in `data.harmonics`: for training.
 
         Raises:
             InputError: no sounds, an invalid sound, a missing or invalid param file, a parameter that a file lacks.
@@ -99,6 +104,7 @@ class Corpus:
         self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
         reader = Reader(tier, self.names, curves, self.ranges, self._encoding, splitter)
         self.values, self._copied = reader.read(glides)
+        self.inputs = reader.read_disturbed(self.values) if disturbed else self.values
         self.offsets = np.concatenate([[0], np.cumsum(reader.lengths)]).astype(np.int64)
         self.conditioning = Curves(reader.curves, self.offsets, tier.step_rate, tier.prop, self.ranges)
         self.past = reader.read_past()
@@ -112,9 +118,9 @@ class Corpus:
                     log.warning("%s", warning)
 
     @classmethod
-    def of_model(cls, config: ModelConfig, data: ParamManager, glides: float = 0.0) -> Self:
+    def of_model(cls, config: ModelConfig, data: ParamManager, glides: float = 0.0, disturbed: bool = False) -> Self:
         """A data set as a model reads it. Raises InputError as the class does."""
-        return cls(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis, glides)
+        return cls(config.tier, data, config.ranges, config.codec, config.spans, config.emphasis, glides, disturbed)
 
     def samples(self, i: int) -> int:
         """How many samples sound i has, without silence at its end."""
@@ -204,7 +210,10 @@ class Corpus:
         if self.past is not None:
             past = self.past.numbers(starts[:, None] + 1 + np.arange(seq_len), gains)
             conditioning = np.concatenate([conditioning, past], axis=-1)
-        return Batch(values, conditioning)
+        return Batch(values, conditioning, self._inputs(starts[:, None] + np.arange(seq_len)))
+
+    def _inputs(self, steps: NDArray[np.int64]) -> NDArray[Any]:
+        return self.inputs[steps].astype(self._encoding.dtype, copy=False)
 
     def follow(self, streams: Streams, share: slice, seq_len: int, seed: int) -> Batch:
         """The windows that a `share` of streams read.
@@ -221,7 +230,7 @@ class Corpus:
             low, high = GAINS
             gains = np.where(scaled < SCALED, 10 ** ((low + (high - low) * decibels) / 20), 1.0)[share]
         batch = self.gather(starts, seq_len, gains)
-        batch.values[:, 0] = self.values[before]
+        batch.inputs[:, 0] = self._inputs(before)
         if self.past is None:
             return batch
         for row in np.flatnonzero(fresh):

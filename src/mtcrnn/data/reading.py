@@ -1,4 +1,4 @@
-"""Reading the sounds of a data set: their codes, those of copies that glide, and what was a period ago."""
+"""Reading the sounds of a data set: their codes, those of copies that glide, what a net reads of them, and the past."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import listing
 from mtcrnn.data.ending import SILENT_END_S, Ending
 from mtcrnn.data.glides import LONGEST_COPY_S, Glide, can_move
+from mtcrnn.data.harmonics import LABELS_PER_S, LOWEST_HZ, change_odd_harmonics
 from mtcrnn.data.params import Param
 from mtcrnn.data.past import Past
 from mtcrnn.data.splitting import Splitter
@@ -25,7 +27,7 @@ from mtcrnn.data.store import Store
 from mtcrnn.data.tuning import Tuning
 from mtcrnn.data.windows import tail_of
 from mtcrnn.models.encoding import Encoding
-from mtcrnn.models.lookback import LONGEST_S, lookback_of
+from mtcrnn.models.lookback import LONGEST_S, PROBES, lookback_of
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +62,9 @@ class Reader:
         self._encoding, self._splitter = encoding, splitter
         self._generated = [curves[name] for name in tier.generate if name in curves]  # empty for sound
         self._glides: list[Glide] = []
+        self._lookback = lookback_of(tier, ranges, encoding)
+        self._factors: list[NDArray[np.float64]] = []  # of each sound, see `tuning`
+        self._disturbed = False
         self.curves = [[curves[name][i] for name in tier.prop] for i in range(len(wavs))]
         self.lengths: list[int] = []
         self.sums: list[int] = []
@@ -85,24 +90,73 @@ class Reader:
             self.curves.append(self._gliding(glide))
         return store.array(self._encoding.width), [glide.number for glide in self._glides]
 
+    def read_disturbed(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The encoded values [N, G] that a net reads while it learns, see `harmonics`: `values` without pitches.
+
+        Afterwards, the past is that of the sounds as they are read.
+        """
+        if self._lookback is None or not self._pitches():
+            return values
+        self._disturbed, store = True, Store(self._encoding.stored)
+        bank = filter_bank(self._tier.bands)
+        for j in tqdm(range(len(self.lengths)), "reading harmonics", unit="file", delay=2, leave=False):
+            left = self.lengths[j]
+            with self._open(self._number(j)) as source:
+                for block in bank.split(self._frames(source, j), self._tier.sound_channels):
+                    store.add(self._encoding.encode(block)[:left])
+                    left -= min(len(block), left)
+        return store.array(self._encoding.width)
+
     def read_past(self) -> Past | None:
         """What was a period ago in all of them; None without periods."""
-        lookback = lookback_of(self._tier, self._ranges, self._encoding)
-        if lookback is None:
+        if self._lookback is None:
             return None
-        past, tuning, factors = Past(lookback, self._encoding), Tuning(lookback), list[NDArray[np.float64]]()
-        glides = [None] * len(self._wavs) + self._glides
-        for j, glide in enumerate(tqdm(glides, "reading periods", unit="file", delay=2, leave=False)):
-            i = j if glide is None else glide.number
-            if glide is None:
-                factors.append(tuning.measure(self._wavs[i], self.curves[i]))
-            with self._open(i) as source:
-                past.add(self._splitter.frames(source, glide), self.curves[j], self.lengths[j], factors[i])
-        tuning.report()
+        past = Past(self._lookback, self._encoding)
+        for j in tqdm(range(len(self.lengths)), "reading periods", unit="file", delay=2, leave=False):
+            with self._open(self._number(j)) as source:
+                past.add(self._frames(source, j), self.curves[j], self.lengths[j], self._tuned(self._number(j)))
         past.close()
         for name, share in past.without().items():
             log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)
         return past
+
+    def _number(self, j: int) -> int:
+        """The sound that sound or copy j is made of."""
+        return j if j < len(self._wavs) else self._glides[j - len(self._wavs)].number
+
+    def _tuned(self, i: int) -> NDArray[np.float64]:
+        """By which factor sound i repeats more often than its parameters say, for each that says a period."""
+        assert self._lookback is not None
+        if not self._factors:
+            tuning = Tuning(self._lookback)
+            self._factors = [tuning.measure(wav, self.curves[k]) for k, wav in enumerate(self._wavs)]
+            tuning.report()
+        return self._factors[i]
+
+    def _pitches(self) -> list[int]:
+        """The numbers of the periods that are pitches: at all values of the parameter, it repeats so often."""
+        found = []
+        for p, period in enumerate(self._tier.periods):
+            range_ = self._ranges[period.name]
+            if period.hertz(np.linspace(range_.low, range_.high, PROBES)).min() >= LOWEST_HZ:
+                found.append(p)
+        return found
+
+    def _frames(self, source: sound_files.Source, j: int) -> Iterator[NDArray[np.float32]]:
+        """Sound or copy j as a net reads it, before it is split. The tail of a sound, which may be held out, stays."""
+        copied = j >= len(self._wavs)
+        frames = self._splitter.frames(source, self._glides[j - len(self._wavs)] if copied else None)
+        if not self._disturbed:
+            return frames
+        assert self._lookback is not None
+        rate, steps, curves = self._tier.sample_rate, self.lengths[j], self.curves[j]
+        end = (steps if copied else steps - tail_of(steps, self._tier.step_rate)) * self._tier.bands
+        labels = int(steps * self._tier.bands / rate * LABELS_PER_S) + 1
+        hertz = self._lookback.hertz(np.stack([curve.sample(LABELS_PER_S, 0, labels) for curve in curves], axis=-1))
+        for p in self._pitches():
+            often = hertz[:, p] * self._tuned(self._number(j))[p]
+            frames = change_odd_harmonics(frames, rate, often, len(self._tier.periods) * j + p, end)
+        return frames
 
     def _open(self, i: int) -> Any:
         """Sound i, opened at the tier's rate; of parameters, at its own."""

@@ -55,7 +55,7 @@ def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> P
     _check_free(folder)
     data = ParamManager.at(options.data_dir, options.param_dir)
     emphasis = measure_emphasis(tier, data.wavs()) if net.spec.framed else ()
-    corpus = Corpus(tier, data, emphasis=emphasis, glides=options.glides)
+    corpus = Corpus(tier, data, emphasis=emphasis, glides=options.glides, disturbed=True)
     config = ModelConfig(tier, net, corpus.ranges, spans=corpus.spans, emphasis=emphasis)
     model = new_model(config, options.rand_seed)
     with join(options.device) as world:
@@ -134,7 +134,7 @@ def resume(
         options = dataclasses.replace(state.train, **typed_options)
         schedule = _remaining(state, options, typed_options, model.config.step)
         data = ParamManager.at(options.data_dir, options.param_dir)
-        corpus = Corpus.of_model(model.config, data, options.glides)
+        corpus = Corpus.of_model(model.config, data, options.glides, disturbed=True)
         if state.data and (changes := corpus.changes(state.data)):
             log.warning("the data differ from those that the run was trained on: %s", "; ".join(changes))
         with join(options.device) as world:

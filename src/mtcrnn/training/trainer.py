@@ -169,8 +169,7 @@ class Trainer:
         """One optimiser step on batch `step`. Returns its loss and gradient norm, still on the device."""
         options, model = self.options, self.model
         batch, state = self._next_batch(step)
-        values, conditioning = self._to_device(batch)
-        past = values[:, :-1]
+        values, conditioning, past = self._to_device(batch)
         if (rate := self.teacher_forcing_rate(step)) < 1:
             forced = draw_forced(options.rand_seed, step, options.seq_len, rate)
             draws = model.distribution.draws
@@ -258,9 +257,9 @@ class Trainer:
     @torch.no_grad()
     def held_out_loss(self) -> float:
         """Nats per step, teacher forced, on one batch of held-out windows: the same in every call."""
-        values, conditioning = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
+        values, conditioning, past = self._to_device(self.corpus.spread(self.held_out, self.batch_size))
         state = self.model.net.init_state(len(values))
-        return float(self._loss(values[:, :-1], conditioning, values[:, 1:], state)[0])
+        return float(self._loss(past, conditioning, values[:, 1:], state)[0])
 
     def _check(self, step: int) -> list[float]:
         """The recent losses as numbers.
@@ -298,9 +297,10 @@ class Trainer:
             }
             checkpoint.save(folder, self.model, to_bytes(self.optimiser.state_dict(), others))
 
-    def _to_device(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    def _to_device(self, batch: Batch) -> list[torch.Tensor]:
+        """The values, the conditioning and the inputs."""
         device = self.model.device
-        return torch.from_numpy(batch.values).to(device), torch.from_numpy(batch.conditioning).to(device)
+        return [torch.from_numpy(array).to(device) for array in (batch.values, batch.conditioning, batch.inputs)]
 
     def _describe(self) -> str:
         """The options that the run was started with, as JSON for log/args.txt."""
