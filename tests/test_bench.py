@@ -24,6 +24,8 @@ def test_engine_and_reference_stand_side_by_side(tmp_path, capsys, monkeypatch):
     assert [(row["backend"], row["precision"], row["batch"]) for row in found["rows"]] == [
         ("engine", "float32", 1),
         ("engine", "float32", 2),
+        ("engine", "int16", 1),
+        ("engine", "int16", 2),
         ("engine", "int8", 1),
         ("engine", "int8", 2),
         ("torch", "float32", 1),
@@ -41,6 +43,7 @@ def test_without_a_model_there_are_standard_sizes(capsys, monkeypatch):
     assert code == 0, err
     assert [line.split()[:3] for line in out.splitlines()[1:]] == [
         ["1x8", "engine", "float32"],
+        ["1x8", "engine", "int16"],
         ["1x8", "engine", "int8"],
         ["1x8", "torch", "float32"],
     ]
