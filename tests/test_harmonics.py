@@ -8,7 +8,8 @@ from mtcrnn.config.tier import Tier
 from mtcrnn.data import harmonics
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.data.harmonics import LABELS_PER_S, change_odd_harmonics
+from mtcrnn.data.harmonics import change_odd_harmonics
+from mtcrnn.data.tuning import LABELS_PER_S
 
 RATE = 8000
 

@@ -45,9 +45,14 @@ def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generato
     >>> float(generator(1, Purpose.BATCH, 7).random()) == float(generator(1, Purpose.BATCH, 7).random())
     True
     """
+    check_seed(seed)
+    return np.random.default_rng([seed, int(purpose), *position])
+
+
+def check_seed(seed: int) -> None:
+    """Raise InputError for a seed below 0."""
     if seed < 0:
         raise InputError(f"a random seed is a whole number, 0 or above, not {seed}")
-    return np.random.default_rng([seed, int(purpose), *position])
 
 
 def fresh_seed() -> int:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.data.tuning import LABELS_PER_S
 
 Floats = NDArray[np.float64]
 
@@ -24,7 +25,6 @@ CHANGED = 0.3  # of all stretches
 SHARES = -0.3, 0.95  # of the odd harmonics that is taken away
 RAMP_S = 0.05  # from one stretch to the next
 ORDER, MARGIN = 5, 32  # of the splines between samples, and samples around that they need
-LABELS_PER_S = 100.0
 
 
 def changes(seed: int, seconds: float) -> tuple[Floats, Floats]:

@@ -13,18 +13,17 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
-from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import listing
 from mtcrnn.data.ending import SILENT_END_S, Ending
 from mtcrnn.data.glides import LONGEST_COPY_S, Glide, can_move
-from mtcrnn.data.harmonics import LABELS_PER_S, LOWEST_HZ, change_odd_harmonics
+from mtcrnn.data.harmonics import LOWEST_HZ, change_odd_harmonics
 from mtcrnn.data.params import Param
 from mtcrnn.data.past import Past
 from mtcrnn.data.splitting import Splitter
 from mtcrnn.data.store import Store
-from mtcrnn.data.tuning import Tuning
+from mtcrnn.data.tuning import LABELS_PER_S, Tuning
 from mtcrnn.data.windows import tail_of
 from mtcrnn.models.encoding import Encoding
 from mtcrnn.models.lookback import LONGEST_S, PROBES, lookback_of
@@ -98,11 +97,10 @@ class Reader:
         if self._lookback is None or not self._pitches():
             return values
         self._disturbed, store = True, Store(self._encoding.stored)
-        bank = filter_bank(self._tier.bands)
         for j in tqdm(range(len(self.lengths)), "reading harmonics", unit="file", delay=2, leave=False):
             left = self.lengths[j]
             with self._open(self._number(j)) as source:
-                for block in bank.split(self._frames(source, j), self._tier.sound_channels):
+                for block in self._splitter.bands(self._frames(source, j)):
                     store.add(self._encoding.encode(block)[:left])
                     left -= min(len(block), left)
         return store.array(self._encoding.width)

@@ -5,7 +5,7 @@ All of it is read block by block, so that a long sound takes no memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +42,11 @@ class Splitter:
 
     def split(self, source: sound_files.Source, glide: Glide | None = None) -> Iterator[NDArray[np.float32]]:
         """A sound, or its copy, in sub-bands, block by block: those of the middle, and of stereo also of the side."""
-        return filter_bank(self._tier.bands).split(self.frames(source, glide), self._tier.sound_channels)
+        return self.bands(self.frames(source, glide))
+
+    def bands(self, frames: Iterable[NDArray[np.float32]]) -> Iterator[NDArray[np.float32]]:
+        """The sub-bands of such frames."""
+        return filter_bank(self._tier.bands).split(frames, self._tier.sound_channels)
 
     def measure_spans(self, wavs: Sequence[Path]) -> tuple[float, ...]:
         """The highest amplitude of each sub-band in all sounds."""

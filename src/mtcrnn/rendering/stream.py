@@ -60,7 +60,7 @@ class Stream:
         self.player = player
         self.names, self.ranges = tier.prop, player.config.ranges
         self.sample_rate, self.channels = tier.sample_rate, tier.columns
-        self.block_size = max(round(BLOCK_S * tier.sample_rate), 1)
+        self.block_size = block_size(tier.sample_rate)
         self.control_rate = tier.sample_rate / self.block_size
         self.values = {name: (self.ranges[name].low + self.ranges[name].high) / 2 for name in self.names}
         self.temperature = 1.0
@@ -120,6 +120,11 @@ class Stream:
 
     def _row(self) -> tuple[float, ...]:
         return tuple(self.values[name] for name in self.names)
+
+
+def block_size(sample_rate: int) -> int:
+    """Samples of a block."""
+    return max(round(BLOCK_S * sample_rate), 1)
 
 
 def clamp_temperature(temperature: float) -> float:

@@ -17,6 +17,7 @@ from typing import Any
 
 from mtcrnn.core.errors import InputError, listing, unknown
 from mtcrnn.core.files import keep_previous, write_text
+from mtcrnn.rendering.stream import MOST_LIVE_TEMPERATURE
 from mtcrnn.runs import folders
 from mtcrnn.runs.packing import Texts, is_packed, read_about
 from mtcrnn.runs.recipe import read_recipe
@@ -115,6 +116,7 @@ def model_data(found: Path, precision: str, texts: Texts | None = None) -> dict[
         "channels": tier.sound_channels,
         "bands": tier.bands,
         "controls": [{"name": each, **dataclasses.asdict(config.ranges[each])} for each in tier.prop],
+        "most_temperature": MOST_LIVE_TEMPERATURE,
         "command": f"mtcrnn generate --model_dir {shlex.quote(name)} --precision {precision}",
         "planes": _packed(b"".join(data[k::WORD] for k in range(WORD))),
         "pages": image.pages,

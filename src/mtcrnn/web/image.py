@@ -42,20 +42,20 @@ def image_of(voice: Voice) -> Image:
     arrays: dict[int, NDArray[Any]] = {}  # by where they are: one that is read as two types is one
     for array in _arrays(voice):
         arrays.setdefault(array.ctypes.data, array)
+    filled = {place for place, array in arrays.items() if array.reshape(-1).view(np.uint8).any()}
     addresses = dict.fromkeys(arrays, 0)
     table_size = 8 * len(_table(voice, addresses))
     at = stored = STACK_END + table_size
-    for place, array in sorted(arrays.items(), key=lambda item: not _any(item[1])):  # zeros last
+    for place, array in sorted(arrays.items(), key=lambda item: item[0] not in filled):  # zeros last
         at = padded(at, ALIGNED)
         addresses[place] = at
         at += array.nbytes
-        stored = at if _any(array) else stored
+        stored = at if place in filled else stored
     data = bytearray(stored - STACK_END)
     data[:table_size] = np.array(_table(voice, addresses), np.int64).tobytes()
-    for place, array in arrays.items():
-        start = addresses[place] - STACK_END
-        if _any(array):
-            data[start : start + array.nbytes] = array.tobytes()
+    for place in filled:
+        start, content = addresses[place] - STACK_END, arrays[place].tobytes()
+        data[start : start + len(content)] = content
     seen = {name: addresses[getattr(voice, name).ctypes.data] for name in SEEN}
     return Image(bytes(data), at // PAGE + 1, STACK_END, STACK_END + table_size - 8, seen)
 
@@ -67,11 +67,6 @@ def _arrays(part: Any) -> Iterator[NDArray[Any]]:
             yield from _arrays(each)
     elif isinstance(part, np.ndarray) and part.size:
         yield part
-
-
-def _any(array: NDArray[Any]) -> bool:
-    """Whether a byte of it is not 0."""
-    return bool(array.reshape(-1).view(np.uint8).any())
 
 
 def _table(voice: Voice, addresses: Mapping[int, int]) -> list[int]:

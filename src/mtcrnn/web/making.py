@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from mtcrnn.audio.emphasis import Emphasis
 from mtcrnn.audio.subbands import filter_bank
 from mtcrnn.core.errors import InputError
-from mtcrnn.core.rng import PAGE_STEPS, Purpose
+from mtcrnn.core.rng import PAGE_STEPS, Purpose, check_seed
 from mtcrnn.engine.barrier import make_team
 from mtcrnn.engine.builder import build
 from mtcrnn.engine.loop import SAMPLERS, Scratch
 from mtcrnn.engine.program import Layout, Program
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.lookback import NO_PAST, Block
-from mtcrnn.rendering.stream import BLOCK_S
+from mtcrnn.rendering.stream import block_size
 from mtcrnn.web.voice import MOST_FRAMES, STACK, Clock, Voice
 
 TILE = 1  # blocks of rows: WebAssembly has 16 registers of 4 numbers
@@ -48,8 +48,7 @@ def voice_of(
     past, phases, lags = _past(config, steps)
     columns, code, numbers = _expressions(config)
     middles = [(config.ranges[name].low + config.ranges[name].high) / 2 for name in tier.prop]
-    size = max(round(BLOCK_S * tier.sample_rate), 1)
-    clock = {Clock.BLOCK: -1, Clock.SIZE: size, Clock.RATE: tier.sample_rate, **lags}
+    clock = {Clock.BLOCK: -1, Clock.SIZE: block_size(tier.sample_rate), Clock.RATE: tier.sample_rate, **lags}
     lows, highs = np.array([(config.ranges[name].low, config.ranges[name].high) for name in tier.prop]).reshape(-1, 2).T
     codes = np.arange(tier.mulaw_channels)[:, None].repeat(values, axis=1)
     nothing = np.zeros
@@ -94,8 +93,7 @@ def voice_of(
 
 def _entropy(seed: int) -> list[int]:
     """A seed in words of 32 bits, the lowest first, as numpy reads it."""
-    if seed < 0:
-        raise InputError(f"a random seed is a whole number, 0 or above, not {seed}")
+    check_seed(seed)
     words = [seed & 0xFFFFFFFF]
     while seed := seed >> 32:
         words.append(seed & 0xFFFFFFFF)

@@ -38,7 +38,8 @@ function preset() {
   return new URLSearchParams(location.hash.slice(1));
 }
 
-// Lists the models of a player and opens one of them; `silent` is said if the player does not answer.
+// Lists the models of a player and loads one, with which comes the player to use from then on; `silent` is said if there
+// is no answer.
 export async function run(given, silent) {
   player = given;
   if (!window.isSecureContext) showTunnelHelp();
@@ -86,7 +87,8 @@ const handlers = {
   },
 };
 
-function begin(hello) {
+function begin(hello, chosen) {
+  player = chosen;
   state.hello = hello;
   document.title = `${hello.title ?? hello.name} – mtcrnn`;
   $("name").textContent = hello.title ?? hello.name;

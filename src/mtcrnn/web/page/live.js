@@ -8,19 +8,20 @@ import { Remote } from "./remote.js";
 const LEAST_SPEED = 1.5;  // times real time, to make the sound in the page
 const addModule = (context) => context.audioWorklet.addModule("/page/voice_worklet.js");
 
+// Chooses the player, which tells the page that it plays.
 class Live {
   constructor() {
-    this.player = new Remote();
+    this.remote = new Remote();
   }
 
   list() {
-    return this.player.list();
+    return this.remote.list();
   }
 
   async load(model, handlers) {
     const answer = await fetch(`/voice/${encodeURIComponent(model)}?token=${encodeURIComponent(token())}`);
     if (answer.ok && (await this.loadHere(model, await answer.json(), handlers))) return;
-    this.player.load(model, handlers);
+    this.remote.load(model, handlers);
   }
 
   // Whether the sound can be made here.
@@ -29,9 +30,7 @@ class Live {
     let fast = false;
     const hello = (said) => {
       fast = said.rtf >= LEAST_SPEED;
-      if (!fast) return;
-      this.player = local;
-      handlers.hello(said);
+      if (fast) handlers.hello(said, local);
     };
     try {
       await local.list();
@@ -51,38 +50,6 @@ class Live {
     };
     const closed = () => handlers.error({ text: "mtcrnn play has ended: this page plays on until it is closed" });
     this.connection = new Connection(model, { moved, closed, block() {} });
-  }
-
-  get sound() {
-    return this.player.sound;
-  }
-
-  ready() {
-    return this.player.ready();
-  }
-
-  start(seed) {
-    this.player.start(seed);
-  }
-
-  stop() {
-    this.player.stop();
-  }
-
-  set(change, moved) {
-    this.player.set(change, moved);
-  }
-
-  setMargin(ms) {
-    this.player.setMargin(ms);
-  }
-
-  record(on) {
-    this.player.record(on);
-  }
-
-  gesture() {
-    return this.player.gesture();
   }
 }
 

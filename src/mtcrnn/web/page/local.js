@@ -5,7 +5,6 @@ import { Latencies } from "./timing.js";
 import { Voice } from "./voice.js";
 
 const FADE_S = 0.02;
-const MOST_TEMPERATURE = 3;
 const CHECK_S = 0.3;  // of sound, to measure the speed; the browser's compiler learns what it has to do well
 const MOST_ROWS = 720000;  // of a gesture: two hours
 const NEEDED = {
@@ -51,13 +50,8 @@ export class Local extends Graph {
     this.voice = { image, pages, table, count, addresses, values, channels, bands };
     this.module = await WebAssembly.compile(await unzipped(this.engine));
     Object.assign(this, { sampleRate: rate, channels });
-    handlers.hello({
-      ...this.model,
-      values: Object.fromEntries(this.names.map((each, k) => [each, values[k]])),
-      temperature: 1,
-      most_temperature: MOST_TEMPERATURE,
-      rtf: this.speed(),
-    });
+    const named = Object.fromEntries(this.names.map((each, k) => [each, values[k]]));
+    handlers.hello({ ...this.model, values: named, temperature: 1, rtf: this.speed() }, this);
   }
 
   // How many times faster than real time the sound is made here: that of the median stretch.
@@ -74,8 +68,12 @@ export class Local extends Graph {
   }
 
   // Lets the browser play; may be called again after a failure.
-  async ready() {
-    await this.open();
+  ready() {
+    return this.open();
+  }
+
+  async build() {
+    await super.build();
     this.post({ values: [...this.moves], change: null });
     this.post({ record: this.recording });
   }

@@ -42,7 +42,7 @@ export class Remote {
     this.margin = hello.margin_ms;
     const report = (take, samples) => this.connection.send({ type: "played", take, samples });
     this.sound = new Sound(hello.sample_rate, hello.channels, hello.fade_s, report);
-    handlers.hello(hello);
+    handlers.hello(hello, this);
   }
 
   // Lets the browser play; may be called again after a failure.
