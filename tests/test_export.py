@@ -174,11 +174,12 @@ def test_where_the_browser_has_a_rate_of_its_own_the_page_resamples(tmp_path):
         made = page.evaluate("mtcrnn.sound.status.played") - before
         assert not faults
     assert RATE * 0.8 < made < RATE * 2
-    power = np.abs(np.fft.rfft(heard * np.hanning(len(heard)))) ** 2
-    hertz = np.fft.rfftfreq(len(heard), 1 / 44100)
-    below, above = power[hertz < 1800].mean(), power[hertz > 2400].mean()
     assert np.sqrt(np.mean(heard**2)) > 0.01
-    assert 10 * np.log10(below / above) > 60
+    pieces = heard[: len(heard) // 2048 * 2048].reshape(-1, 2048)  # a busy page hears with gaps, which click
+    power = np.abs(np.fft.rfft(pieces * np.hanning(2048))) ** 2
+    hertz = np.fft.rfftfreq(2048, 1 / 44100)
+    below, above = power[:, hertz < 1800].mean(1), power[:, hertz > 2400].mean(1)
+    assert np.median(10 * np.log10(below / above)) > 60
 
 
 @pytest.mark.slow
