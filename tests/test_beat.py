@@ -3,7 +3,7 @@ import pytest
 
 from helpers import SHARED, needs_real_data
 from mtcrnn.audio import files as sound_files
-from mtcrnn.evaluation.beat import beat
+from mtcrnn.listening.beat import beat
 
 RATE = 16000
 

@@ -14,7 +14,7 @@ import mtcrnn
 from helpers import run_cli
 from live_driver import playing, save_model, save_stereo_model
 from mtcrnn.config.ranges import Range
-from mtcrnn.evaluation.beat import onset_strength
+from mtcrnn.listening.beat import onset_strength
 from mtcrnn.textures import write_texture
 
 driver = pytest.importorskip("page_driver", reason="playwright is not installed", exc_type=ImportError)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mtcrnn.evaluation import texture_statistics as ts
-from mtcrnn.evaluation.texture_statistics import distances, statistics
+from mtcrnn.listening import texture_statistics as ts
+from mtcrnn.listening.texture_statistics import distances, statistics
 
 RATE = 8000
 

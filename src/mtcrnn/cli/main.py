@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from mtcrnn.cli import (
+    describe,
     evaluate,
     features,
     generate,
@@ -125,6 +126,7 @@ def command_parser() -> argparse.ArgumentParser:
     quickstart.add_commands(commands)
     textures.add_commands(commands)
     params.add_commands(commands)
+    describe.add_commands(commands)
     features.add_commands(commands)
     train.add_commands(commands)
     generate.add_commands(commands)

@@ -166,13 +166,25 @@ def write_together(files: Sequence[Path]) -> Iterator[Path]:
 
 def keep_previous(path: Path) -> None:
     """Rename a file that is about to be replaced to `STEM.previous-N.SUFFIX`, and log it."""
-    if not path.exists():
-        return
+    if path.exists():
+        kept = _previous(path)
+        os.replace(path, kept)
+        log.info("%s existed: kept as %s", path, kept.name)
+
+
+def copy_previous(path: Path) -> Path:
+    """Copy a file that is about to be changed to `STEM.previous-N.SUFFIX`, and return that path."""
+    kept = _previous(path)
+    write_bytes(kept, path.read_bytes())
+    return kept
+
+
+def _previous(path: Path) -> Path:
+    """The next free name for what a file was."""
     number = 1
     while (kept := path.with_name(f"{path.stem}.previous-{number}{path.suffix}")).exists():
         number += 1
-    os.replace(path, kept)
-    log.info("%s existed: kept as %s", path, kept.name)
+    return kept
 
 
 def is_temporary(path: Path) -> bool:

@@ -37,6 +37,7 @@ class Purpose(IntEnum):
     PAST = 13  # how loud what was a period ago is
     GLIDES = 14  # the speed of copies of sounds
     HARMONICS = 15  # where odd harmonics come and go
+    QUESTION = 16  # moments that a question is chosen from
 
 
 def generator(seed: int, purpose: Purpose, *position: int) -> np.random.Generator:

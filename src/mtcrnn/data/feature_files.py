@@ -18,10 +18,7 @@ from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.features import QUIET, UNITS, Settings, measure
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager, make_param
-from mtcrnn.data.params import Param, ParamFile
-
-MADE = "made"  # key in a parameter's entry: its provenance, see `_provenance`
-
+from mtcrnn.data.params import MADE, Param, ParamFile
 
 def write_features(data: ParamManager, settings: Settings, processes: int) -> tuple[int, int]:
     """Measure the features of every wav of a data set and write them into its param file.

@@ -25,6 +25,8 @@ from mtcrnn.core.validation import explain, read_json
 SUFFIX = ".params"
 META = "meta"
 METERS = "meters"  # in `meta`: what measures each parameter, one of `evaluation.meters.METERS`
+SKIP = "skip"  # in `meta`: stretches [[from, to], ...] in seconds that are not trained on
+MADE = "made"  # key in a parameter's entry: what measured it, and how
 
 
 class Param(BaseModel):
@@ -85,6 +87,21 @@ class ParamFile:
         for problem in problems.values():
             raise InputError(problem)
         return file
+
+    def skipped(self, where: Path) -> list[tuple[float, float]]:
+        """The stretches (from, to), in seconds, that are not trained on; `where` is the file named in messages.
+
+        Raises:
+            InputError: `meta` has something else there than a list of pairs of numbers that rise.
+        """
+        found = []
+        entries = self.meta.get(SKIP, [])
+        for entry in entries if isinstance(entries, list) else [entries]:
+            pair = entry if isinstance(entry, list) else []
+            if len(pair) != 2 or not all(type(t) in (int, float) for t in pair) or not pair[0] < pair[1]:
+                raise InputError(f"{where}: {META}: {SKIP} must be a list of [from, to] in seconds, not {entry!r}")
+            found.append((float(pair[0]), float(pair[1])))
+        return found
 
     def text(self) -> str:
         """The content of the file; unknown keys that were read are written back."""

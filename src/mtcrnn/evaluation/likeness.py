@@ -15,7 +15,7 @@ from mtcrnn.audio.stereo import mono
 from mtcrnn.config.ranges import restore
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.spectrum import Array, band_levels, coherence, kernel_distance, log_mel_frames, power_spectra
-from mtcrnn.evaluation.texture_statistics import SHORTEST_S, distances, statistics
+from mtcrnn.listening.texture_statistics import SHORTEST_S, distances, statistics
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import ParameterArray, Session
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtcrnn.audio.features import QUIET, Settings, measure
-from mtcrnn.evaluation.beat import beat
 from mtcrnn.evaluation.events import density, spread
 from mtcrnn.evaluation.tones import middle_hz, peak_hz, periodicity, vibrato
+from mtcrnn.listening.beat import beat
 
 Samples = NDArray[np.float32]
 Meter = Callable[[Samples, int], tuple[float, float] | None]  # (samples [T], rate) -> (reading, confidence)

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import hilbert, welch
 
-from mtcrnn.evaluation.beat import autocorrelation, first_high_peak, parabolic_peak
+from mtcrnn.listening.beat import autocorrelation, first_high_peak, parabolic_peak
 
 Array = NDArray[np.float64]
 

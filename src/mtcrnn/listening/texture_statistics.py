@@ -8,14 +8,18 @@ their modulation bands.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
 Array = NDArray[np.float64]
 
 BANDS, LOWEST_HZ = 30, 50.0  # cochlear filters, from LOWEST_HZ to just below half the sample rate
 COMPRESSION = 0.3  # exponent of the envelopes
 ENVELOPE_HZ = 400  # their sample rate
+OVER = 4  # times this rate, at least, they are compressed at
 MODULATIONS_HZ = 0.5 * 2.0 ** (np.arange(18) / 2)  # centres of the modulation bands, 0.5 to 181 Hz
 MODULATION_Q = 2.0
 OCTAVES = slice(5, None, 2)  # the modulation bands whose correlations are taken (2.8 Hz and up)
@@ -61,14 +65,16 @@ def distances(a: dict[str, Array], b: dict[str, Array]) -> dict[str, float]:
 
 def cochlear_envelopes(samples: NDArray[np.float32], sample_rate: int) -> Array:
     """Compressed envelopes [BANDS, t] at `ENVELOPE_HZ` of the bands of a cochlear filter bank."""
-    spectrum = np.fft.rfft(samples.astype(np.float64))
+    spectrum = fft.rfft(samples.astype(np.float64))
     length = len(samples)
     count = max(int(length * ENVELOPE_HZ / sample_rate), 1)
     out = np.empty((BANDS, count))
-    for k, gain in enumerate(cochlear_filters(length, sample_rate)):
-        analytic = np.zeros(length, np.complex128)
-        analytic[: len(spectrum)] = 2 * spectrum * gain
-        envelope = np.abs(np.fft.ifft(analytic)) ** COMPRESSION
+    for k, (low, gains) in enumerate(_cochlear_bands(length, sample_rate)):
+        # An envelope does not change when its band is moved down to 0 Hz, where fewer samples hold it
+        size = fft.next_fast_len(max(len(gains), min(OVER * count, length)))
+        analytic = np.zeros(size, np.complex128)
+        analytic[: len(gains)] = spectrum[low : low + len(gains)] * gains
+        envelope = np.abs(fft.ifft(analytic) * (2 * size / length)) ** COMPRESSION
         out[k] = _resampled(envelope, count)
     return np.maximum(out, 0.0)
 
@@ -84,6 +90,17 @@ def cochlear_filters(length: int, sample_rate: int) -> Array:
     width = edges[1] - edges[0]
     away = np.abs(erb - edges[1:-1, None]) / width  # distance from the centres, in units of their spacing
     return np.where(away < 1, np.cos(np.pi / 2 * np.minimum(away, 1)), 0.0)
+
+
+@lru_cache(maxsize=2)
+def _cochlear_bands(length: int, sample_rate: int) -> list[tuple[int, Array]]:
+    """The gains of each cochlear filter where they are not 0, after the number of the first of them."""
+    found = []
+    for gains in cochlear_filters(length, sample_rate):
+        inside = np.flatnonzero(gains)
+        low, high = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 1)
+        found.append((low, gains[low:high].copy()))
+    return found
 
 
 def modulation_bands(envelopes: Array) -> Array:
@@ -102,8 +119,8 @@ def modulation_bands(envelopes: Array) -> Array:
 
 def _resampled(envelope: Array, count: int) -> Array:
     """The envelope [T] resampled to `count` values, without frequencies that are too high for them."""
-    kept = np.fft.rfft(envelope)[: count // 2 + 1]
-    return np.fft.irfft(kept, count) * (count / len(envelope))
+    kept = fft.rfft(envelope)[: count // 2 + 1]
+    return fft.irfft(kept, count) * (count / len(envelope))
 
 
 def _correlations(bands: Array, apart: tuple[int, ...]) -> Array:

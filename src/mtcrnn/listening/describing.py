@@ -1,0 +1,160 @@
+"""What recordings differ in: how far each measure goes, within and between them, and which say different things."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mtcrnn.core.errors import InputError, listing
+from mtcrnn.data.dataset import ParamManager, make_param
+from mtcrnn.data.made import write_made
+from mtcrnn.data.params import MADE, Param
+from mtcrnn.listening.measures import MEASURES
+from mtcrnn.listening.recordings import Recording
+from mtcrnn.listening.texture_statistics import Array
+
+BY = "mtcrnn describe 1"
+MOST, LEAST = 4, 2  # measures that are proposed
+ENOUGH = 0.25  # of the steps of the first proposed measure: others have at least so many of their own
+ENDS = (0.05, 0.95)  # quantiles: the range that is shown
+KNOB = (0.005, 0.995)  # quantiles: the range of the parameter that is written
+READABLE = 0.5  # share of the moments at which a measure must be read, in each recording, to be proposed
+SMOOTH_S = 0.5  # over which curves are averaged before they are compared
+
+
+@dataclass(frozen=True)
+class Described:
+    """A measure in a set of recordings.
+
+    Attributes:
+        name: one of `MEASURES`.
+        low, high: 5% of the moments are below, and 5% above.
+        readable: the share of the moments at which it can be read, in each recording.
+        within: the share of the variance that is within recordings; the rest is between them.
+        steps: how many just audible differences lie between `low` and `high`.
+        alike: the absolute rank correlation with each other measure.
+    """
+
+    name: str
+    low: float
+    high: float
+    readable: tuple[float, ...]
+    within: float
+    steps: float
+    alike: dict[str, float]
+
+    @property
+    def can_be_read(self) -> bool:
+        """Whether every recording has it for most of the time."""
+        return min(self.readable) >= READABLE
+
+    @property
+    def problem(self) -> str | None:
+        """Why the measure cannot be a parameter; None if it can."""
+        lacking = sum(share < READABLE for share in self.readable)
+        return f"cannot be read in {lacking} of {len(self.readable)} recordings" if lacking else None
+
+
+def described(recordings: Sequence[Recording]) -> list[Described]:
+    """Describe recordings by all measures, in the order of `MEASURES`."""
+    from scipy.stats import spearmanr
+
+    curves = {name: [_smooth(recording, name) for recording in recordings] for name in MEASURES}
+    joined = np.stack([np.concatenate(found) for found in curves.values()], axis=1)
+    found = []
+    for k, name in enumerate(MEASURES):
+        values = joined[:, k]
+        known = np.isfinite(values)
+        readable = tuple(float(np.isfinite(curve).mean()) for curve in curves[name])
+        if known.sum() < 2 or np.ptp(values[known]) == 0:
+            low = high = float(values[known][0]) if known.any() else float("nan")
+            found.append(Described(name, low, high, readable, 0.0, 0.0, dict.fromkeys(MEASURES, 0.0)))
+            continue
+        low, high = np.quantile(values[known], ENDS)
+        alike = {}
+        for other, column in zip(MEASURES, joined.T, strict=True):
+            both = known & np.isfinite(column)
+            moving = both.sum() > 2 and np.ptp(column[both]) > 0 and np.ptp(values[both]) > 0
+            alike[other] = abs(float(spearmanr(values[both], column[both]).statistic)) if moving else 0.0
+        parts = [curve[np.isfinite(curve)] for curve in curves[name]]
+        inner = sum(float(((part - part.mean()) ** 2).sum()) for part in parts if len(part))
+        share = inner / (float(values[known].var()) * known.sum())
+        unit = np.log2(1 + MEASURES[name].step) if MEASURES[name].ratio else MEASURES[name].step
+        back = np.exp2 if MEASURES[name].ratio else np.asarray
+        low_high = back(np.array([low, high])).tolist()
+        found.append(Described(name, *low_high, readable, min(share, 1.0), float((high - low) / unit), alike))
+    return found
+
+
+def proposed(measures: Sequence[Described]) -> list[str]:
+    """The two to four measures that vary most and say different things, the most varied first.
+
+    Each next one is that with the most steps which those before it do not tell: steps times 1 - correlation^2.
+    """
+    left = [one for one in measures if one.can_be_read and one.steps >= 1]
+    chosen: list[Described] = []
+
+    def own(one: Described) -> float:
+        return one.steps * (1 - max((one.alike[other.name] ** 2 for other in chosen), default=0.0))
+
+    while left and len(chosen) < MOST:
+        best = max(left, key=own)
+        if len(chosen) >= LEAST and own(best) < ENOUGH * chosen[0].steps:
+            break
+        chosen.append(best)
+        left.remove(best)
+    return [one.name for one in chosen]
+
+
+def write_measures(data: ParamManager, recordings: Sequence[Recording], names: Sequence[str]) -> list[Path]:
+    """Write measures as curves into the param files of recordings. Returns copies of files written by hand.
+
+    Moments at which a measure cannot be read are interpolated. The range of the parameter is that of the recordings,
+    without the lowest and highest 0.5% of all values, which are cut.
+
+    Raises:
+        InputError: an unknown measure, one that cannot be read in some recording, as `write_made`.
+    """
+    for name in names:
+        if name not in MEASURES:
+            raise InputError(f"`write` {name}: no such measure; there are {listing(MEASURES)}")
+        unread = [r.path.name for r in recordings if not np.isfinite(r.curve(name)).any()]
+        if unread:
+            raise InputError(f"`write` {name}: it cannot be read in {listing(unread)}")
+    ranges = {}
+    for name in names:
+        values = np.concatenate([recording.curve(name) for recording in recordings])
+        ranges[name] = np.quantile(values[np.isfinite(values)], KNOB).tolist()
+        if ranges[name][0] == ranges[name][1]:
+            raise InputError(f"`write` {name}: it is {ranges[name][0]:g} everywhere; there is nothing to play")
+    curves = {r.path: {name: _param(r, name, *ranges[name]) for name in names} for r in recordings}
+    return write_made(data, curves)
+
+
+def _param(recording: Recording, name: str, low: float, high: float) -> Param:
+    values = recording.curve(name)
+    times = np.arange(len(values)) / recording.rate
+    known = np.isfinite(values)
+    filled = np.clip(np.interp(times, times[known], values[known]), low, high)
+    if len(filled) < 2:
+        times, filled = np.array([0.0, recording.seconds]), np.repeat(filled, 2)
+    return make_param(
+        [round(t, 4) for t in times.tolist()],
+        [float(f"{v:.6g}") for v in filled],
+        units=MEASURES[name].units,
+        minval=float(f"{low:.6g}"),
+        maxval=float(f"{high:.6g}"),
+        **{MADE: {"by": BY}},
+    )
+
+
+def _smooth(recording: Recording, name: str) -> Array:
+    """A measure averaged over `SMOOTH_S`, as logarithm of base 2 of a ratio; NaN where it cannot be read."""
+    values = recording.curve(name)
+    values = np.log2(values) if MEASURES[name].ratio else values
+    size = max(round(SMOOTH_S * recording.rate), 1)
+    parts = [values[k : k + size] for k in range(0, len(values), size)]
+    return np.array([part[np.isfinite(part)].mean() if np.isfinite(part).any() else np.nan for part in parts])

@@ -1,0 +1,185 @@
+"""Listening to recordings of any length: their measures and statistics, excerpt by excerpt; silence and clipping."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mtcrnn.audio import files as sound_files
+from mtcrnn.core.errors import InputError
+from mtcrnn.listening import measures, moments
+from mtcrnn.listening.measures import MEASURES, SILENT_DB, VOICED, measure
+from mtcrnn.listening.moments import CLASSES, statistics_around
+from mtcrnn.listening.texture_statistics import Array, cochlear_envelopes, modulation_bands
+
+HIGHEST_RATE = 32000  # of listening, in Hz
+EXCERPT_S, AROUND_S = 32.0, 4.0  # what is listened to at once, and what more of the sound on either side
+SHORTEST_S = 0.5  # of a recording
+CLIPPED, CLIPPED_RUN = 0.99, 3  # of full scale; so many samples in a row at the same height are clipped
+LEAST_SILENCE_S = 0.5
+CLIP_S = 0.1  # around each clipped place
+
+Stretches = list[tuple[float, float]]  # from, to, in seconds
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What was heard in a recording.
+
+    Attributes:
+        path: the file.
+        seconds: its length.
+        rate: moments of the measures per second.
+        measured: [len(MEASURES), n] at 0, 1 / rate, ... seconds.
+        statistics: by class [values, m] at 0, 1 / `moments.RATE`, ... seconds.
+        silent, clipped: stretches, in seconds.
+    """
+
+    path: Path
+    seconds: float
+    rate: float
+    measured: Array
+    statistics: dict[str, NDArray[np.float32]]
+    silent: Stretches
+    clipped: Stretches
+
+    def curve(self, name: str) -> Array:
+        """A measure at every moment [n]; NaN where it cannot be read."""
+        values = self.measured[list(MEASURES).index(name)].copy()
+        if self.seconds < MEASURES[name].window_s:
+            return np.full(len(values), np.nan)
+        loudness, voicing = (self.measured[list(MEASURES).index(other)] for other in ("loudness", "voicing"))
+        if name not in ("loudness", "background"):
+            values[loudness < SILENT_DB] = np.nan
+        if name == "pitch":
+            values[voicing < VOICED] = np.nan
+        if name == "density":
+            values[values <= 0] = np.nan
+        return values
+
+
+def listen(paths: Sequence[Path], rate: float = measures.RATE) -> list[Recording]:
+    """Listen to recordings, all at one sample rate: the lowest of theirs, at most `HIGHEST_RATE`.
+
+    Args:
+        paths: the recordings.
+        rate: moments of the measures per second.
+
+    Raises:
+        InputError: a file that cannot be read, or one that is shorter than `SHORTEST_S`.
+    """
+    rates, lengths = [], []
+    for path in paths:
+        with sound_files.source(path) as source:
+            rates.append(source.file_sample_rate)
+            lengths.append(source.promised_s or 0.0)
+    sample_rate = min(min(rates), HIGHEST_RATE)
+    with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(
+        total=round(sum(lengths)), desc="listening", unit="s of sound", delay=2, leave=False
+    ) as bar:
+        return [_listen(path, sample_rate, rate, pool, bar) for path in paths]
+
+
+@dataclass(frozen=True)
+class _Excerpt:
+    """A part of a recording with some sound around it: frames [first, end) of the samples are the part itself."""
+
+    samples: NDArray[np.float32]
+    start: int  # of the samples in the recording
+    first: int
+    end: int
+
+
+def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor, bar: tqdm) -> Recording:
+    parts, clipped, length = [], [], 0
+
+    def heard(excerpt: _Excerpt) -> tuple[Array, dict[str, Array]]:
+        return _hear(excerpt, sample_rate, rate)
+
+    workers = os.cpu_count() or 1
+    with sound_files.source(path, sample_rate) as source:
+        waiting: list[_Excerpt] = []
+        for excerpt in _excerpts(source, sample_rate, clipped):
+            length = excerpt.start + excerpt.end
+            waiting.append(excerpt)
+            if len(waiting) == workers:
+                parts += pool.map(heard, waiting)
+                bar.update(round(sum(one.end - one.first for one in waiting) / sample_rate))
+                waiting = []
+        parts += pool.map(heard, waiting)
+        bar.update(round(sum(one.end - one.first for one in waiting) / sample_rate))
+    seconds = length / sample_rate
+    if seconds < SHORTEST_S:
+        raise InputError(f"{path} lasts {seconds:.2f} s; at least {SHORTEST_S:g} s are needed")
+    measured = np.concatenate([part[0] for part in parts], axis=1)
+    statistics = {
+        name: np.concatenate([part[1][name] for part in parts], axis=1).astype(np.float32) for name in CLASSES
+    }
+    quiet = measured[list(MEASURES).index("loudness")] < SILENT_DB
+    silent = [(a / rate, min(b / rate, seconds)) for a, b in runs(quiet) if b - a >= LEAST_SILENCE_S * rate]
+    return Recording(path, seconds, rate, measured, statistics, silent, _joined(clipped, seconds))
+
+
+def _hear(excerpt: _Excerpt, sample_rate: int, rate: float) -> tuple[Array, dict[str, Array]]:
+    """Measures and statistics at the moments of an excerpt."""
+    envelopes = cochlear_envelopes(excerpt.samples, sample_rate)
+    bands = modulation_bands(envelopes - envelopes.mean(axis=1, keepdims=True))
+    start = excerpt.start / sample_rate
+    low, high = start + excerpt.first / sample_rate, start + excerpt.end / sample_rate
+
+    def inside(each: float) -> Array:
+        """The moments of so many a second that lie in the excerpt, from the start of its samples."""
+        return np.arange(np.ceil(low * each - 1e-9), np.ceil(high * each - 1e-9)) / each - start
+
+    measured = measure(excerpt.samples, sample_rate, envelopes, bands, inside(rate))
+    return measured, statistics_around(envelopes, bands, inside(moments.RATE))
+
+
+def _excerpts(source: sound_files.Source, sample_rate: int, clipped: Stretches) -> Iterator[_Excerpt]:
+    """The excerpts of a recording; adds to `clipped` where it is clipped."""
+    size, around = round(EXCERPT_S * sample_rate), round(AROUND_S * sample_rate)
+    held, start, first = np.zeros(0, np.float32), 0, 0
+    for block in source:
+        samples = block[:, 0]
+        clipped += _clipped(samples, (start + len(held)) / sample_rate, sample_rate)
+        held = np.concatenate([held, samples])
+        while len(held) >= first + size + around:
+            yield _Excerpt(held[: first + size + around], start, first, first + size)
+            left = max(first + size - around, 0)
+            held, start, first = held[left:], start + left, first + size - left
+    if len(held) > first or not start:
+        yield _Excerpt(held, start, first, len(held))
+
+
+def _clipped(samples: NDArray[np.float32], start_s: float, sample_rate: int) -> Stretches:
+    """Where samples are at full scale, several in a row."""
+    full = np.abs(samples) >= CLIPPED
+    return [
+        (start_s + a / sample_rate - CLIP_S, start_s + b / sample_rate + CLIP_S)
+        for a, b in runs(full)
+        if b - a >= CLIPPED_RUN
+    ]
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The stretches (first, end) in which flags [n] are set."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def _joined(stretches: Stretches, seconds: float) -> Stretches:
+    """Stretches inside the recording, overlapping ones as one."""
+    found: Stretches = []
+    for low, high in sorted((max(a, 0.0), min(b, seconds)) for a, b in stretches):
+        if found and low <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], high))
+        else:
+            found.append((low, high))
+    return found
