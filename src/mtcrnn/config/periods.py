@@ -39,7 +39,8 @@ UNITS = {  # how often a second, by unit in small letters
     "s": f"1/{VALUE}",
     "ms": f"1000/{VALUE}",
 }
-NO_PERIOD = {"centroid", "brightness", "bandwidth", "rolloff", "cutoff", "centre", "center"}  # though in Hz
+# though in Hz, or events per second
+NO_PERIOD = {"centroid", "brightness", "bandwidth", "rolloff", "cutoff", "centre", "center", "density"}
 NO_EXPRESSION = "none"  # of a parameter that says no period, whatever its unit
 PERIODS = "periods"  # in the `meta` of a param file: expressions by parameter
 

@@ -24,6 +24,7 @@ from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import range_of
 from mtcrnn.data.reading import Reader
+from mtcrnn.data.skipping import Stretches, outside, skipped_in
 from mtcrnn.data.splitting import Splitter
 from mtcrnn.data.windows import Streams, Windows, make_windows, tail_of
 from mtcrnn.models.config import ModelConfig
@@ -57,12 +58,13 @@ class Corpus:
         offsets: int64 [files + 1]; file i is values[offsets[i]:offsets[i + 1]].
         values: [N, G], encoded, in the smallest type that holds them; see `models.encoding`.
         inputs: likewise, what a net reads of them.
+        kept: the stretches (first value, end) of each sound that its param file does not say to skip.
         conditioning: the parameters of every step, see `Curves`.
         past: what was a period ago at every step; None without periods.
         meta: what the first param file says of the data set.
         ranges: the range of every parameter, in the user's units.
         fingerprints: for each file, by its path inside the folder: its number of values, a checksum of the values and
-            a checksum of the curves.
+            a checksum of the curves and of what is skipped.
     """
 
     def __init__(
@@ -98,18 +100,23 @@ class Corpus:
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.meta = files[0][1].meta if files else {}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
+        skipped = skipped_in(data, self.names)
         splitter, self.spans = Splitter(tier, emphasis), tuple(spans)
         if not spans and (tier.bands > 1 or emphasis):
-            self.spans = splitter.measure_spans(self.names)
+            self.spans = splitter.measure_spans(self.names, skipped)
         self._encoding = encoding_of(tier, self.ranges, codec, self.spans)
         reader = Reader(tier, self.names, curves, self.ranges, self._encoding, splitter)
         self.values, self._copied = reader.read(glides)
         self.inputs = reader.read_disturbed(self.values) if disturbed else self.values
         self.offsets = np.concatenate([[0], np.cumsum(reader.lengths)]).astype(np.int64)
+        self.kept = [
+            _kept(int(first), int(end), tier.step_rate, skipped[i])
+            for i, (first, end) in enumerate(zip(self.offsets, self.offsets[1 : len(self.names) + 1], strict=False))
+        ]
         self.conditioning = Curves(reader.curves, self.offsets, tier.step_rate, tier.prop, self.ranges)
         self.past = reader.read_past()
         self.fingerprints = {
-            data.relative(wav): (reader.lengths[i], reader.sums[i], self.conditioning.checksum(i))
+            data.relative(wav): (reader.lengths[i], reader.sums[i], self.conditioning.checksum(i, skipped[i]))
             for i, wav in enumerate(self.names)
         }
         if ranges:
@@ -163,20 +170,22 @@ class Corpus:
                 short.append(f"{wav.name} ({end - start})")
                 continue
             if _is_held_out(wav, holdout):
-                testing.append((start, end))
+                testing += [part for part in self.kept[i] if part[1] - part[0] > seq_len]
                 continue
             tail = tail_of(end - start, self.tier.step_rate) if holdout == "tail" else 0
             if tail > held_out_len and end - start - tail > seq_len:
-                testing.append((end - tail, end))
+                testing += [part for part in self._parts(i, end - tail, end) if part[1] - part[0] > held_out_len]
                 end -= tail
-            training.append((start, end))
+            training += [part for part in self._parts(i, start, end) if part[1] - part[0] > seq_len]
         for j, i in enumerate(self._copied, len(self.names)):
             start, end = int(self.offsets[j]), int(self.offsets[j + 1])
-            if end - start > seq_len and not _is_held_out(self.names[i], holdout):
+            whole = self.kept[i] == [(int(self.offsets[i]), int(self.offsets[i + 1]))]  # a copy has other times
+            if whole and end - start > seq_len and not _is_held_out(self.names[i], holdout):
                 training.append((start, end))
         limit = f"a window of `seq_len` {seq_len} needs {seq_len + 1} values"
         if not training:
-            raise InputError(f"no file is long enough to train on: {limit}, but there are {listing(short)}")
+            there = listing(short) if short else "only shorter stretches that are not skipped"
+            raise InputError(f"no file is long enough to train on: {limit}, but there are {there}")
         if short:
             log.warning("left out as too short (%s): %s", limit, listing(short))
         return make_windows(training, seq_len, stride), make_windows(testing, held_out_len, held_out_len + 1)
@@ -188,10 +197,20 @@ class Corpus:
         for i, wav in enumerate(self.names):
             start, end = int(self.offsets[i]), int(self.offsets[i + 1])
             if holdout == "all" or _is_held_out(wav, holdout):
-                found.append((i, start + 1, end))
+                found += [(i, max(first, start + 1), last) for first, last in self.kept[i]]
             elif holdout == "tail":
-                found.append((i, end - tail_of(end - start, self.tier.step_rate), end))
+                tail = tail_of(end - start, self.tier.step_rate)
+                found += [(i, *part) for part in self._parts(i, end - tail, end)]
         return found
+
+    def longest(self, i: int) -> tuple[int, int]:
+        """The longest stretch (first value, end) of sound i that is kept."""
+        return max(self.kept[i], key=lambda part: part[1] - part[0], default=(int(self.offsets[i]),) * 2)
+
+    def _parts(self, i: int, start: int, end: int) -> list[tuple[int, int]]:
+        """What is kept of the values start .. end-1 of sound i, as stretches."""
+        parts = [(max(first, start), min(last, end)) for first, last in self.kept[i]]
+        return [(first, last) for first, last in parts if first < last]
 
     def _check_holdout(self, holdout: str) -> None:
         if holdout.startswith("file:") and not any(_is_held_out(wav, holdout) for wav in self.names):
@@ -246,6 +265,13 @@ class Corpus:
         """At most `size` windows, evenly spaced over all windows; the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
         return self.gather(windows.starts(index), windows.seq_len)
+
+
+def _kept(first: int, end: int, rate: float, skipped: Stretches) -> list[tuple[int, int]]:
+    """The stretches of the values first .. end-1 outside of those skipped, which are in seconds from the first."""
+    flags = outside(np.arange(end - first) / rate, skipped)
+    edges = (np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)) + first).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _is_held_out(wav: Path, holdout: str) -> bool:

@@ -82,9 +82,10 @@ class Curves:
             max(float(knots[k][1].max()) for knots in self._knots[:files]),
         )
 
-    def checksum(self, i: int) -> int:
-        """A checksum of the curves of file i."""
-        return zlib.crc32(b"".join(part.tobytes() for knots in self._knots[i] for part in knots))
+    def checksum(self, i: int, skipped: Sequence[tuple[float, float]] = ()) -> int:
+        """A checksum of the curves of file i, and of the stretches of it that are skipped."""
+        parts = [part.tobytes() for knots in self._knots[i] for part in knots]
+        return zlib.crc32(b"".join([*parts, *(np.array(pair).tobytes() for pair in skipped)]))
 
 
 def sample_array(

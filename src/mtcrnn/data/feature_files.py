@@ -20,6 +20,7 @@ from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager, make_param
 from mtcrnn.data.params import MADE, Param, ParamFile
 
+
 def write_features(data: ParamManager, settings: Settings, processes: int) -> tuple[int, int]:
     """Measure the features of every wav of a data set and write them into its param file.
 

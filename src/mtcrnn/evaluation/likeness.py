@@ -150,7 +150,9 @@ def _parts(player: Player, corpus: Corpus) -> tuple[Part, Part, Part] | None:
     tier = player.config.tier
     rate, bands = tier.sample_rate, corpus.tier.bands
     least, most = round(SHORTEST_S * rate) + bands, round(MOST_SECONDS * rate)
-    halves = np.minimum(np.diff(corpus.offsets) * bands // 2, most)
+    kept = [corpus.longest(i) for i in range(len(corpus.names))]
+    starts = [(first - int(corpus.offsets[i])) * bands for i, (first, _) in enumerate(kept)]
+    halves = np.minimum(np.array([end - first for first, end in kept]) * bands // 2, most)
     chosen = np.flatnonzero(halves >= least)
     if not len(chosen):
         return None
@@ -158,21 +160,26 @@ def _parts(player: Player, corpus: Corpus) -> tuple[Part, Part, Part] | None:
     sizes = halves[chosen].tolist()
     first, second = [], []
     for i, size in zip(chosen.tolist(), sizes, strict=True):
-        frames = sound_files.read_frames(corpus.names[i], rate, tier.sound_channels)
+        frames = sound_files.read_frames(corpus.names[i], rate, tier.sound_channels)[starts[i] :]
         first.append(frames[:size].copy())
         second.append(frames[size : 2 * size].copy())
-    made = _continued(player, corpus, chosen.tolist(), first)
+    made = _continued(player, corpus, chosen.tolist(), [starts[i] for i in chosen.tolist()], first)
     return Part(made, rate), Part(first, rate), Part(second, rate)
 
 
-def _continued(player: Player, corpus: Corpus, files: Sequence[int], first: Sequence[Frames]) -> list[Frames]:
-    """What a player makes of first halves under the curves of the second halves, each as long as its half."""
+def _continued(
+    player: Player, corpus: Corpus, files: Sequence[int], starts: Sequence[int], first: Sequence[Frames]
+) -> list[Frames]:
+    """What a player makes of first halves under the curves of the second halves, each as long as its half.
+
+    The halves begin at sample `starts` of their files.
+    """
     tier, ranges = player.config.tier, player.config.ranges
     given = min(round(PRIME_S * tier.sample_rate), *map(len, first))
     sizes = [len(sound) for sound in first]
     curves = [
-        restore(_held(corpus, i, size - given, given + max(sizes)), ranges, tier.prop)
-        for i, size in zip(files, sizes, strict=True)
+        restore(_held(corpus, i, start + size - given, given + max(sizes)), ranges, tier.prop)
+        for i, start, size in zip(files, starts, sizes, strict=True)
     ]
     parameters = np.stack(curves)
     session = Session(player, ParameterArray(parameters[:, given:]), seed=1)

@@ -49,4 +49,3 @@ def plot_described(
 
     panels = [steps, alike] if readable else []
     plots.save([*panels, *map(curve, chosen)], "time over all recordings (s)", path, share=False)
-

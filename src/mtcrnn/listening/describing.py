@@ -84,8 +84,10 @@ def described(recordings: Sequence[Recording]) -> list[Described]:
         share = inner / (float(values[known].var()) * known.sum())
         unit = np.log2(1 + MEASURES[name].step) if MEASURES[name].ratio else MEASURES[name].step
         back = np.exp2 if MEASURES[name].ratio else np.asarray
-        low_high = back(np.array([low, high])).tolist()
-        found.append(Described(name, *low_high, readable, min(share, 1.0), float((high - low) / unit), alike))
+        shown_low, shown_high = back(np.array([low, high])).tolist()
+        found.append(
+            Described(name, shown_low, shown_high, readable, min(share, 1.0), float((high - low) / unit), alike)
+        )
     return found
 
 

@@ -7,6 +7,7 @@ Each is read in a window of its own, centred at the moment. Spectra are of windo
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,7 +61,7 @@ MEASURES: dict[str, Measure] = {
 }
 
 
-def averages(values: Array, rate: float, moments: Array, seconds: float) -> Array:
+def averages(values: NDArray[Any], rate: float, moments: Array, seconds: float) -> Array:
     """Means of `values` [..., t] at `rate` in windows of `seconds` around each moment: [..., moments].
 
     At the ends, windows are as long as there is sound.
@@ -86,7 +87,7 @@ def measure(samples: NDArray[np.float32], sample_rate: int, envelopes: Array, ba
     background, swing = _levels(samples, sample_rate, moments)
     density, regularity = _events(envelopes, moments)
     pitch, voicing = _pitch(samples, sample_rate, moments)
-    rough = (MODULATIONS_HZ >= ROUGH_HZ[0]) & (MODULATIONS_HZ <= ROUGH_HZ[1])
+    rough = (ROUGH_HZ[0] <= MODULATIONS_HZ) & (ROUGH_HZ[1] >= MODULATIONS_HZ)
     flutter = averages((bands[rough] ** 2).sum(axis=0), ENVELOPE_HZ, moments, MEASURES["roughness"].window_s)
     mean = averages(envelopes, ENVELOPE_HZ, moments, MEASURES["roughness"].window_s) + 1e-9
     roughness = np.sqrt(flutter.sum(axis=0)) / np.sqrt((mean**2).sum(axis=0))
@@ -103,12 +104,12 @@ def _spectral(samples: NDArray[np.float32], sample_rate: int, moments: Array) ->
     count = int(len(samples) / hop) + 1
     padded = np.pad(samples, size // 2 + 1)
     starts = np.round(np.arange(count) * hop).astype(np.int64)
-    power = np.empty((size // 2 + 1, count), np.float32)
+    spectra = np.empty((size // 2 + 1, count), np.float32)
     for k in range(0, count, 1000):  # so many at once, for memory
         frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts[k : k + 1000]]
-        power[:, k : k + 1000] = (np.abs(np.fft.rfft(frames * window)) ** 2).T
-    power = averages(power, SPECTRA_HZ, moments, MEASURES["brightness"].window_s)
-    power = np.maximum(power, 0) * (2 / (window**2).sum() / size) + 1e-16
+        spectra[:, k : k + 1000] = (np.abs(np.fft.rfft(frames * window)) ** 2).T
+    mean = averages(spectra, SPECTRA_HZ, moments, MEASURES["brightness"].window_s)
+    power = np.maximum(mean, 0) * (2 / (window**2).sum() / size) + 1e-16
     hz = np.fft.rfftfreq(size, 1 / sample_rate)[:, None]
     total = power.sum(axis=0)
     centre = (hz * power).sum(axis=0) / total
@@ -131,7 +132,7 @@ def _levels(samples: NDArray[np.float32], sample_rate: int, moments: Array) -> t
 def _events(envelopes: Array, moments: Array) -> tuple[Array, Array]:
     """Events per second, and how regularly they come.
 
-    An event is a rise of the envelopes more than half way from the usual rise (the median of the window) to the highest.
+    An event is a rise of the envelopes more than half way from the usual rise (the median) to the highest of a window.
     """
     own = np.arange(0.0, envelopes.shape[1] / ENVELOPE_HZ, 1 / EVENTS_HZ)
     decibels = 20 / COMPRESSION * np.log10(envelopes + 10 ** (SILENT_DB / 20 * COMPRESSION))
@@ -139,9 +140,7 @@ def _events(envelopes: Array, moments: Array) -> tuple[Array, Array]:
     rises = gaussian_filter1d(rises, 1.2)
     windows = _windows(rises, ENVELOPE_HZ, own)
     usual, highest = np.quantile(windows, (0.5, 0.995), axis=1)
-    least = np.interp(
-        np.arange(len(rises)) / ENVELOPE_HZ, own, np.maximum((usual + highest) / 2, LEAST_RISE_DB)
-    )
+    least = np.interp(np.arange(len(rises)) / ENVELOPE_HZ, own, np.maximum((usual + highest) / 2, LEAST_RISE_DB))
     peaks = np.zeros(len(rises))
     peaks[1:-1] = (rises[1:-1] > rises[:-2]) & (rises[1:-1] >= rises[2:]) & (rises[1:-1] > least[1:-1])
     density = averages(peaks, ENVELOPE_HZ, own, EVENTS_S) * ENVELOPE_HZ
@@ -153,7 +152,7 @@ def _events(envelopes: Array, moments: Array) -> tuple[Array, Array]:
 
 
 def _windows(values: Array, rate: int, moments: Array) -> Array:
-    """Windows [moments, size] of `EVENTS_S` seconds of values [t] around moments; near the ends, the nearest whole one."""
+    """Windows [moments, size] of `EVENTS_S` seconds of values around moments; at the ends, the nearest whole one."""
     size = min(round(EVENTS_S * rate), len(values))
     first = np.clip(np.round(moments * rate).astype(np.int64) - size // 2, 0, len(values) - size)
     return np.lib.stride_tricks.sliding_window_view(values, size)[first]

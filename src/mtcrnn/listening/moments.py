@@ -35,9 +35,7 @@ def statistics_around(envelopes: Array, bands: Array, moments: Array) -> dict[st
     least = QUIET * mean.max() + 1e-9
     std = np.sqrt(np.maximum(around(envelopes**2) - mean**2, 0.0)) + least
     power = np.sqrt(np.maximum(around(bands**2), 0.0)) / std
-    together = [
-        (around(envelopes[:-k] * envelopes[k:]) - mean[:-k] * mean[k:]) / (std[:-k] * std[k:]) for k in APART
-    ]
+    together = [(around(envelopes[:-k] * envelopes[k:]) - mean[:-k] * mean[k:]) / (std[:-k] * std[k:]) for k in APART]
     return {
         "means": np.log(mean + least),
         "variations": np.log(std / (mean + least)),

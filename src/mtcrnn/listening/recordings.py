@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,9 +82,10 @@ def listen(paths: Sequence[Path], rate: float = measures.RATE) -> list[Recording
             rates.append(source.file_sample_rate)
             lengths.append(source.promised_s or 0.0)
     sample_rate = min(min(rates), HIGHEST_RATE)
-    with ThreadPoolExecutor(os.cpu_count()) as pool, tqdm(
-        total=round(sum(lengths)), desc="listening", unit="s of sound", delay=2, leave=False
-    ) as bar:
+    with (
+        ThreadPoolExecutor(os.cpu_count()) as pool,
+        tqdm(total=round(sum(lengths)), desc="listening", unit="s of sound", delay=2, leave=False) as bar,
+    ):
         return [_listen(path, sample_rate, rate, pool, bar) for path in paths]
 
 
@@ -97,8 +99,10 @@ class _Excerpt:
     end: int
 
 
-def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor, bar: tqdm) -> Recording:
-    parts, clipped, length = [], [], 0
+def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor, bar: tqdm[Any]) -> Recording:
+    parts: list[tuple[Array, dict[str, Array]]] = []
+    clipped: Stretches = []
+    length = 0
 
     def heard(excerpt: _Excerpt) -> tuple[Array, dict[str, Array]]:
         return _hear(excerpt, sample_rate, rate)

@@ -18,6 +18,7 @@ from mtcrnn.core.processes import is_main_process
 from mtcrnn.core.validation import parse, read_json
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.skipping import skipped_in
 from mtcrnn.data.splitting import measure_emphasis
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
@@ -54,7 +55,8 @@ def train(tier: Tier, net: Net, options: Train, folder: Path | None = None) -> P
     folder = folders.run_folder(options.output_dir) if folder is None else folder
     _check_free(folder)
     data = ParamManager.at(options.data_dir, options.param_dir)
-    emphasis = measure_emphasis(tier, data.wavs()) if net.spec.framed else ()
+    wavs = data.wavs()
+    emphasis = measure_emphasis(tier, wavs, skipped_in(data, wavs)) if net.spec.framed else ()
     corpus = Corpus(tier, data, emphasis=emphasis, glides=options.glides, disturbed=True)
     config = ModelConfig(tier, net, corpus.ranges, spans=corpus.spans, emphasis=emphasis)
     model = new_model(config, options.rand_seed)
