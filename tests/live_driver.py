@@ -20,12 +20,12 @@ from mtcrnn.config.tier import Tier
 from mtcrnn.live import messages
 from mtcrnn.live.models import Models
 from mtcrnn.live.pages import Instrument
-from mtcrnn.live.play import _listen
 from mtcrnn.live.server import make_app
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.stream import Block
 from mtcrnn.runs import checkpoint
+from mtcrnn.serving.address import listen
 
 RATE = 4000
 RANGES = {"hz": Range(10, 90, "Hz"), "gain": Range(0, 1)}
@@ -78,7 +78,7 @@ class Served:
 @contextmanager
 def serve(path, hosts=("127.0.0.1",), playing=None):
     instrument = Instrument(Models(str(path), playing), "secret", margin_ms=20)
-    listening = _listen("127.0.0.1", 0)
+    listening = listen("127.0.0.1", 0)
     app = make_app(instrument, list(hosts))
     config = uvicorn.Config(app, log_level="warning", ws_max_size=messages.MOST_BYTES)
     server = uvicorn.Server(config)
@@ -118,14 +118,19 @@ def frame(**message):
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 
 
-@contextmanager
 def playing(model, state, *options, **environment):
-    """`mtcrnn play` on a model, as a process, and the address that it prints.
+    """`mtcrnn play` on a model, see `command`."""
+    return command(state, "play", str(model), *options, **environment)
+
+
+@contextmanager
+def command(state, *words, **environment):
+    """A command that serves a page, as a process, and the address that it prints.
 
     The folder `state` holds its token, and what it logs as `stderr`.
     """
     state.mkdir(exist_ok=True)
-    words = [sys.executable, "-m", "mtcrnn", "play", str(model), "--port", "0", *options]
+    words = [sys.executable, "-m", "mtcrnn", *words, "--port", "0"]
     settings = {"env": {**os.environ, "XDG_STATE_HOME": str(state), **environment}, "text": True}
     with (
         open(state / "stderr", "w") as stderr,
@@ -133,7 +138,7 @@ def playing(model, state, *options, **environment):
     ):
         try:
             line = process.stdout.readline()
-            assert "http://" in line, f"mtcrnn play said {line!r}, {(state / 'stderr').read_text()!r}"
+            assert "http://" in line, f"mtcrnn said {line!r}, {(state / 'stderr').read_text()!r}"
             yield process, line.split(" at ")[1].split()[0]
         finally:
             process.terminate()

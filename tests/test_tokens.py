@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mtcrnn.live.tokens import kept_token
+from mtcrnn.serving.tokens import kept_token
 
 GOOD = "abcdefghijklmnopqrstuv"
 

@@ -164,6 +164,27 @@ def read_frames(path: Path, sample_rate: int, channels: int) -> NDArray[np.float
         return np.concatenate([np.zeros((0, channels), np.float32), *file])
 
 
+def read_excerpt(path: Path, start_s: float, seconds: float) -> tuple[NDArray[np.float32], int]:
+    """The frames [T, 1 or 2] of a part of a sound file, at its own rate, and that rate; fewer at its end.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with repaired(path) as readable, soundfile.SoundFile(readable) as file:
+            rate = int(file.samplerate)
+            first, count = round(start_s * rate), round(seconds * rate)
+            if file.seekable():
+                file.seek(min(first, file.frames))
+            else:
+                while first > 0 and len(skipped := file.read(min(first, BLOCK))):
+                    first -= len(skipped)
+            frames = file.read(count, dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, OSError) as error:
+        raise InputError(f"{path} cannot be read as sound: {error}") from error
+    return frames if frames.shape[1] <= 2 else mono(frames)[:, None], rate
+
+
 def is_stereo(path: Path) -> bool:
     """Whether a sound has two channels that differ; reads it up to the first difference.
 

@@ -18,6 +18,8 @@ CLASSES = ("means", "variations", "modulations", "correlations")
 def statistics_around(envelopes: Array, bands: Array, moments: Array) -> dict[str, Array]:
     """The statistics of a sound in windows of `WINDOW_S` around moments, by class: [values, moments].
 
+    Near the ends of the sound, they are those of the nearest whole window.
+
     Args:
         envelopes: [BANDS, t] of the sound, as `texture_statistics.cochlear_envelopes`.
         bands: their modulation bands [M, BANDS, t].
@@ -27,9 +29,12 @@ def statistics_around(envelopes: Array, bands: Array, moments: Array) -> dict[st
         means and variations [BANDS] of the envelopes, as logarithms; modulations: the root of the share of the variance
         in each modulation band; correlations of bands that are `APART`; these are means of `GROUPS` of bands.
     """
+    seconds = envelopes.shape[1] / ENVELOPE_HZ
+    half = min(WINDOW_S, seconds) / 2
+    whole = np.clip(moments, half, seconds - half)  # shorter windows at the ends would vary less
 
     def around(values: Array) -> Array:
-        return averages(values, ENVELOPE_HZ, moments, WINDOW_S)
+        return averages(values, ENVELOPE_HZ, whole, WINDOW_S)
 
     mean = around(envelopes)
     least = QUIET * mean.max() + 1e-9

@@ -15,9 +15,10 @@ from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.core.errors import InputError
-from mtcrnn.listening import measures, moments
+from mtcrnn.listening import measures, moments, overview
 from mtcrnn.listening.measures import MEASURES, SILENT_DB, VOICED, measure
 from mtcrnn.listening.moments import CLASSES, statistics_around
+from mtcrnn.listening.overview import Columns, columns_of
 from mtcrnn.listening.texture_statistics import Array, cochlear_envelopes, modulation_bands
 
 HIGHEST_RATE = 32000  # of listening, in Hz
@@ -37,33 +38,40 @@ class Recording:
     Attributes:
         path: the file.
         seconds: its length.
+        sample_rate: at which it was heard, in Hz.
         rate: moments of the measures per second.
         measured: [len(MEASURES), n] at 0, 1 / rate, ... seconds.
         statistics: by class [values, m] at 0, 1 / `moments.RATE`, ... seconds.
+        overview: of `overview.columns_of`, `overview.RATE` columns a second.
         silent, clipped: stretches, in seconds.
     """
 
     path: Path
     seconds: float
+    sample_rate: int
     rate: float
     measured: Array
     statistics: dict[str, NDArray[np.float32]]
+    overview: Columns
     silent: Stretches
     clipped: Stretches
 
     def curve(self, name: str) -> Array:
         """A measure at every moment [n]; NaN where it cannot be read."""
-        values = self.measured[list(MEASURES).index(name)].copy()
+        values = self._row(name).copy()
         if self.seconds < MEASURES[name].window_s:
             return np.full(len(values), np.nan)
-        loudness, voicing = (self.measured[list(MEASURES).index(other)] for other in ("loudness", "voicing"))
+        loudness, voicing, density = (self._row(other) for other in ("loudness", "voicing", "density"))
         if name not in ("loudness", "background"):
             values[loudness < SILENT_DB] = np.nan
         if name == "pitch":
             values[voicing < VOICED] = np.nan
-        if name == "density":
-            values[values <= 0] = np.nan
+        if name in ("density", "regularity"):
+            values[density <= 0] = np.nan
         return values
+
+    def _row(self, name: str) -> Array:
+        return self.measured[list(MEASURES).index(name)]
 
 
 def listen(paths: Sequence[Path], rate: float = measures.RATE) -> list[Recording]:
@@ -100,11 +108,11 @@ class _Excerpt:
 
 
 def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor, bar: tqdm[Any]) -> Recording:
-    parts: list[tuple[Array, dict[str, Array]]] = []
+    parts: list[tuple[Array, dict[str, Array], Columns]] = []
     clipped: Stretches = []
     length = 0
 
-    def heard(excerpt: _Excerpt) -> tuple[Array, dict[str, Array]]:
+    def heard(excerpt: _Excerpt) -> tuple[Array, dict[str, Array], Columns]:
         return _hear(excerpt, sample_rate, rate)
 
     workers = os.cpu_count() or 1
@@ -126,13 +134,14 @@ def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor,
     statistics = {
         name: np.concatenate([part[1][name] for part in parts], axis=1).astype(np.float32) for name in CLASSES
     }
+    columns = np.concatenate([part[2] for part in parts], axis=1)
     quiet = measured[list(MEASURES).index("loudness")] < SILENT_DB
     silent = [(a / rate, min(b / rate, seconds)) for a, b in runs(quiet) if b - a >= LEAST_SILENCE_S * rate]
-    return Recording(path, seconds, rate, measured, statistics, silent, _joined(clipped, seconds))
+    return Recording(path, seconds, sample_rate, rate, measured, statistics, columns, silent, _joined(clipped, seconds))
 
 
-def _hear(excerpt: _Excerpt, sample_rate: int, rate: float) -> tuple[Array, dict[str, Array]]:
-    """Measures and statistics at the moments of an excerpt."""
+def _hear(excerpt: _Excerpt, sample_rate: int, rate: float) -> tuple[Array, dict[str, Array], Columns]:
+    """Measures and statistics at the moments of an excerpt, and what a person sees of it."""
     envelopes = cochlear_envelopes(excerpt.samples, sample_rate)
     bands = modulation_bands(envelopes - envelopes.mean(axis=1, keepdims=True))
     start = excerpt.start / sample_rate
@@ -143,7 +152,8 @@ def _hear(excerpt: _Excerpt, sample_rate: int, rate: float) -> tuple[Array, dict
         return np.arange(np.ceil(low * each - 1e-9), np.ceil(high * each - 1e-9)) / each - start
 
     measured = measure(excerpt.samples, sample_rate, envelopes, bands, inside(rate))
-    return measured, statistics_around(envelopes, bands, inside(moments.RATE))
+    columns = columns_of(excerpt.samples, sample_rate, inside(overview.RATE) + 0.5 / overview.RATE, 1 / overview.RATE)
+    return measured, statistics_around(envelopes, bands, inside(moments.RATE)), columns
 
 
 def _excerpts(source: sound_files.Source, sample_rate: int, clipped: Stretches) -> Iterator[_Excerpt]:

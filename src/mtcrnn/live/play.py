@@ -6,8 +6,6 @@ import gc
 import logging
 import socket
 import sys
-import threading
-import webbrowser
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
@@ -24,13 +22,12 @@ from mtcrnn.live.pages import MARGIN_MS, Instrument
 from mtcrnn.live.scheduler import Scheduler, raise_priority
 from mtcrnn.live.server import make_app
 from mtcrnn.live.sound_output import SoundOutput
-from mtcrnn.live.tokens import kept_token
 from mtcrnn.rendering.stream import TEMPERATURE
+from mtcrnn.serving.address import ANYWHERE, LOOPBACK, allowed_hosts, bracketed, browse, listen
+from mtcrnn.serving.tokens import kept_token
 
 log = logging.getLogger(__name__)
 
-LOOPBACK, ANYWHERE = ("127.0.0.1", "localhost", "::1"), ("0.0.0.0", "::", "")
-PORTS_TRIED = 20
 SWITCH_S = 0.001  # between switches of Python's threads: the default, 5 ms, is half a block
 SHUTDOWN_S = 2  # the longest wait, at the end, for a page that does not read what it is sent
 
@@ -67,7 +64,7 @@ def play(
         if opened.rtf >= 1:
             log.info("%s plays %.1f times faster than real time here", opened.name, opened.rtf)
     with ExitStack() as stack:
-        listening = stack.enter_context(_listen(host, port))
+        listening = stack.enter_context(listen(host, port))
         instrument = Instrument(models, kept_token(platformdirs.user_state_path("mtcrnn")), margin_ms)
         stack.callback(instrument.scheduler.close)
         if osc is not None:
@@ -77,8 +74,8 @@ def play(
         if osc is not None:
             print(f"OSC on UDP port {remote.port} moves the parameters of all pages", flush=True)
         if browser:
-            threading.Thread(target=_browse, args=(address,), daemon=True).start()
-        app = make_app(instrument, [_bracketed(name) for name in LOOPBACK] if host in LOOPBACK else ["*"])
+            browse(address)
+        app = make_app(instrument, allowed_hosts(host))
         config = uvicorn.Config(
             app,
             log_level="warning",
@@ -136,31 +133,20 @@ def _check(margin_ms: float, port: int, osc: int | None) -> None:
 def _print_address(models: Models, host: str, port: int, token: str) -> str:
     """Print the page's address, and how to reach it from another machine; returns the address."""
     here = socket.gethostname() if host in ANYWHERE else host
-    address = f"http://{_bracketed(here)}:{port}/?token={token}"
+    address = f"http://{bracketed(here)}:{port}/?token={token}"
     if host not in LOOPBACK:
         log.warning(
             "`host` %s: everyone who can reach this machine and knows the address can play. Browsers allow sound and "
             "MIDI only over https or on the machine itself; on another one: ssh -L %d:%s:%d %s, and open %s there",
             host,
             port,
-            "127.0.0.1" if host in ANYWHERE else _bracketed(host),
+            "127.0.0.1" if host in ANYWHERE else bracketed(host),
             port,
             here,
             f"http://127.0.0.1:{port}/?token={token}",
         )
     print(f"playing {', '.join(models.names)} at {address} (Ctrl-C to stop)", flush=True)
     return address
-
-
-def _bracketed(host: str) -> str:
-    """A host as it stands in an address: IPv6 in brackets."""
-    return f"[{host}]" if ":" in host else host
-
-
-def _browse(address: str) -> None:
-    """Open the page; returns only after the user quits the browser if it is one for the console."""
-    with suppress(webbrowser.Error, OSError):
-        webbrowser.open(address)
 
 
 def _refuse_start(seed: int | None = None) -> None:
@@ -182,33 +168,3 @@ def _low_latency() -> Iterator[None]:
     finally:
         gc.unfreeze()
         sys.setswitchinterval(before)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A listening socket. Raises InputError if that is not possible, with the next free port if there is one."""
-    try:
-        return _bind(host, port)
-    except OSError as error:
-        free = next((p for p in range(port + 1, port + PORTS_TRIED) if _is_free(host, p)), None)
-        offer = f"; `port` {free} is free" if free else ""
-        raise InputError(f"cannot listen on {host}, port {port}: {error.strerror or error}{offer}") from error
-
-
-def _is_free(host: str, port: int) -> bool:
-    try:
-        _bind(host, port).close()
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen()
-    except OSError:
-        listening.close()
-        raise
-    return listening

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.resources import files
@@ -15,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
@@ -24,20 +23,13 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import array_bytes
 from mtcrnn.live.pages import BAD_DATA, Instrument, Page
+from mtcrnn.serving.access import Endpoint, guarded, has_token
 from mtcrnn.web.export import engine_data
 
 log = logging.getLogger(__name__)
 
 GESTURE_S = 5.0  # the longest wait for a gesture, which is read between two blocks
 POLICY, TRY_LATER = 1008, 1013  # close codes of RFC 6455
-NO_TOKEN = "This address lacks its token: use the address that mtcrnn play printed."
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
-    "connect-src 'self' ws: wss:; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
@@ -55,29 +47,23 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
         instrument.scheduler.close()
 
     async def index(request: Request) -> Response:
-        if not _has_token(request, instrument):
-            return PlainTextResponse(NO_TOKEN, 403)
-        return Response((static / "index.html").read_bytes(), media_type="text/html", headers=HEADERS)
+        return Response((static / "index.html").read_bytes(), media_type="text/html")
 
     async def models(request: Request) -> Response:
-        if not _has_token(request, instrument):
-            return PlainTextResponse(NO_TOKEN, 403)
-        return JSONResponse({"models": instrument.models.names}, headers=HEADERS)
+        return JSONResponse({"models": instrument.models.names})
 
     async def voice(request: Request) -> Response:
         """The engine and a model, for a page that makes the sound itself; 409 and why if it cannot."""
-        if not _has_token(request, instrument):
-            return PlainTextResponse(NO_TOKEN, 403)
         try:
             model = await run_in_threadpool(instrument.models.voice, request.path_params["name"])
         except InputError as error:
-            return PlainTextResponse(str(error), 409, headers=HEADERS)
-        return JSONResponse({"engine": engine_data(), "models": [model]}, headers=HEADERS)
+            return PlainTextResponse(str(error), 409)
+        return JSONResponse({"engine": engine_data(), "models": [model]})
 
     async def gesture(request: Request) -> Response:
         """The gesture of a page since its start, as .npy, and its seed as a header."""
         page = instrument.pages.get(request.path_params["id"])
-        if page is None or not _has_token(request, instrument):
+        if page is None:
             return PlainTextResponse("no such sound", 404)
         found = asyncio.wrap_future(instrument.scheduler.submit(page.playback, lambda s: (s.seed, s.gesture())))
         await asyncio.wait({found}, timeout=GESTURE_S)
@@ -86,16 +72,19 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
             return PlainTextResponse("the sound does not answer", 503)
         seed, rows = found.result()
         content = await run_in_threadpool(array_bytes, rows)
-        return Response(content, media_type="application/octet-stream", headers={**HEADERS, "Rand-Seed": str(seed)})
+        return Response(content, media_type="application/octet-stream", headers={"Rand-Seed": str(seed)})
 
     async def play(socket: WebSocket) -> None:
         await _play(instrument, socket)
 
+    def route(path: str, endpoint: Endpoint) -> Route:
+        return Route(path, guarded(instrument.token, endpoint))
+
     routes = [
-        Route("/", index),
-        Route("/models", models),
-        Route("/voice/{name}", voice),
-        Route("/gesture/{id}.npy", gesture),
+        route("/", index),
+        route("/models", models),
+        route("/voice/{name}", voice),
+        route("/gesture/{id}.npy", gesture),
         WebSocketRoute("/play", play),
         Mount("/page", StaticFiles(directory=str(static))),
     ]
@@ -104,7 +93,7 @@ def make_app(instrument: Instrument, hosts: list[str]) -> Starlette:
 
 async def _play(instrument: Instrument, socket: WebSocket) -> None:
     """Serve one page until it is gone."""
-    if not (_same_origin(socket) and _has_token(socket, instrument)):
+    if not (_same_origin(socket) and has_token(socket, instrument.token)):
         await socket.close(POLICY)  # before accepting it: the answer is HTTP 403
         return
     await socket.accept()
@@ -127,12 +116,6 @@ async def _play(instrument: Instrument, socket: WebSocket) -> None:
         log.warning("a page does not read what it is sent: its sound ends")
     finally:
         del instrument.pages[page.id]
-
-
-def _has_token(connection: HTTPConnection, instrument: Instrument) -> bool:
-    """Whether the address of a request has the token."""
-    token = connection.query_params.get("token", "")
-    return secrets.compare_digest(token.encode(), instrument.token.encode())
 
 
 def _same_origin(socket: WebSocket) -> bool:

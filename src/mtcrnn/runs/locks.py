@@ -1,4 +1,4 @@
-"""File locks on run folders: only one process at a time trains in a run."""
+"""File locks on folders: only one process at a time trains in a run, or labels a folder of recordings."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ LOCK, HOLDER = ".lock", ".holder.json"
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a run's folder, which is created if need be. The system releases it however the process ends.
+def locked(folder: Path, doing: str = "training") -> Iterator[None]:
+    """Hold the lock of a folder, which is created if need be. The system releases it however the process ends.
 
     Where the file system cannot lock, logs a warning and continues without a lock.
 
     Raises:
-        InputError: another process is training there (says which), or the folder cannot be written.
+        InputError: another process is `doing` the same there (says which), or the folder cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,11 +39,11 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise InputError(f"{folder}: another process is already training there{_holder(folder)}") from error
+        raise InputError(f"{folder}: another process is already {doing} there{_holder(folder)}") from error
     except (OSError, NotImplementedError) as error:
         if isinstance(error, PermissionError) or not os.access(folder, os.W_OK):
             raise InputError(f"cannot write {folder}: {getattr(error, 'strerror', None) or error}") from error
-        log.warning("%s cannot be locked (%s): make sure that only one process trains there", folder, error)
+        log.warning("%s cannot be locked (%s): make sure that only one process is %s there", folder, error, doing)
         yield
         return
     try:

@@ -1,0 +1,86 @@
+// Lists beside the timeline: the parameters, and the marks of the chosen one.
+
+import { colour } from "./timeline.js";
+
+const $ = (id) => document.getElementById(id);
+
+export const shown = (value) => `${Number(value.toPrecision(3))}`;
+
+// Seconds as minutes and seconds.
+export function clock(seconds) {
+  const minutes = Math.floor(seconds / 60), rest = (seconds - 60 * minutes).toFixed(1);
+  return `${minutes}:${rest.padStart(4, "0")}`;
+}
+
+function button(text, action, label = text) {
+  const made = document.createElement("button");
+  made.textContent = text;
+  made.onclick = action;
+  made.setAttribute("aria-label", label);
+  return made;
+}
+
+export function showParameters(parameters, chosen, { choose, remove }) {
+  $("parameters").replaceChildren(
+    ...parameters.map(({ name, units, low, high, axis }, k) => {
+      const row = document.createElement("div"), label = document.createElement("label");
+      row.className = "one";
+      const radio = Object.assign(document.createElement("input"), {
+        type: "radio", name: "parameter", checked: name === chosen, value: name, onchange: () => choose(name),
+      });
+      const swatch = document.createElement("span");
+      swatch.className = "swatch";
+      swatch.style.background = colour(k);
+      const range = document.createElement("span");
+      range.className = "range";
+      range.textContent = ` ${shown(low)} to ${shown(high)}${units ? ` ${units}` : ""}${axis === null ? "" : ", an axis of the sound"}`;
+      label.append(radio, " ", swatch, name, range);
+      row.append(label, button("remove", () => remove(name), `remove ${name}`));
+      return row;
+    }),
+  );
+}
+
+// What was marked and drawn of a parameter; handlers: go(recording, at), unmark(k), undraw(k)
+export function showMarks(parameter, { go, unmark, undraw }) {
+  if (!parameter) return $("marks").replaceChildren();
+  const rows = parameter.marks.map(({ recording, at, until, value }, k) => {
+    const row = document.createElement("li");
+    const place = `${recording} ${clock(at)}${until === null ? "" : ` to ${clock(until)}`}`;
+    const where = button(`${shown(value)} at ${place}`, () => go(recording, at));
+    where.className = "where";
+    row.append(where);
+    if (parameter.amiss?.includes(k)) {
+      const says = document.createElement("span");
+      says.className = "bad";
+      says.textContent = `the others say ${shown(parameter.others[k])}`;
+      row.append(says);
+    }
+    row.append(button("remove", () => unmark(k), `remove the mark at ${place}`));
+    return row;
+  });
+  const drawn = parameter.corrections.map(({ recording, points }, k) => {
+    const row = document.createElement("li");
+    const place = `${recording} ${clock(points[0][0])} to ${clock(points.at(-1)[0])}`;
+    const where = button(`drawn at ${place}`, () => go(recording, points[0][0]));
+    where.className = "where";
+    row.append(where, button("remove", () => undraw(k), `remove what was drawn at ${place}`));
+    return row;
+  });
+  $("marks").replaceChildren(...rows.reverse(), ...drawn.reverse());
+}
+
+// In words: how sure the curve of a parameter is, and what it follows.
+export function learnedText(parameter) {
+  const { marks, error, follows, low, high, away, varies, axis } = parameter;
+  if (axis !== null) return "An axis along which the sound differs most. It needs no marks.";
+  const words = [`${marks.length} ${marks.length === 1 ? "mark" : "marks"}`];
+  if (away) words.push(`${away} of them in recordings that are not here`);
+  if (marks.length > away && !varies) words.push("all of one value: mark a moment that is different");
+  if (typeof error === "number") {
+    const share = Math.round((100 * error) / (high - low));
+    words.push(`what the others say of each is ${shown(error)} off, ${share}% of the range`);
+  }
+  if (follows?.length) words.push(`it follows ${follows.map(([name, share]) => `${name} (${Math.round(100 * share)}%)`).join(", ")}`);
+  return `${words.join("; ")}.`;
+}

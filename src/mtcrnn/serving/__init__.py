@@ -1,0 +1,1 @@
+"""Serving pages to this machine: the port, the address with its token, and who may ask."""
