@@ -1,4 +1,4 @@
-"""Measures of recordings, against sounds of which they are known; what recordings differ in; curves from a few marks."""
+"""Measures, against sounds of which they are known; what recordings differ in; curves from a few marks."""
 
 import numpy as np
 import pytest

@@ -42,16 +42,15 @@ async function send(edit) {
 }
 
 async function show(state) {
-  page.state = state;
-  if (!parameter()) page.chosen = state.parameters.at(-1)?.name ?? null;
-  const known = page.curves;
-  page.curves = new Map();
+  const curves = new Map();
   for (const one of state.parameters) {
     const key = JSON.stringify([one.low, one.high, one.marks, one.corrections]);
-    const before = known.get(one.name);
+    const before = page.curves.get(one.name);
     const values = before?.key === key ? before.values : await rows(`/curve/${encodeURIComponent(one.name)}`);
-    page.curves.set(one.name, { key, values });
+    curves.set(one.name, { key, values });
   }
+  Object.assign(page, { state, curves });
+  if (!parameter()) page.chosen = state.parameters.at(-1)?.name ?? null;
   refresh();
 }
 
