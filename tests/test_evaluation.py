@@ -102,7 +102,7 @@ def test_a_model_that_is_out_of_tune_or_silent(whistles):
 @pytest.mark.slow
 def test_meters_find_their_parameters(whistles, caplog):
     config, corpus = whistles
-    name, readings = following._matching(*following._constant_files(corpus, 0), RATE, tuple(METERS))
+    name, readings = following._matching(*following._steady(corpus, 0), RATE, tuple(METERS))
     assert name in ("pitch", "centroid")
     assert len(readings) == 4
     assert following.follow(Whistle(config), corpus, 1, None) is None
@@ -204,7 +204,7 @@ def test_the_command(trained, monkeypatch, capsys, tmp_path):
     run, data = trained
     shorten_evaluation(monkeypatch)
     constant = [50.0, 90.0], [corpus_tone(50), corpus_tone(90)]
-    monkeypatch.setattr(following, "_constant_files", lambda corpus, k: constant)
+    monkeypatch.setattr(following, "_steady", lambda corpus, k: constant)
     words = ["evaluate", run, "--data_dir", data, "--meter", "pitch=loudness"]
     code, out, _ = run_cli(capsys, *words, "--json", "--out", tmp_path / "asked.png")
     found = json.loads(out)

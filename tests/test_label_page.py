@@ -1,4 +1,4 @@
-"""The page of `mtcrnn label` in a real browser: marks, curves drawn by hand, undo, and all of it again after a reload."""
+"""The page of `mtcrnn label` in a real browser: marks, drawn curves, undo, and all of it again after a reload."""
 
 import json
 
@@ -110,7 +110,9 @@ def test_marks_curves_undo_and_a_reload(size, folder, tmp_path):
         assert labels(folder) == before
         assert page.is_enabled("#undo")
         page.click("#write")
-        driver.wait_for(page, "document.getElementById('written').textContent.startsWith('wrote rage for 2 recordings')")
+        driver.wait_for(
+            page, "document.getElementById('written').textContent.startsWith('wrote rage for 2 recordings')"
+        )
         assert not faults
         fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
         assert page.evaluate(fits)

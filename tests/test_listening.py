@@ -148,7 +148,7 @@ def test_what_recordings_differ_in(tmp_path):
             sound = np.convolve(noise(6, seed=len(sounds)), np.ones(smooth) / smooth, "same")
             sounds.append(level * sound / sound.std() / 4)
     recordings = heard(tmp_path, sounds)
-    found = {one.name: one for one in described(recordings)}
+    found = {one.name: one for one in described(recordings, 0.5)}
     assert found["loudness"].high - found["loudness"].low == pytest.approx(40, abs=1)
     assert found["loudness"].within < 0.05
     assert found["loudness"].alike["background"] > 0.8
@@ -160,7 +160,7 @@ def test_what_recordings_differ_in(tmp_path):
 
 
 def test_short_recordings_say_what_cannot_be_read(tmp_path):
-    found = {one.name: one for one in described(heard(tmp_path, [0.1 * noise(3), 0.1 * noise(6)]))}
+    found = {one.name: one for one in described(heard(tmp_path, [0.1 * noise(3), 0.1 * noise(6)]), 0.5)}
     assert found["density"].problem == "cannot be read in 1 of 2 recordings"
     assert found["loudness"].problem is None
     assert not {"density", "regularity", "swing", "background"} & set(proposed(list(found.values())))
@@ -172,20 +172,20 @@ def test_writing_measures_keeps_what_was_written_by_hand(tmp_path):
     data, by_hand = ParamManager(tmp_path), tmp_path / "0.params"
     by_hand.write_text('{"meta": {"by": "me"}, "loudness": {"times": [0.0, 6.0], "values": [1.0, 2.0]}}')
     before = by_hand.read_text()
-    copies = write_measures(data, recordings, ["loudness", "brightness"])
+    copies = write_measures(data, recordings, ["loudness", "brightness"], 0.2)
     assert [copy.name for copy in copies] == ["0.previous-1.params"]
     assert copies[0].read_text() == before
     file = ParamFile.read(by_hand)
-    assert file.meta == {"by": "me"}
+    assert file.meta == {"by": "me", "meters": {"loudness": "loudness", "brightness": "brightness"}}
     curve = file.params["loudness"]
     assert curve.units == "dB"
     assert (curve.minval, curve.maxval) == (min(curve.values), max(curve.values))
     assert curve.values[10] - curve.values[-10] == pytest.approx(20 * 100 / 120, abs=1.5)
-    assert write_measures(data, recordings, ["loudness"]) == []  # ours alone by now
+    assert write_measures(data, recordings, ["loudness"], 0.2) == []  # ours alone by now
     with pytest.raises(InputError, match=r"`write` pitch: it cannot be read in 0\.wav, 1\.wav"):
-        write_measures(data, recordings, ["pitch"])
+        write_measures(data, recordings, ["pitch"], 0.2)
     with pytest.raises(InputError, match="`write` wrath: no such measure; there are loudness"):
-        write_measures(data, recordings, ["wrath"])
+        write_measures(data, recordings, ["wrath"], 0.2)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,8 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("data", type=file_path, help="folder of recordings, at any depth, or one recording")
     parser.add_argument("--param_dir", type=file_path, help="folder of the param files (default: next to the sounds)")
     parser.add_argument("--rate", type=number, default=20.0, help="values per second [%(default)g]")
+    smooth = "average over so many seconds [2; 0.2 where most recordings have a pitch]"
+    parser.add_argument("--smooth", type=number, default=None, metavar="SECONDS", help=smooth)
     names = "write these measures as curves into param files; auto: those that are proposed"
     parser.add_argument("--write", nargs="+", default=[], metavar="NAME", help=names)
     parser.add_argument("--out", type=new_file, help="file for a picture (default: output/FOLDER_described.png)")
@@ -31,26 +33,28 @@ def _describe(args: argparse.Namespace) -> None:
     from mtcrnn.config.options import require
     from mtcrnn.data.dataset import ParamManager
     from mtcrnn.labelling.picture import plot_described
-    from mtcrnn.listening.describing import described, proposed, write_measures
+    from mtcrnn.listening.describing import described, proposed, smoothing, write_measures
     from mtcrnn.listening.recordings import listen
     from mtcrnn.rendering.plots import kind_of
 
     require(1 <= args.rate <= 100, "rate", args.rate, "1 to 100 per second")
+    require(args.smooth is None or 0.01 <= args.smooth <= 60, "smooth", args.smooth, "0.01 to 60 seconds")
     picture = args.out or Path("output") / f"{args.data.resolve().stem}_described.png"
     kind_of(picture)  # fail early
     data = ParamManager(args.data, args.param_dir)
     recordings = listen(data.wavs(log_left_out=True), args.rate)
-    found = described(recordings)
+    seconds = smoothing(recordings) if args.smooth is None else args.smooth
+    found = described(recordings, seconds)
     chosen = proposed(found)
     names = chosen if args.write == ["auto"] else args.write
-    copies = write_measures(data, recordings, names) if names else []
-    plot_described(recordings, found, chosen, picture)
+    copies = write_measures(data, recordings, names, seconds) if names else []
+    plot_described(recordings, found, chosen, seconds, picture)
     if args.json:
         print(json.dumps({"measures": [as_json(one) for one in found], "proposed": chosen}, indent=2))
         return
     for line in table(found, chosen):
         say(line)
-    say(f"drawn: {picture}")
+    say(f"averaged over {seconds:g} s; drawn: {picture}")
     for copy in copies:
         say(f"kept what was written by hand as {copy}")
     if names:

@@ -16,6 +16,7 @@ from mtcrnn.cli import (
     features,
     generate,
     gestures,
+    instrument,
     label,
     original,
     params,
@@ -128,6 +129,7 @@ def command_parser() -> argparse.ArgumentParser:
     textures.add_commands(commands)
     params.add_commands(commands)
     describe.add_commands(commands)
+    instrument.add_commands(commands)
     label.add_commands(commands)
     features.add_commands(commands)
     train.add_commands(commands)

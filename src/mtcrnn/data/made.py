@@ -9,7 +9,7 @@ from pathlib import Path
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import check_writable, copy_previous
 from mtcrnn.data.dataset import ParamManager
-from mtcrnn.data.params import MADE, SKIP, Param, ParamFile
+from mtcrnn.data.params import MADE, METERS, SKIP, Param, ParamFile
 
 Stretches = Sequence[tuple[float, float]]
 
@@ -18,6 +18,7 @@ def write_made(
     data: ParamManager,
     curves: Mapping[Path, Mapping[str, Param]],
     skipped: Mapping[Path, Stretches] | None = None,
+    meters: Mapping[str, str] | None = None,
 ) -> list[Path]:
     """Write measured curves, each with its `made` entry, and the stretches to skip into the param files of sounds.
 
@@ -27,6 +28,7 @@ def write_made(
         data: the sounds.
         curves: parameters by name, for each sound.
         skipped: stretches (from, to) in seconds that training leaves out; None: as they are.
+        meters: what measures the parameters in sound, by name.
 
     Returns:
         The copies.
@@ -35,7 +37,10 @@ def write_made(
         InputError: a param file that is broken or cannot be written; nothing was changed then.
     """
     files = {wav: data.read_or_new(wav) for wav in curves}
-    new = {wav: _with(files[wav], curves[wav], None if skipped is None else skipped.get(wav, ())) for wav in curves}
+    new = {
+        wav: _with(files[wav], curves[wav], None if skipped is None else skipped.get(wav, ()), meters or {})
+        for wav in curves
+    }
     changed = [wav for wav in curves if new[wav] != files[wav] or not data.path_of(wav).exists()]
     for wav in changed:
         path = data.path_of(wav)
@@ -52,10 +57,15 @@ def write_made(
     return copies
 
 
-def _with(file: ParamFile, curves: Mapping[str, Param], skipped: Stretches | None) -> ParamFile:
+def _with(
+    file: ParamFile, curves: Mapping[str, Param], skipped: Stretches | None, meters: Mapping[str, str]
+) -> ParamFile:
     meta = {key: value for key, value in file.meta.items() if skipped is None or key != SKIP}
     if skipped:
         meta[SKIP] = [[round(a, 3), round(b, 3)] for a, b in skipped]
+    if meters:
+        known = meta.get(METERS)
+        meta[METERS] = {**(known if isinstance(known, dict) else {}), **meters}
     return replace(file, params={**file.params, **curves}, meta=meta)
 
 

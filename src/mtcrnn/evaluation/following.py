@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ log = logging.getLogger(__name__)
 
 GRID, SECONDS = 11, 6.0  # parameter values, and the length of the sound at each
 GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
+STRETCH_S, STILL, MOST_STRETCHES = 4.0, 0.25, 66  # where nothing is constant; by which share of its range it may move
 USUAL_STEPS = 2_000_000  # of the data, from which the usual values are taken
 TINY = 1e-9  # replaces readings of 0, which have no logarithm
 TRACKED = 0.5  # a meter belongs to a parameter if their rank correlation is at least this
@@ -56,7 +58,7 @@ class Followed:
 def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
     """Measure parameter number k on a grid over its range and on a glide; None if no meter follows it in the data."""
     name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
-    known, sounds = _constant_files(corpus, k)
+    known, sounds = _steady(corpus, k)
     chosen, real = _matching(known, sounds, rate, (meter,) if meter else MATCHED)
     if chosen is None:
         log.warning("no meter follows %s in the data: not measured (choose one with `meter` NAME=METER)", name)
@@ -126,16 +128,33 @@ class _Curve:
         return sorted(gaps, key=lambda gap: gap[0] - gap[1])[:count]
 
 
-def _constant_files(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
-    """The files in which parameter k is constant: its value in each, and the samples."""
-    name, rate = corpus.tier.prop[k], corpus.tier.sample_rate
-    values, sounds = [], []
-    for i, wav in enumerate(corpus.names):
-        curve = corpus.conditioning[int(corpus.offsets[i]) : int(corpus.offsets[i + 1])][:, k]
-        if np.ptp(curve) < 1e-3:
-            values.append(float(corpus.ranges[name].restore(curve[:1])[0]))
-            sounds.append(sound_files.read(wav, rate).samples[: corpus.samples(i)])
-    return [round(v, 6) for v in values], sounds
+def _steady(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
+    """Where parameter k stands still: its values, and the samples. Those are files in which it is constant.
+
+    If there are fewer than two values of that, they are stretches of `STRETCH_S` in which it moves little: at most
+    `MOST_STRETCHES`, spread over `GRID` parts of the range, whose middles are their values.
+    """
+    name, rate, bands = corpus.tier.prop[k], corpus.tier.sample_rate, corpus.tier.bands
+    curves = [corpus.conditioning[int(a) : int(b)][:, k] for a, b in pairwise(corpus.offsets[: len(corpus.names) + 1])]
+    constant = [i for i, curve in enumerate(curves) if np.ptp(curve) < 1e-3]
+    if len({round(float(curves[i][0]), 6) for i in constant}) > 1:
+        chosen = [(float(curves[i][0]), i, 0, corpus.samples(i)) for i in constant]
+    else:
+        size = round(STRETCH_S * corpus.tier.step_rate)
+        found: dict[int, list[tuple[float, int, int, int]]] = {}
+        for i, start, end in ((i, *part) for i, parts in enumerate(corpus.kept) for part in parts):
+            begin = int(corpus.offsets[i])
+            for first in range(start - begin, end - begin - size + 1, size):
+                part = curves[i][first : first + size]
+                if np.ptp(part) < STILL:
+                    place = min(int(part.mean() * GRID), GRID - 1)
+                    stretch = ((place + 0.5) / GRID, i, first * bands, (first + size) * bands)
+                    found.setdefault(place, []).append(stretch)
+        each = MOST_STRETCHES // GRID
+        chosen = [part for _, parts in sorted(found.items()) for part in parts[:: max(len(parts) // each, 1)][:each]]
+    sounds = {i: sound_files.read(corpus.names[i], rate).samples for i in {i for _, i, _, _ in chosen}}
+    values = [round(float(corpus.ranges[name].restore(np.array([value]))[0]), 6) for value, *_ in chosen]
+    return values, [sounds[i][first:end] for _, i, first, end in chosen]
 
 
 def _matching(

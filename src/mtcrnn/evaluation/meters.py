@@ -11,6 +11,7 @@ from mtcrnn.audio.features import QUIET, Settings, measure
 from mtcrnn.evaluation.events import density, spread
 from mtcrnn.evaluation.tones import middle_hz, peak_hz, periodicity, vibrato
 from mtcrnn.listening.beat import beat
+from mtcrnn.listening.measures import MEASURES, reading
 
 Samples = NDArray[np.float32]
 Meter = Callable[[Samples, int], tuple[float, float] | None]  # (samples [T], rate) -> (reading, confidence)
@@ -70,8 +71,20 @@ def _vibrato(which: int) -> Meter:
     return _as_meter(read)
 
 
+def _measure(name: str) -> Meter:
+    """A meter from one of the measures of `mtcrnn describe`; of a level in dB, the amplitude."""
+
+    def read(samples: Samples, rate: int) -> tuple[float, float] | None:
+        found = reading(samples, rate, name)
+        if found is None or MEASURES[name].units != "dB":
+            return found
+        return 10 ** (found[0] / 20), found[1]
+
+    return read
+
+
 # The confidence of beat and period is the height of the autocorrelation's peak; that of pitch, loudness and centroid is
-# the share of frames that could be measured; that of all others is 1.
+# the share of frames that could be measured, as that of all measures of `listening.measures`; that of all others is 1.
 METERS: dict[str, Meter] = {
     "beat": _beat,  # regular events per second
     "pitch": _feature("pitch"),  # Hz
@@ -89,4 +102,7 @@ METERS: dict[str, Meter] = {
     "vibrato": _vibrato(1),  # Hz: rate of the vibrato
     "index": _vibrato(2),  # radians: depth of the vibrato over its rate
 }
+METERS |= {
+    name: _measure(name) for name in MEASURES if name not in METERS
+}  # in the units that are said there, but for levels
 MATCHED = ("beat", "pitch", "loudness", "centroid")  # tried for a parameter whose meter is not given

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mtcrnn.listening.describing import Described
+from mtcrnn.listening.describing import Described, smooth
 from mtcrnn.listening.measures import MEASURES
 from mtcrnn.listening.recordings import Recording
 from mtcrnn.rendering import plots
 
 
 def plot_described(
-    recordings: Sequence[Recording], found: Sequence[Described], chosen: Sequence[str], path: Path
+    recordings: Sequence[Recording], found: Sequence[Described], chosen: Sequence[str], smooth_s: float, path: Path
 ) -> None:
-    """Draw how far each measure goes, how they depend on each other, and the proposed ones over all recordings."""
+    """Draw how far each measure goes, how they depend on each other, and the chosen ones over all recordings."""
     readable = [one for one in found if one.can_be_read]
 
     def steps(ax: Any) -> None:
@@ -35,7 +35,7 @@ def plot_described(
         def draw(ax: Any) -> None:
             start = 0.0
             for recording in recordings:
-                values = recording.curve(name)
+                values = smooth(recording, name, smooth_s)
                 kept, thin = plots.thinned(values)
                 ax.plot(start + kept / recording.rate, thin, linewidth=0.7)
                 start += recording.seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,19 +10,23 @@ import numpy as np
 
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.data.dataset import ParamManager, make_param
-from mtcrnn.data.made import write_made
+from mtcrnn.data.made import Stretches, write_made
 from mtcrnn.data.params import MADE, Param
-from mtcrnn.listening.measures import MEASURES
+from mtcrnn.listening.measures import MEASURES, averages
 from mtcrnn.listening.recordings import Recording
 from mtcrnn.listening.texture_statistics import Array
 
 BY = "mtcrnn describe 1"
-MOST, LEAST = 4, 2  # measures that are proposed
+MOST, LEAST = 4, 2  # measures that are proposed, if so many go far enough
+FAR = 3.0  # steps
 ENOUGH = 0.25  # of the steps of the first proposed measure: others have at least so many of their own
 ENDS = (0.05, 0.95)  # quantiles: the range that is shown
 KNOB = (0.005, 0.995)  # quantiles: the range of the parameter that is written
 READABLE = 0.5  # share of the moments at which a measure must be read, in each recording, to be proposed
-SMOOTH_S = 0.5  # over which curves are averaged before they are compared
+TONES_S, TEXTURES_S = (
+    0.2,
+    2.0,
+)  # over which curves are averaged: of tones, and of textures, in which single events are not
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,19 @@ class Described:
         return f"cannot be read in {lacking} of {len(self.readable)} recordings" if lacking else None
 
 
-def described(recordings: Sequence[Recording]) -> list[Described]:
-    """Describe recordings by all measures, in the order of `MEASURES`."""
+def smoothing(recordings: Sequence[Recording]) -> float:
+    """Over how many seconds curves should be averaged: few if most recordings have a pitch most of the time."""
+    voiced = [np.isfinite(recording.curve("pitch")).mean() > READABLE for recording in recordings]
+    return TONES_S if np.mean(voiced) > READABLE else TEXTURES_S
+
+
+def described(recordings: Sequence[Recording], smooth_s: float) -> list[Described]:
+    """Describe recordings by all measures, averaged over so many seconds, in the order of `MEASURES`."""
     from scipy.stats import spearmanr
 
-    curves = {name: [_smooth(recording, name) for recording in recordings] for name in MEASURES}
+    curves = {
+        name: [_logarithms(smooth(recording, name, smooth_s), name) for recording in recordings] for name in MEASURES
+    }
     joined = np.stack([np.concatenate(found) for found in curves.values()], axis=1)
     found = []
     for k, name in enumerate(MEASURES):
@@ -92,11 +104,11 @@ def described(recordings: Sequence[Recording]) -> list[Described]:
 
 
 def proposed(measures: Sequence[Described]) -> list[str]:
-    """The two to four measures that vary most and say different things, the most varied first.
+    """The measures that vary most and say different things, the most varied first: two to four, fewer if no more go far.
 
     Each next one is that with the most steps which those before it do not tell: steps times 1 - correlation^2.
     """
-    left = [one for one in measures if one.can_be_read and one.steps >= 1]
+    left = [one for one in measures if one.can_be_read and one.steps >= FAR]
     chosen: list[Described] = []
 
     def own(one: Described) -> float:
@@ -104,18 +116,32 @@ def proposed(measures: Sequence[Described]) -> list[str]:
 
     while left and len(chosen) < MOST:
         best = max(left, key=own)
-        if len(chosen) >= LEAST and own(best) < ENOUGH * chosen[0].steps:
+        if chosen and own(best) < max(FAR, ENOUGH * chosen[0].steps if len(chosen) >= LEAST else 0.0):
             break
         chosen.append(best)
         left.remove(best)
     return [one.name for one in chosen]
 
 
-def write_measures(data: ParamManager, recordings: Sequence[Recording], names: Sequence[str]) -> list[Path]:
+def write_measures(
+    data: ParamManager,
+    recordings: Sequence[Recording],
+    names: Sequence[str],
+    smooth_s: float,
+    skipped: Mapping[Path, Stretches] | None = None,
+) -> list[Path]:
     """Write measures as curves into the param files of recordings. Returns copies of files written by hand.
 
     Moments at which a measure cannot be read are interpolated. The range of the parameter is that of the recordings,
-    without the lowest and highest 0.5% of all values, which are cut.
+    without the lowest and highest 0.5% of all values, which are cut. In evaluations, the meters of their
+    names measure them.
+
+    Args:
+        data: the place of the param files.
+        recordings: what was heard.
+        names: the measures.
+        smooth_s: over how many seconds they are averaged.
+        skipped: stretches that training leaves out, by recording; None: as they are.
 
     Raises:
         InputError: an unknown measure, one that cannot be read in some recording, as `write_made`.
@@ -126,18 +152,20 @@ def write_measures(data: ParamManager, recordings: Sequence[Recording], names: S
         unread = [r.path.name for r in recordings if not np.isfinite(r.curve(name)).any()]
         if unread:
             raise InputError(f"`write` {name}: it cannot be read in {listing(unread)}")
-    ranges = {}
+    ranges, smoothed = {}, {name: [smooth(recording, name, smooth_s) for recording in recordings] for name in names}
     for name in names:
-        values = np.concatenate([recording.curve(name) for recording in recordings])
+        values = np.concatenate(smoothed[name])
         ranges[name] = np.quantile(values[np.isfinite(values)], KNOB).tolist()
         if ranges[name][0] == ranges[name][1]:
             raise InputError(f"`write` {name}: it is {ranges[name][0]:g} everywhere; there is nothing to play")
-    curves = {r.path: {name: _param(r, name, *ranges[name]) for name in names} for r in recordings}
-    return write_made(data, curves)
+    curves = {
+        r.path: {name: _param(r, name, smoothed[name][i], *ranges[name]) for name in names}
+        for i, r in enumerate(recordings)
+    }
+    return write_made(data, curves, skipped, {name: name for name in names})
 
 
-def _param(recording: Recording, name: str, low: float, high: float) -> Param:
-    values = recording.curve(name)
+def _param(recording: Recording, name: str, values: Array, low: float, high: float) -> Param:
     times = np.arange(len(values)) / recording.rate
     known = np.isfinite(values)
     filled = np.clip(np.interp(times, times[known], values[known]), low, high)
@@ -153,10 +181,20 @@ def _param(recording: Recording, name: str, low: float, high: float) -> Param:
     )
 
 
-def _smooth(recording: Recording, name: str) -> Array:
-    """A measure averaged over `SMOOTH_S`, as logarithm of base 2 of a ratio; NaN where it cannot be read."""
-    values = recording.curve(name)
-    values = np.log2(values) if MEASURES[name].ratio else values
-    size = max(round(SMOOTH_S * recording.rate), 1)
-    parts = [values[k : k + size] for k in range(0, len(values), size)]
-    return np.array([part[np.isfinite(part)].mean() if np.isfinite(part).any() else np.nan for part in parts])
+def smooth(recording: Recording, name: str, seconds: float) -> Array:
+    """A measure averaged in windows of so many seconds, of ratios the geometric mean.
+
+    NaN where it cannot be read at half of the moments.
+    """
+    values = _logarithms(recording.curve(name), name)
+    known = np.isfinite(values)
+    moments = np.arange(len(values)) / recording.rate
+    sums, counts = (averages(row, recording.rate, moments, seconds) for row in (np.where(known, values, 0.0), known))
+    with np.errstate(invalid="ignore"):
+        mean = np.where(counts >= READABLE, sums / counts, np.nan)
+    return np.exp2(mean) if MEASURES[name].ratio else mean
+
+
+def _logarithms(values: Array, name: str) -> Array:
+    """A measure's values, of a ratio as logarithms of base 2."""
+    return np.log2(values) if MEASURES[name].ratio else values

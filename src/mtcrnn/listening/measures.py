@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from mtcrnn.listening.beat import autocorrelation, first_high_peak
-from mtcrnn.listening.texture_statistics import COMPRESSION, ENVELOPE_HZ, MODULATIONS_HZ, Array
+from mtcrnn.listening.texture_statistics import (
+    COMPRESSION,
+    ENVELOPE_HZ,
+    MODULATIONS_HZ,
+    Array,
+    cochlear_envelopes,
+    modulation_bands,
+)
 
 RATE = 20.0  # moments per second
 SPECTRUM_S, SPECTRA_HZ = 0.03, 100  # least length of a spectrum's window; spectra per second
@@ -94,6 +101,36 @@ def measure(samples: NDArray[np.float32], sample_rate: int, envelopes: Array, ba
     return np.stack(
         [loudness, background, *spectral, pitch, voicing, density, regularity, np.minimum(roughness, 1.0), swing]
     )
+
+
+def readable(measured: Array, name: str, seconds: float) -> Array:
+    """One of the measures [len(MEASURES), n] of a sound of so many seconds [n]; NaN where it cannot be read.
+
+    That is where the sound is shorter than the window, is silent (but for its level), has no pitch, or no events.
+    """
+    rows = dict(zip(MEASURES, measured, strict=True))
+    values = rows[name].copy()
+    if seconds < MEASURES[name].window_s:
+        return np.full(len(values), np.nan)
+    if name not in ("loudness", "background"):
+        values[rows["loudness"] < SILENT_DB] = np.nan
+    if name == "pitch":
+        values[rows["voicing"] < VOICED] = np.nan
+    if name in ("density", "regularity"):
+        values[rows["density"] <= 0] = np.nan
+    return values
+
+
+def reading(samples: NDArray[np.float32], sample_rate: int, name: str) -> tuple[float, float] | None:
+    """The median of a measure in a sound [T], and the share of moments at which it can be read; None if at none."""
+    seconds = len(samples) / sample_rate
+    if seconds < MEASURES[name].window_s:
+        return None
+    envelopes = cochlear_envelopes(samples, sample_rate)
+    bands = modulation_bands(envelopes - envelopes.mean(axis=1, keepdims=True))
+    values = readable(measure(samples, sample_rate, envelopes, bands, np.arange(0, seconds, 1 / RATE)), name, seconds)
+    known = np.isfinite(values)
+    return (float(np.median(values[known])), float(known.mean())) if known.any() else None
 
 
 def _spectral(samples: NDArray[np.float32], sample_rate: int, moments: Array) -> tuple[Array, ...]:

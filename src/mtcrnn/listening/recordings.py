@@ -16,7 +16,7 @@ from tqdm import tqdm
 from mtcrnn.audio import files as sound_files
 from mtcrnn.core.errors import InputError
 from mtcrnn.listening import measures, moments, overview
-from mtcrnn.listening.measures import MEASURES, SILENT_DB, VOICED, measure
+from mtcrnn.listening.measures import MEASURES, SILENT_DB, measure, readable
 from mtcrnn.listening.moments import CLASSES, statistics_around
 from mtcrnn.listening.overview import Columns, columns_of
 from mtcrnn.listening.texture_statistics import Array, cochlear_envelopes, modulation_bands
@@ -58,20 +58,7 @@ class Recording:
 
     def curve(self, name: str) -> Array:
         """A measure at every moment [n]; NaN where it cannot be read."""
-        values = self._row(name).copy()
-        if self.seconds < MEASURES[name].window_s:
-            return np.full(len(values), np.nan)
-        loudness, voicing, density = (self._row(other) for other in ("loudness", "voicing", "density"))
-        if name not in ("loudness", "background"):
-            values[loudness < SILENT_DB] = np.nan
-        if name == "pitch":
-            values[voicing < VOICED] = np.nan
-        if name in ("density", "regularity"):
-            values[density <= 0] = np.nan
-        return values
-
-    def _row(self, name: str) -> Array:
-        return self.measured[list(MEASURES).index(name)]
+        return readable(self.measured, name, self.seconds)
 
 
 def listen(paths: Sequence[Path], rate: float = measures.RATE) -> list[Recording]:
