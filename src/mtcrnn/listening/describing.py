@@ -104,7 +104,7 @@ def described(recordings: Sequence[Recording], smooth_s: float) -> list[Describe
 
 
 def proposed(measures: Sequence[Described]) -> list[str]:
-    """The measures that vary most and say different things, the most varied first: two to four, fewer if no more go far.
+    """The two to four measures that vary most and say different things, the first most; fewer if no others go far.
 
     Each next one is that with the most steps which those before it do not tell: steps times 1 - correlation^2.
     """

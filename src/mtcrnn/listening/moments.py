@@ -39,12 +39,11 @@ def statistics_around(envelopes: Array, bands: Array, moments: Array) -> dict[st
     mean = around(envelopes)
     least = QUIET * mean.max() + 1e-9
     std = np.sqrt(np.maximum(around(envelopes**2) - mean**2, 0.0)) + least
-    power = np.sqrt(np.maximum(around(bands**2), 0.0)) / std
     together = [(around(envelopes[:-k] * envelopes[k:]) - mean[:-k] * mean[k:]) / (std[:-k] * std[k:]) for k in APART]
     return {
         "means": np.log(mean + least),
         "variations": np.log(std / (mean + least)),
-        "modulations": np.concatenate([_grouped(band) for band in power]),
+        "modulations": np.concatenate([_grouped(np.sqrt(np.maximum(around(band**2), 0.0)) / std) for band in bands]),
         "correlations": np.concatenate([_grouped(one) for one in together]),
     }
 

@@ -84,22 +84,25 @@ def cochlear_filters(length: int, sample_rate: int) -> Array:
 
     ERB-rate scale of Glasberg and Moore 1990: 21.4 log10(1 + 0.00437 f).
     """
-    erb = 21.4 * np.log10(1 + 0.00437 * np.fft.rfftfreq(length, 1 / sample_rate))
-    low, high = 21.4 * np.log10(1 + 0.00437 * np.array([LOWEST_HZ, sample_rate / 2]))
-    edges = np.linspace(low, high, BANDS + 2)
-    width = edges[1] - edges[0]
-    away = np.abs(erb - edges[1:-1, None]) / width  # distance from the centres, in units of their spacing
-    return np.where(away < 1, np.cos(np.pi / 2 * np.minimum(away, 1)), 0.0)
+    filters = np.zeros((BANDS, length // 2 + 1))
+    for gains, (low, inside) in zip(filters, _cochlear_bands(length, sample_rate), strict=True):
+        gains[low : low + len(inside)] = inside
+    return filters
 
 
 @lru_cache(maxsize=2)
 def _cochlear_bands(length: int, sample_rate: int) -> list[tuple[int, Array]]:
     """The gains of each cochlear filter where they are not 0, after the number of the first of them."""
+    erb = 21.4 * np.log10(1 + 0.00437 * np.fft.rfftfreq(length, 1 / sample_rate))
+    low, high = 21.4 * np.log10(1 + 0.00437 * np.array([LOWEST_HZ, sample_rate / 2]))
+    edges = np.linspace(low, high, BANDS + 2)
     found = []
-    for gains in cochlear_filters(length, sample_rate):
-        inside = np.flatnonzero(gains)
-        low, high = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 1)
-        found.append((low, gains[low:high].copy()))
+    for centre in edges[1:-1]:
+        away = (erb - centre) / (edges[1] - edges[0])  # in units of the filters' spacing
+        inside = np.flatnonzero(np.abs(away) < 1)
+        first, end = (int(inside[0]), int(inside[-1]) + 1) if len(inside) else (0, 1)
+        gains = np.cos(np.pi / 2 * np.minimum(np.abs(away[first:end]), 1))
+        found.append((first, np.where(np.abs(away[first:end]) < 1, gains, 0.0)))
     return found
 
 
