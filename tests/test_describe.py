@@ -68,8 +68,8 @@ def test_bad_input(folder, tmp_path, capsys):
     for words, message in (
         (["--rate", "0"], "--rate is 0.0; it must be 1 to 100 per second"),
         (["--smooth", "0"], "--smooth is 0.0; it must be 0.01 to 60 seconds"),
-        (["--write", "rage"], "--write rage: no such measure; there are loudness"),
-        (["--write", "pitch"], "--write pitch: it cannot be read in 0.wav, 1.wav"),
+        (["--write", "rage"], "rage: no such measure; there are loudness"),
+        (["--write", "pitch"], "pitch: it cannot be read in 0.wav, 1.wav"),
         (["--out", "x.exe"], "--out x.exe: the name of a picture must end in"),
     ):
         code, _, error = run_cli(capsys, "describe", folder, *words)

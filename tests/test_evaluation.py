@@ -99,6 +99,23 @@ def test_a_model_that_is_out_of_tune_or_silent(whistles):
     assert json.loads(json.dumps(deaf.strength))[0] is None
 
 
+def test_where_a_parameter_moves_everywhere_it_is_read_where_it_moves_little(tmp_path):
+    """Two tones that glide from 400 to 800 Hz in 40 s, and back; one of them is not to be trained on after 20 s."""
+    t = np.arange(40 * RATE) / RATE
+    for name, ends, skip in (("a", (400.0, 800.0), []), ("b", (800.0, 400.0), [[20.0, 40.0]])):
+        hz = np.linspace(*ends, len(t))
+        write_wav(tmp_path / f"{name}.wav", 0.5 * np.sin(2 * np.pi * np.cumsum(hz) / RATE), RATE)
+        curve = {"times": [0.0, 40.0], "values": list(ends)}
+        (tmp_path / f"{name}.params").write_text(json.dumps({"meta": {"skip": skip}, "hz": curve}))
+    corpus = Corpus(Tier(prop=("hz",), sample_rate=RATE), ParamManager(tmp_path))
+    values, sounds = following._steady(corpus, 0)
+    assert len(values) == 15  # stretches of 4 s
+    middles = 400 + 400 * (np.arange(following.GRID) + 0.5) / following.GRID
+    assert {round(value, 3) for value in values} <= {round(float(middle), 3) for middle in middles}
+    for value, sound in zip(values, sounds, strict=True):
+        assert METERS["peak"](sound, RATE)[0] == pytest.approx(value, abs=45)
+
+
 @pytest.mark.slow
 def test_meters_find_their_parameters(whistles, caplog):
     config, corpus = whistles

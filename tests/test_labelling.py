@@ -102,6 +102,25 @@ def test_undo_and_redo(session):
     assert read_document(session.path) == session.document
 
 
+def test_what_cannot_be_saved_is_not_said(session, monkeypatch):
+    say(session, ADD, mark(1.0, 0.1))
+    before = session.document
+
+    def full(path, text):
+        raise InputError("no space left")
+
+    monkeypatch.setattr("mtcrnn.labelling.session.write_text", full)
+    for change in (lambda: say(session, mark(2.0, 0.5)), session.undo):
+        with pytest.raises(InputError, match="no space left"):
+            change()
+    assert session.document is before
+    monkeypatch.undo()
+    session.undo()
+    assert session.document.parameters[0].marks == []
+    session.redo()
+    assert session.document == before
+
+
 def test_a_mark_at_the_same_moment_replaces_and_what_is_drawn_wins(session):
     say(session, ADD, mark(1.0, 0.1), mark(1.05, 0.3), mark(6.0, 0.9))
     assert [m.value for m in session.document.parameters[0].marks] == [0.3, 0.9]

@@ -182,9 +182,9 @@ def test_writing_measures_keeps_what_was_written_by_hand(tmp_path):
     assert (curve.minval, curve.maxval) == (min(curve.values), max(curve.values))
     assert curve.values[10] - curve.values[-10] == pytest.approx(20 * 100 / 120, abs=1.5)
     assert write_measures(data, recordings, ["loudness"], 0.2) == []  # ours alone by now
-    with pytest.raises(InputError, match=r"`write` pitch: it cannot be read in 0\.wav, 1\.wav"):
+    with pytest.raises(InputError, match=r"pitch: it cannot be read in 0\.wav, 1\.wav"):
         write_measures(data, recordings, ["pitch"], 0.2)
-    with pytest.raises(InputError, match="`write` wrath: no such measure; there are loudness"):
+    with pytest.raises(InputError, match="wrath: no such measure; there are loudness"):
         write_measures(data, recordings, ["wrath"], 0.2)
 
 

@@ -95,3 +95,5 @@ def test_bad_stretches(bad, tmp_path):
         ParamFile.read(tmp_path / "a.params").skipped(tmp_path / "a.params")
     with pytest.raises(InputError, match="skip must be a list"):
         corpus_of(data)
+    (problem,) = data.check()
+    assert "skip must be a list" in problem

@@ -53,6 +53,10 @@ def inspect(data: ParamManager) -> Inspection:
         if "" in wrong:
             continue
         files[path] = file
+        try:
+            file.skipped(path)
+        except InputError as error:
+            found.problems.append(str(error))
         for name in {*file.params, *(name for name in wrong if name)} - {"meta"}:
             names.setdefault(name, set()).add(path)
         for name, param in file.params.items() if duration else ():

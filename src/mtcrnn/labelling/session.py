@@ -74,24 +74,22 @@ class Session:
         with self._lock:
             if version != self.version:
                 raise InputError("another page has changed the labels meanwhile: this page shows them now")
-            new = edited(self._document, edit, self.names)
-            self._before = [*self._before[-MOST_UNDO:], self._document]
+            before = self._document
+            self._become(edited(before, edit, self.names))
+            self._before = [*self._before[-MOST_UNDO:], before]
             self._after = []
-            self._become(new)
 
     def undo(self) -> None:
         """Take the last edit back."""
         with self._lock:
             if self._before:
-                self._after.append(self._document)
-                self._become(self._before.pop())
+                self._exchange(self._before, self._after)
 
     def redo(self) -> None:
         """Make the last edit that was taken back again."""
         with self._lock:
             if self._after:
-                self._before.append(self._document)
-                self._become(self._after.pop())
+                self._exchange(self._after, self._before)
 
     def add_axes(self, count: int) -> None:
         """Make parameters of the first principal axes of the sound, `axis1` and so on, where there are none."""
@@ -104,7 +102,15 @@ class Session:
             if new is not self._document:
                 self._become(new)
 
+    def _exchange(self, source: list[Document], other: list[Document]) -> None:
+        """Become the newest document of a list; the present one becomes the newest of the other."""
+        before = self._document
+        self._become(source[-1])
+        source.pop()
+        other.append(before)
+
     def _become(self, document: Document) -> None:
+        """Save a document, then use it. Raises InputError, and keeps the present one, if it cannot be saved."""
         write_text(self.path, document.model_dump_json(indent=1) + "\n")
         self._document = document
         self.version += 1

@@ -148,16 +148,16 @@ def write_measures(
     """
     for name in names:
         if name not in MEASURES:
-            raise InputError(f"`write` {name}: no such measure; there are {listing(MEASURES)}")
+            raise InputError(f"{name}: no such measure; there are {listing(MEASURES)}")
         unread = [r.path.name for r in recordings if not np.isfinite(r.curve(name)).any()]
         if unread:
-            raise InputError(f"`write` {name}: it cannot be read in {listing(unread)}")
+            raise InputError(f"{name}: it cannot be read in {listing(unread)}")
     ranges, smoothed = {}, {name: [smooth(recording, name, smooth_s) for recording in recordings] for name in names}
     for name in names:
         values = np.concatenate(smoothed[name])
         ranges[name] = np.quantile(values[np.isfinite(values)], KNOB).tolist()
         if ranges[name][0] == ranges[name][1]:
-            raise InputError(f"`write` {name}: it is {ranges[name][0]:g} everywhere; there is nothing to play")
+            raise InputError(f"{name}: it is {ranges[name][0]:g} everywhere; there is nothing to play")
     curves = {
         r.path: {name: _param(r, name, smoothed[name][i], *ranges[name]) for name in names}
         for i, r in enumerate(recordings)

@@ -173,11 +173,13 @@ function drawn(points) {
   if (own.length > 1) edit({ type: "draw", name: one.name, correction: { recording: name, points: own } });
 }
 
-// Hearing.
+// Hearing: from a place for some seconds, or to the end of its recording, in parts that the server gives.
 
-function play(from = timeline.cursor, seconds = LONGEST_S) {
+function play(from = timeline.cursor, seconds = Infinity) {
   const { i, seconds: at } = timeline.at(from);
-  seconds = Math.min(seconds, about.recordings[i].seconds - at);
+  const left = Math.min(seconds, about.recordings[i].seconds - at);
+  page.then = left > LONGEST_S ? () => play(from + LONGEST_S, left - LONGEST_S) : null;
+  seconds = Math.min(left, LONGEST_S);
   if (seconds < 0.02) return;
   audio.src = soundAddress(i, at.toFixed(3), seconds.toFixed(3));
   page.playing = from;
@@ -197,7 +199,8 @@ function follow() {
   timeline.redraw();
   if (!audio.paused) requestAnimationFrame(follow);
 }
-audio.onpause = audio.onended = audio.onplay = follow;
+audio.onpause = audio.onplay = follow;
+audio.onended = () => (page.then ? page.then() : follow());
 
 function toggle() {
   if (!audio.paused) stop();
