@@ -88,7 +88,7 @@ def test_from_recordings_to_a_page_and_on_after_an_interruption(folder, tmp_path
     assert (code, error.count("mtcrnn: error")) == (0, 0), error
     assert "chose brightness, background: as asked" in out
     assert "2/4 training for 30 steps" in out
-    assert "brightness by brightness" in out
+    assert "3/4 measuring how the model follows its parameters" in out
     assert "4/4 made output/field/field.html" in out
     assert not list(folder.glob("*.params"))
     for name in ("described.png", "evaluation.png", "field.html", "params/0.params"):

@@ -19,6 +19,7 @@ from mtcrnn.evaluation import _known_meters, following, likelihood, stability
 from mtcrnn.evaluation.likeness import measure_likeness
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.evaluation.report import _control_lines
+from mtcrnn.evaluation.steady import steady
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.rendering.band_player import BandPlayer
@@ -108,9 +109,9 @@ def test_where_a_parameter_moves_everywhere_it_is_read_where_it_moves_little(tmp
         curve = {"times": [0.0, 40.0], "values": list(ends)}
         (tmp_path / f"{name}.params").write_text(json.dumps({"meta": {"skip": skip}, "hz": curve}))
     corpus = Corpus(Tier(prop=("hz",), sample_rate=RATE), ParamManager(tmp_path))
-    values, sounds = following._steady(corpus, 0)
-    assert len(values) == 15  # stretches of 4 s
-    middles = 400 + 400 * (np.arange(following.GRID) + 0.5) / following.GRID
+    values, sounds, near = steady(corpus, 0, 11)
+    assert (len(values), near) == (15, 0.5 / 11)  # stretches of 4 s
+    middles = 400 + 400 * (np.arange(11) + 0.5) / 11
     assert {round(value, 3) for value in values} <= {round(float(middle), 3) for middle in middles}
     for value, sound in zip(values, sounds, strict=True):
         assert METERS["peak"](sound, RATE)[0] == pytest.approx(value, abs=45)
@@ -119,7 +120,7 @@ def test_where_a_parameter_moves_everywhere_it_is_read_where_it_moves_little(tmp
 @pytest.mark.slow
 def test_meters_find_their_parameters(whistles, caplog):
     config, corpus = whistles
-    name, readings = following._matching(*following._steady(corpus, 0), RATE, tuple(METERS))
+    name, readings = following._matching(*steady(corpus, 0, 11)[:2], RATE, tuple(METERS))
     assert name in ("pitch", "centroid")
     assert len(readings) == 4
     assert following.follow(Whistle(config), corpus, 1, None) is None
@@ -220,8 +221,8 @@ def test_held_out_nats_are_those_of_one_pass(trained, monkeypatch):
 def test_the_command(trained, monkeypatch, capsys, tmp_path):
     run, data = trained
     shorten_evaluation(monkeypatch)
-    constant = [50.0, 90.0], [corpus_tone(50), corpus_tone(90)]
-    monkeypatch.setattr(following, "_steady", lambda corpus, k: constant)
+    constant = [50.0, 90.0], [corpus_tone(50), corpus_tone(90)], 1e-6
+    monkeypatch.setattr(following, "steady", lambda corpus, k, grid: constant)
     words = ["evaluate", run, "--data_dir", data, "--meter", "pitch=loudness"]
     code, out, _ = run_cli(capsys, *words, "--json", "--out", tmp_path / "asked.png")
     found = json.loads(out)

@@ -10,7 +10,7 @@ from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import ParamFile
 from mtcrnn.listening import moments, overview
 from mtcrnn.listening.describing import described, proposed, write_measures
-from mtcrnn.listening.measures import MEASURES, averages
+from mtcrnn.listening.measures import MEASURES, averages, on_knob, reading
 from mtcrnn.listening.recordings import EXCERPT_S, listen
 from mtcrnn.listening.words import Listened, Mark
 
@@ -92,6 +92,27 @@ def test_flutter_and_swell(tmp_path):
     assert middle(flutter, "roughness").mean() > 1.4 * middle(swell, "roughness").mean()
     assert_allclose(middle(swell, "swing").mean(), 6 / 2**0.5, rtol=0.15)
     assert middle(flutter, "swing").mean() < 0.5
+
+
+def test_knobs_move_in_equal_steps(tmp_path):
+    """A tone that jumps up by an octave: a pitch of 69, then 81; one octave of brightness, below 1 kHz."""
+    hz = np.where(times(8) < 4, 440.0, 880.0)
+    (tone,) = heard(tmp_path, [0.5 * np.sin(2 * np.pi * np.cumsum(hz) / RATE)])
+    for name, units, low, high in (
+        ("pitch", "MIDI", 69, 81),
+        ("brightness", "octaves above 1 kHz", np.log2(0.44), np.log2(0.88)),
+    ):
+        values, found = on_knob(tone.curve(name), name)
+        assert found == units
+        assert_allclose([values[20], values[-20]], [low, high], atol=0.05)
+    assert on_knob(np.array([8.0]), "density") == (3.0, "octaves above 1/s")
+    assert on_knob(np.array([-20.0]), "loudness") == (-20.0, "dB")
+
+
+def test_a_meter_reads_half_a_window(tmp_path):
+    assert reading(0.1 * noise(3).astype(np.float32), RATE, "background")[0] == pytest.approx(-20, abs=0.3)
+    assert reading(0.1 * noise(1.9).astype(np.float32), RATE, "background") is None
+    assert reading(np.zeros(8 * RATE, np.float32), RATE, "brightness") is None
 
 
 def test_excerpts_do_not_show(tmp_path):

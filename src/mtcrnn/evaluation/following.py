@@ -10,17 +10,16 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.stereo import mono
 from mtcrnn.config.periods import Period
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.evaluation.meters import MATCHED, METERS, Samples
+from mtcrnn.evaluation.steady import steady
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
@@ -28,7 +27,11 @@ log = logging.getLogger(__name__)
 
 GRID, SECONDS = 11, 6.0  # parameter values, and the length of the sound at each
 GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
-STRETCH_S, STILL, MOST_STRETCHES = 4.0, 0.25, 66  # where nothing is constant; by which share of its range it may move
+STRETCH_S, MOST_STRETCHES = 4.0, 66  # where nothing is constant
+STILL, STILLEST = (
+    0.25,
+    0.2,
+)  # by which share of its range a parameter may move there; as many stretches are always still
 USUAL_STEPS = 2_000_000  # of the data, from which the usual values are taken
 TINY = 1e-9  # replaces readings of 0, which have no logarithm
 TRACKED = 0.5  # a meter belongs to a parameter if their rank correlation is at least this
@@ -58,7 +61,7 @@ class Followed:
 def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followed | None:
     """Measure parameter number k on a grid over its range and on a glide; None if no meter follows it in the data."""
     name, rate = engine.config.tier.prop[k], engine.config.tier.sample_rate
-    known, sounds = _steady(corpus, k)
+    known, sounds, near = steady(corpus, k, GRID)
     chosen, real = _matching(known, sounds, rate, (meter,) if meter else MATCHED)
     if chosen is None:
         log.warning("no meter follows %s in the data: not measured (choose one with `meter` NAME=METER)", name)
@@ -77,7 +80,7 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
         name,
         chosen,
         values,
-        [min(abs(v - u) for u in known) > 1e-6 * (high - low) for v in values],
+        [min(abs(v - u) for u in known) > near * (high - low) for v in values],
         [curve.at(v)[0] for v in values],
         [None if r is None else r[0] for r in readings],
         [None if r is None else r[1] for r in readings],
@@ -126,35 +129,6 @@ class _Curve:
         """The `count` widest gaps between values."""
         gaps = list(zip(self.values, self.values[1:], strict=False))
         return sorted(gaps, key=lambda gap: gap[0] - gap[1])[:count]
-
-
-def _steady(corpus: Corpus, k: int) -> tuple[list[float], list[Samples]]:
-    """Where parameter k stands still: its values, and the samples. Those are files in which it is constant.
-
-    If there are fewer than two values of that, they are stretches of `STRETCH_S` in which it moves little: at most
-    `MOST_STRETCHES`, spread over `GRID` parts of the range, whose middles are their values.
-    """
-    name, rate, bands = corpus.tier.prop[k], corpus.tier.sample_rate, corpus.tier.bands
-    curves = [corpus.conditioning[int(a) : int(b)][:, k] for a, b in pairwise(corpus.offsets[: len(corpus.names) + 1])]
-    constant = [i for i, curve in enumerate(curves) if np.ptp(curve) < 1e-3]
-    if len({round(float(curves[i][0]), 6) for i in constant}) > 1:
-        chosen = [(float(curves[i][0]), i, 0, corpus.samples(i)) for i in constant]
-    else:
-        size = round(STRETCH_S * corpus.tier.step_rate)
-        found: dict[int, list[tuple[float, int, int, int]]] = {}
-        for i, start, end in ((i, *part) for i, parts in enumerate(corpus.kept) for part in parts):
-            begin = int(corpus.offsets[i])
-            for first in range(start - begin, end - begin - size + 1, size):
-                part = curves[i][first : first + size]
-                if np.ptp(part) < STILL:
-                    place = min(int(part.mean() * GRID), GRID - 1)
-                    stretch = ((place + 0.5) / GRID, i, first * bands, (first + size) * bands)
-                    found.setdefault(place, []).append(stretch)
-        each = MOST_STRETCHES // GRID
-        chosen = [part for _, parts in sorted(found.items()) for part in parts[:: max(len(parts) // each, 1)][:each]]
-    sounds = {i: sound_files.read(corpus.names[i], rate).samples for i in {i for _, i, _, _ in chosen}}
-    values = [round(float(corpus.ranges[name].restore(np.array([value]))[0]), 6) for value, *_ in chosen]
-    return values, [sounds[i][first:end] for _, i, first, end in chosen]
 
 
 def _matching(

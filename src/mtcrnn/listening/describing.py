@@ -12,7 +12,7 @@ from mtcrnn.core.errors import InputError, listing
 from mtcrnn.data.dataset import ParamManager, make_param
 from mtcrnn.data.made import Stretches, write_made
 from mtcrnn.data.params import MADE, Param
-from mtcrnn.listening.measures import MEASURES, averages
+from mtcrnn.listening.measures import MEASURES, averages, on_knob
 from mtcrnn.listening.recordings import Recording
 from mtcrnn.listening.texture_statistics import Array
 
@@ -130,7 +130,7 @@ def write_measures(
     smooth_s: float,
     skipped: Mapping[Path, Stretches] | None = None,
 ) -> list[Path]:
-    """Write measures as curves into the param files of recordings. Returns copies of files written by hand.
+    """Write measures as curves (see `measures.on_knob`) into param files. Returns copies of files written by hand.
 
     Moments at which a measure cannot be read are interpolated. The range of the parameter is that of the recordings,
     without the lowest and highest 0.5% of all values, which are cut. In evaluations, the meters of their
@@ -149,36 +149,30 @@ def write_measures(
     for name in names:
         if name not in MEASURES:
             raise InputError(f"{name}: no such measure; there are {listing(MEASURES)}")
-        unread = [r.path.name for r in recordings if not np.isfinite(r.curve(name)).any()]
-        if unread:
-            raise InputError(f"{name}: it cannot be read in {listing(unread)}")
-    ranges, smoothed = {}, {name: [smooth(recording, name, smooth_s) for recording in recordings] for name in names}
-    for name in names:
-        values = np.concatenate(smoothed[name])
-        ranges[name] = np.quantile(values[np.isfinite(values)], KNOB).tolist()
-        if ranges[name][0] == ranges[name][1]:
-            raise InputError(f"{name}: it is {ranges[name][0]:g} everywhere; there is nothing to play")
-    curves = {
-        r.path: {name: _param(r, name, smoothed[name][i], *ranges[name]) for name in names}
-        for i, r in enumerate(recordings)
-    }
+    params = {name: _params(recordings, name, smooth_s) for name in names}
+    curves = {one.path: {name: params[name][i] for name in names} for i, one in enumerate(recordings)}
     return write_made(data, curves, skipped, {name: name for name in names})
 
 
-def _param(recording: Recording, name: str, values: Array, low: float, high: float) -> Param:
-    times = np.arange(len(values)) / recording.rate
-    known = np.isfinite(values)
-    filled = np.clip(np.interp(times, times[known], values[known]), low, high)
-    if len(filled) < 2:
-        times, filled = np.array([0.0, recording.seconds]), np.repeat(filled, 2)
-    return make_param(
-        [round(t, 4) for t in times.tolist()],
-        [float(f"{v:.6g}") for v in filled],
-        units=MEASURES[name].units,
-        minval=float(f"{low:.6g}"),
-        maxval=float(f"{high:.6g}"),
-        **{MADE: {"by": BY}},
-    )
+def _params(recordings: Sequence[Recording], name: str, smooth_s: float) -> list[Param]:
+    """A measure as a parameter of each recording."""
+    curves = [smooth(recording, name, smooth_s) for recording in recordings]
+    unread = [r.path.name for r, curve in zip(recordings, curves, strict=True) if not np.isfinite(curve).any()]
+    if unread:
+        raise InputError(f"{name}: it cannot be read in {listing(unread)}")
+    units = MEASURES[name].units
+    for k, curve in enumerate(curves):
+        known, places = np.isfinite(curve), np.arange(len(curve))
+        curves[k], units = on_knob(np.interp(places, places[known], curve[known]), name)
+    low, high = (float(f"{end:.6g}") for end in np.quantile(np.concatenate(curves), KNOB))
+    if low == high:
+        raise InputError(f"{name}: it is {low:g} everywhere; there is nothing to play")
+    params = []
+    for recording, curve in zip(recordings, curves, strict=True):
+        times = (np.arange(max(len(curve), 2)) / recording.rate).round(4).tolist()
+        values = [float(f"{value:.6g}") for value in np.clip(np.resize(curve, len(times)), low, high)]
+        params.append(make_param(times, values, units=units, minval=low, maxval=high, **{MADE: {"by": BY}}))
+    return params
 
 
 def smooth(recording: Recording, name: str, seconds: float) -> Array:

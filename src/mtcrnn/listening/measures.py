@@ -68,6 +68,19 @@ MEASURES: dict[str, Measure] = {
 }
 
 
+def on_knob(values: Array, name: str) -> tuple[Array, str]:
+    """A measure's values as a parameter has them, and their unit: equal moves of a knob are equal steps.
+
+    Pitches are MIDI notes; other ratios are octaves above 1 kHz, or above one event per second.
+    """
+    units = MEASURES[name].units
+    if name == "pitch":
+        return 69 + 12 * np.log2(values / 440), "MIDI"
+    if not MEASURES[name].ratio:
+        return values, units
+    return (np.log2(values / 1000), "octaves above 1 kHz") if units == "Hz" else (np.log2(values), "octaves above 1/s")
+
+
 def averages(values: NDArray[Any], rate: float, moments: Array, seconds: float) -> Array:
     """Means of `values` [..., t] at `rate` in windows of `seconds` around each moment: [..., moments].
 
@@ -122,13 +135,17 @@ def readable(measured: Array, name: str, seconds: float) -> Array:
 
 
 def reading(samples: NDArray[np.float32], sample_rate: int, name: str) -> tuple[float, float] | None:
-    """The median of a measure in a sound [T], and the share of moments at which it can be read; None if at none."""
+    """The median of a measure in a sound [T], and the share of moments at which it can be read; None if at none.
+
+    Half of the measure's window is enough.
+    """
     seconds = len(samples) / sample_rate
-    if seconds < MEASURES[name].window_s:
+    if seconds < MEASURES[name].window_s / 2:
         return None
     envelopes = cochlear_envelopes(samples, sample_rate)
     bands = modulation_bands(envelopes - envelopes.mean(axis=1, keepdims=True))
-    values = readable(measure(samples, sample_rate, envelopes, bands, np.arange(0, seconds, 1 / RATE)), name, seconds)
+    measured = measure(samples, sample_rate, envelopes, bands, np.arange(0, seconds, 1 / RATE))
+    values = readable(measured, name, np.inf)
     known = np.isfinite(values)
     return (float(np.median(values[known])), float(known.mean())) if known.any() else None
 
