@@ -91,7 +91,7 @@ def test_from_recordings_to_a_page_and_on_after_an_interruption(folder, tmp_path
     assert "3/4 measuring how the model follows its parameters" in out
     assert "4/4 made output/field/field.html" in out
     assert not list(folder.glob("*.params"))
-    for name in ("described.png", "evaluation.png", "field.html", "params/0.params"):
+    for name in ("described.png", "field.html", "params/0.params"):
         assert (tmp_path / "output/field" / name).stat().st_size > 1000, name
     code, again, _ = run_cli(capsys, *words)
     assert code == 0

@@ -1,4 +1,4 @@
-"""Where a parameter stands still in a data set, so that a meter can read what it means: files, or stretches of files."""
+"""Where a parameter stands still in a data set, so that a meter can read what it means: files, or parts of them."""
 
 from __future__ import annotations
 

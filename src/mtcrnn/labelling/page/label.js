@@ -183,7 +183,10 @@ function play(from = timeline.cursor, seconds = Infinity) {
   if (seconds < 0.02) return;
   audio.src = soundAddress(i, at.toFixed(3), seconds.toFixed(3));
   page.playing = from;
-  audio.play().catch((error) => error.name === "AbortError" || say(`this cannot be played: ${error.message}`, true));
+  audio.play().catch((error) => {
+    if (error.name === "NotAllowedError") say("click anywhere once: browsers allow sound only after that", true);
+    else if (error.name !== "AbortError") say(`this cannot be played: ${error.message}`, true);
+  });
   follow();
 }
 
