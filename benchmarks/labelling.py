@@ -18,9 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from mtcrnn.audio.files import find
-from mtcrnn.data.dataset import ParamManager, make_param
-from mtcrnn.data.made import write_made
-from mtcrnn.data.params import MADE
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.made import made_param, write_made
 from mtcrnn.listening import moments
 from mtcrnn.listening.recordings import listen
 from mtcrnn.listening.words import Listened, Mark
@@ -109,10 +108,8 @@ def write_curves(listened: Listened, truth: np.ndarray, texture: str, out: Path)
     values = listened.learn(marked(listened, truth, asked(listened, truth, MARKS))).values
     curves = {}
     for i, recording in enumerate(listened.recordings):
-        own = np.clip(values[listened.offsets[i] : listened.offsets[i + 1]], about.low, about.high)
-        times = (np.arange(len(own)) / moments.RATE).tolist()
-        ends = {"units": about.units, "minval": about.low, "maxval": about.high, MADE: {"by": "benchmarks/labelling"}}
-        curves[recording.path] = {name: make_param(times, own.tolist(), **ends)}
+        own, by = values[listened.offsets[i] : listened.offsets[i + 1]], "benchmarks/labelling"
+        curves[recording.path] = {name: made_param(own, moments.RATE, about.low, about.high, about.units, by=by)}
     write_made(ParamManager(out, out.with_name(f"{out.name}_learned")), curves)
 
 

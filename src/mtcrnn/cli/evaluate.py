@@ -45,10 +45,8 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--holdout", default="tail", help="data that the model has not seen: as in training, or all [tail]"
     )
     meter = "what measures a parameter: beat, density, spread, pitch, period, tone, peak, middle, centroid, loudness, "
-    meter += (
-        "level, swing, carrier, vibrato, index, and the measures of mtcrnn describe (default: what the param files "
-    )
-    meter += "say, or the best of beat, pitch, loudness and centroid)"
+    meter += "level, swing, carrier, vibrato, index, and the measures of mtcrnn describe "
+    meter += "(default: what the param files say, or the best of beat, pitch, loudness and centroid)"
     parser.add_argument("--meter", nargs="+", default=[], metavar="NAME=METER", help=meter)
     parser.add_argument(
         "--out", type=new_file, help="file for a picture: requested against measured values, and spectra"

@@ -24,7 +24,7 @@ from mtcrnn.data.curves import Curves
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import range_of
 from mtcrnn.data.reading import Reader
-from mtcrnn.data.skipping import Stretches, outside, skipped_in
+from mtcrnn.data.skipping import outside, runs, skipped_in
 from mtcrnn.data.splitting import Splitter
 from mtcrnn.data.windows import Streams, Windows, make_windows, tail_of
 from mtcrnn.models.config import ModelConfig
@@ -100,7 +100,8 @@ class Corpus:
         curves = {name: [file.get(name, data.path_of(wav)) for wav, file in files] for name in tier.parameters}
         self.meta = files[0][1].meta if files else {}
         self.ranges = ranges or {name: range_of(found) for name, found in curves.items()}
-        skipped = skipped_in(data, self.names)
+        read = [file.skipped(data.path_of(wav)) for wav, file in files]
+        skipped = read or skipped_in(data, self.names)
         splitter, self.spans = Splitter(tier, emphasis), tuple(spans)
         if not spans and (tier.bands > 1 or emphasis):
             self.spans = splitter.measure_spans(self.names, skipped)
@@ -110,8 +111,8 @@ class Corpus:
         self.inputs = reader.read_disturbed(self.values) if disturbed else self.values
         self.offsets = np.concatenate([[0], np.cumsum(reader.lengths)]).astype(np.int64)
         self.kept = [
-            _kept(int(first), int(end), tier.step_rate, skipped[i])
-            for i, (first, end) in enumerate(zip(self.offsets, self.offsets[1 : len(self.names) + 1], strict=False))
+            [(start + first, start + end) for first, end in runs(outside(np.arange(steps) / tier.step_rate, left_out))]
+            for start, steps, left_out in zip(self.offsets.tolist(), reader.lengths, skipped, strict=False)
         ]
         self.conditioning = Curves(reader.curves, self.offsets, tier.step_rate, tier.prop, self.ranges)
         self.past = reader.read_past()
@@ -265,13 +266,6 @@ class Corpus:
         """At most `size` windows, evenly spaced over all windows; the same ones at every call."""
         index = np.linspace(0, len(windows) - 1, min(size, len(windows))).astype(np.int64)
         return self.gather(windows.starts(index), windows.seq_len)
-
-
-def _kept(first: int, end: int, rate: float, skipped: Stretches) -> list[tuple[int, int]]:
-    """The stretches of the values first .. end-1 outside of those skipped, which are in seconds from the first."""
-    flags = outside(np.arange(end - first) / rate, skipped)
-    edges = (np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)) + first).tolist()
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _is_held_out(wav: Path, holdout: str) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import check_writable, copy_previous
-from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.dataset import ParamManager, make_param
 from mtcrnn.data.params import MADE, METERS, SKIP, Param, ParamFile
-
-Stretches = Sequence[tuple[float, float]]
+from mtcrnn.data.skipping import Stretches
 
 
 def write_made(
@@ -46,7 +50,7 @@ def write_made(
         path = data.path_of(wav)
         check_writable(path)
         folder = next(parent for parent in path.parents if parent.exists())
-        if not _is_writable(folder):
+        if not os.access(folder, os.W_OK):
             raise InputError(f"{folder} is read-only: `param_dir` names another folder for param files")
     copies = []
     for wav in changed:
@@ -79,11 +83,10 @@ def _is_by_hand(file: ParamFile, curves: Mapping[str, Param]) -> bool:
     return False
 
 
-def _is_writable(folder: Path) -> bool:
-    try:
-        probe = folder / ".mtcrnn-writable"
-        probe.touch()
-        probe.unlink()
-    except OSError:
-        return False
-    return True
+def made_param(
+    values: NDArray[np.float64], rate: float, low: float, high: float, units: str | None, **how: Any
+) -> Param:
+    """A measured curve [n] of `rate` values a second, inside the parameter's range; `how` it was made."""
+    times = (np.arange(max(len(values), 2)) / rate).round(4).tolist()
+    shown = [float(f"{value:.6g}") for value in np.clip(np.resize(values, len(times)), low, high)]
+    return make_param(times, shown, units=units, minval=low, maxval=high, **{MADE: how})

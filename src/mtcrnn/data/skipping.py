@@ -1,4 +1,4 @@
-"""Stretches of recordings that are not trained on (handling noise, silence), as param files say."""
+"""Stretches of recordings, and those that are not trained on (handling noise, silence), as param files say."""
 
 from __future__ import annotations
 
@@ -29,6 +29,23 @@ def outside(times: NDArray[np.float64], stretches: Stretches) -> NDArray[np.bool
     """Which of the times, in seconds, lie in none of the stretches."""
     inside = [(times >= first) & (times < last) for first, last in stretches]
     return ~np.any(inside, axis=0) if inside else np.ones(len(times), bool)
+
+
+def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """The stretches (first, end) in which flags [n] are set."""
+    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
+
+
+def joined(stretches: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Stretches in their order, those that touch or overlap as one."""
+    found: list[tuple[float, float]] = []
+    for first, last in sorted(stretches):
+        if found and first <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        else:
+            found.append((first, last))
+    return found
 
 
 def without(blocks: Iterable[NDArray[Any]], rate: float, stretches: Stretches) -> Iterator[NDArray[Any]]:

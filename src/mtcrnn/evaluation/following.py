@@ -27,11 +27,6 @@ log = logging.getLogger(__name__)
 
 GRID, SECONDS = 11, 6.0  # parameter values, and the length of the sound at each
 GLIDE_SECONDS, GLIDE_PARTS = 30.0, 10
-STRETCH_S, MOST_STRETCHES = 4.0, 66  # where nothing is constant
-STILL, STILLEST = (
-    0.25,
-    0.2,
-)  # by which share of its range a parameter may move there; as many stretches are always still
 USUAL_STEPS = 2_000_000  # of the data, from which the usual values are taken
 TINY = 1e-9  # replaces readings of 0, which have no logarithm
 TRACKED = 0.5  # a meter belongs to a parameter if their rank correlation is at least this

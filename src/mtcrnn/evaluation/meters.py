@@ -102,7 +102,5 @@ METERS: dict[str, Meter] = {
     "vibrato": _vibrato(1),  # Hz: rate of the vibrato
     "index": _vibrato(2),  # radians: depth of the vibrato over its rate
 }
-METERS |= {
-    name: _measure(name) for name in MEASURES if name not in METERS
-}  # in the units that are said there, but for levels
+METERS |= {name: _measure(name) for name in MEASURES if name not in METERS}
 MATCHED = ("beat", "pitch", "loudness", "centroid")  # tried for a parameter whose meter is not given

@@ -5,6 +5,7 @@ It is kept beside the recordings as `mtcrnn-labels.json`. Documents never change
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from mtcrnn.config.tier import check_name
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.validation import explain, read_json
+from mtcrnn.data.skipping import joined
 
 NAME = "mtcrnn-labels.json"
 SAME_S = 0.1  # marks of one parameter that are nearer are the same mark
@@ -90,7 +92,7 @@ def read_document(path: Path) -> Document:
     if isinstance(content, dict) and content.get("format") != 1:
         raise InputError(f"{path} was written by a newer version of mtcrnn (format {content.get('format')!r})")
     try:
-        return Document.model_validate_json(path.read_bytes().removeprefix(b"\xef\xbb\xbf"))
+        return Document.model_validate_json(json.dumps(content))
     except ValidationError as error:
         raise InputError(f"{path}: {explain(error)}") from error
 
@@ -207,16 +209,11 @@ class Skip(_Model):
 
     def of(self, before: Document) -> Document:
         """The document after the edit."""
-        joined: list[tuple[float, float]] = []
-        for first, last in sorted(self.stretches):
-            if not first < last:
-                raise InputError("a stretch must end after it begins")
-            if joined and first <= joined[-1][1]:
-                joined[-1] = (joined[-1][0], max(joined[-1][1], last))
-            else:
-                joined.append((first, last))
+        if any(not first < last for first, last in self.stretches):
+            raise InputError("a stretch must end after it begins")
+        own = joined(self.stretches)
         others = {name: stretches for name, stretches in before.skip.items() if name != self.recording}
-        return before.model_copy(update={"skip": {**others, self.recording: joined} if joined else others})
+        return before.model_copy(update={"skip": {**others, self.recording: own} if own else others})
 
 
 Edit = AddParameter | RemoveParameter | AddMark | RemoveMark | Draw | Undraw | Skip

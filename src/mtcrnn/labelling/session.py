@@ -12,9 +12,9 @@ import numpy as np
 
 from mtcrnn.core.errors import InputError, listing
 from mtcrnn.core.files import write_text
-from mtcrnn.data.dataset import ParamManager, make_param
-from mtcrnn.data.made import write_made
-from mtcrnn.data.params import MADE, Param
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.made import made_param, write_made
+from mtcrnn.data.params import Param
 from mtcrnn.labelling.document import Document, Parameter, edited
 from mtcrnn.listening import moments, words
 from mtcrnn.listening.recordings import Recording
@@ -174,7 +174,6 @@ class Session:
                 "skip": document.skip,
                 "undo": bool(self._before),
                 "redo": bool(self._after),
-                "saved": str(self.path),
             }
 
     def _shown(self, parameter: Parameter) -> dict[str, Any]:
@@ -228,13 +227,5 @@ class Session:
         found = self.learned(parameter.name)
         assert found.values is not None
         own = found.values[self.listened.offsets[i] : self.listened.offsets[i + 1]]
-        if len(own) < 2:
-            own = np.repeat(own, 2)
-        return make_param(
-            (np.arange(len(own)) / moments.RATE).tolist(),
-            [float(f"{value:.6g}") for value in own],
-            units=parameter.units,
-            minval=parameter.low,
-            maxval=parameter.high,
-            **{MADE: {"by": BY, "marks": len(parameter.marks), "drawn": len(parameter.corrections)}},
-        )
+        how = {"by": BY, "marks": len(parameter.marks), "drawn": len(parameter.corrections)}
+        return made_param(own, moments.RATE, parameter.low, parameter.high, parameter.units, **how)

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from mtcrnn.core.errors import InputError, listing
-from mtcrnn.data.dataset import ParamManager, make_param
-from mtcrnn.data.made import Stretches, write_made
-from mtcrnn.data.params import MADE, Param
+from mtcrnn.data.dataset import ParamManager
+from mtcrnn.data.made import made_param, write_made
+from mtcrnn.data.params import Param
+from mtcrnn.data.skipping import Stretches
 from mtcrnn.listening.measures import MEASURES, averages, on_knob
 from mtcrnn.listening.recordings import Recording
 from mtcrnn.listening.texture_statistics import Array
@@ -23,10 +24,8 @@ ENOUGH = 0.25  # of the steps of the first proposed measure: others have at leas
 ENDS = (0.05, 0.95)  # quantiles: the range that is shown
 KNOB = (0.005, 0.995)  # quantiles: the range of the parameter that is written
 READABLE = 0.5  # share of the moments at which a measure must be read, in each recording, to be proposed
-TONES_S, TEXTURES_S = (
-    0.2,
-    2.0,
-)  # over which curves are averaged: of tones, and of textures, in which single events are not
+# Over which curves are averaged: of tones, and of textures, whose single events a knob should not say
+TONES_S, TEXTURES_S = 0.2, 2.0
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,11 @@ def described(recordings: Sequence[Recording], smooth_s: float) -> list[Describe
     joined = np.stack([np.concatenate(found) for found in curves.values()], axis=1)
     found = []
     for k, name in enumerate(MEASURES):
-        values = joined[:, k]
+        values, back = joined[:, k], np.exp2 if MEASURES[name].ratio else np.asarray
         known = np.isfinite(values)
         readable = tuple(float(np.isfinite(curve).mean()) for curve in curves[name])
         if known.sum() < 2 or np.ptp(values[known]) == 0:
-            low = high = float(values[known][0]) if known.any() else float("nan")
+            low = high = float(back(values[known][0])) if known.any() else float("nan")
             found.append(Described(name, low, high, readable, 0.0, 0.0, dict.fromkeys(MEASURES, 0.0)))
             continue
         low, high = np.quantile(values[known], ENDS)
@@ -95,7 +94,6 @@ def described(recordings: Sequence[Recording], smooth_s: float) -> list[Describe
         inner = sum(float(((part - part.mean()) ** 2).sum()) for part in parts if len(part))
         share = inner / (float(values[known].var()) * known.sum())
         unit = np.log2(1 + MEASURES[name].step) if MEASURES[name].ratio else MEASURES[name].step
-        back = np.exp2 if MEASURES[name].ratio else np.asarray
         shown_low, shown_high = back(np.array([low, high])).tolist()
         found.append(
             Described(name, shown_low, shown_high, readable, min(share, 1.0), float((high - low) / unit), alike)
@@ -167,12 +165,10 @@ def _params(recordings: Sequence[Recording], name: str, smooth_s: float) -> list
     low, high = (float(f"{end:.6g}") for end in np.quantile(np.concatenate(curves), KNOB))
     if low == high:
         raise InputError(f"{name}: it is {low:g} everywhere; there is nothing to play")
-    params = []
-    for recording, curve in zip(recordings, curves, strict=True):
-        times = (np.arange(max(len(curve), 2)) / recording.rate).round(4).tolist()
-        values = [float(f"{value:.6g}") for value in np.clip(np.resize(curve, len(times)), low, high)]
-        params.append(make_param(times, values, units=units, minval=low, maxval=high, **{MADE: {"by": BY}}))
-    return params
+    return [
+        made_param(curve, recording.rate, low, high, units, by=BY)
+        for recording, curve in zip(recordings, curves, strict=True)
+    ]
 
 
 def smooth(recording: Recording, name: str, seconds: float) -> Array:

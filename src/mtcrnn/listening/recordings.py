@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.core.errors import InputError
+from mtcrnn.data.skipping import joined, runs
 from mtcrnn.listening import measures, moments, overview
 from mtcrnn.listening.measures import MEASURES, SILENT_DB, measure, readable
 from mtcrnn.listening.moments import CLASSES, statistics_around
@@ -27,8 +28,6 @@ SHORTEST_S = 0.5  # of a recording
 CLIPPED, CLIPPED_RUN = 0.99, 3  # of full scale; so many samples in a row at the same height are clipped
 LEAST_SILENCE_S = 0.5
 CLIP_S = 0.1  # around each clipped place
-
-Stretches = list[tuple[float, float]]  # from, to, in seconds
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class Recording:
     measured: Array
     statistics: dict[str, NDArray[np.float32]]
     overview: Columns
-    silent: Stretches
-    clipped: Stretches
+    silent: list[tuple[float, float]]
+    clipped: list[tuple[float, float]]
 
     def curve(self, name: str) -> Array:
         """A measure at every moment [n]; NaN where it cannot be read."""
@@ -96,7 +95,7 @@ class _Excerpt:
 
 def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor, bar: tqdm[Any]) -> Recording:
     parts: list[tuple[Array, dict[str, Array], Columns]] = []
-    clipped: Stretches = []
+    clipped: list[tuple[float, float]] = []
     length = 0
 
     def heard(excerpt: _Excerpt) -> tuple[Array, dict[str, Array], Columns]:
@@ -124,7 +123,8 @@ def _listen(path: Path, sample_rate: int, rate: float, pool: ThreadPoolExecutor,
     columns = np.concatenate([part[2] for part in parts], axis=1)
     quiet = measured[list(MEASURES).index("loudness")] < SILENT_DB
     silent = [(a / rate, min(b / rate, seconds)) for a, b in runs(quiet) if b - a >= LEAST_SILENCE_S * rate]
-    return Recording(path, seconds, sample_rate, rate, measured, statistics, columns, silent, _joined(clipped, seconds))
+    inside = joined((max(a, 0.0), min(b, seconds)) for a, b in clipped)
+    return Recording(path, seconds, sample_rate, rate, measured, statistics, columns, silent, inside)
 
 
 def _hear(excerpt: _Excerpt, sample_rate: int, rate: float) -> tuple[Array, dict[str, Array], Columns]:
@@ -143,7 +143,7 @@ def _hear(excerpt: _Excerpt, sample_rate: int, rate: float) -> tuple[Array, dict
     return measured, statistics_around(envelopes, bands, inside(moments.RATE)), columns
 
 
-def _excerpts(source: sound_files.Source, sample_rate: int, clipped: Stretches) -> Iterator[_Excerpt]:
+def _excerpts(source: sound_files.Source, sample_rate: int, clipped: list[tuple[float, float]]) -> Iterator[_Excerpt]:
     """The excerpts of a recording; adds to `clipped` where it is clipped."""
     size, around = round(EXCERPT_S * sample_rate), round(AROUND_S * sample_rate)
     held, start, first = np.zeros(0, np.float32), 0, 0
@@ -159,7 +159,7 @@ def _excerpts(source: sound_files.Source, sample_rate: int, clipped: Stretches) 
         yield _Excerpt(held, start, first, len(held))
 
 
-def _clipped(samples: NDArray[np.float32], start_s: float, sample_rate: int) -> Stretches:
+def _clipped(samples: NDArray[np.float32], start_s: float, sample_rate: int) -> list[tuple[float, float]]:
     """Where samples are at full scale, several in a row."""
     full = np.abs(samples) >= CLIPPED
     return [
@@ -167,20 +167,3 @@ def _clipped(samples: NDArray[np.float32], start_s: float, sample_rate: int) -> 
         for a, b in runs(full)
         if b - a >= CLIPPED_RUN
     ]
-
-
-def runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """The stretches (first, end) in which flags [n] are set."""
-    edges = np.flatnonzero(np.diff(flags.astype(np.int8), prepend=0, append=0)).tolist()
-    return list(zip(edges[::2], edges[1::2], strict=True))
-
-
-def _joined(stretches: Stretches, seconds: float) -> Stretches:
-    """Stretches inside the recording, overlapping ones as one."""
-    found: Stretches = []
-    for low, high in sorted((max(a, 0.0), min(b, seconds)) for a, b in stretches):
-        if found and low <= found[-1][1]:
-            found[-1] = (found[-1][0], max(found[-1][1], high))
-        else:
-            found.append((low, high))
-    return found

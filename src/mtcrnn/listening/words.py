@@ -17,6 +17,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.spatial.distance import cdist
 
 from mtcrnn.core.rng import Purpose, generator
+from mtcrnn.data.skipping import outside
 from mtcrnn.listening import moments
 from mtcrnn.listening.gaussian import Processes
 from mtcrnn.listening.measures import MEASURES, averages
@@ -91,8 +92,7 @@ class Listened:
         usable = []
         for recording, count in zip(recordings, counts, strict=True):
             times = np.arange(count) / moments.RATE
-            bad = [(times >= a) & (times < b) for a, b in (*recording.silent, *recording.clipped)]
-            usable.append(~np.any(bad, axis=0) if bad else np.ones(count, bool))
+            usable.append(outside(times, [*recording.silent, *recording.clipped]))
         flags = np.concatenate(usable)
         return cls(recordings, np.concatenate([[0], np.cumsum(counts)]), flags if flags.any() else ~flags)
 
@@ -170,7 +170,7 @@ class Listened:
         error = float(np.abs(given - others).mean()) if len(marks) > 2 else None
         return Curve(self.smooth(mean), self.smooth(uncertainty), error, others, processes.follows())
 
-    def question(self, marks: Sequence[Mark], seed: int = 0) -> int:
+    def question(self, marks: Sequence[Mark]) -> int:
         """The moment whose mark would tell most: after which the curve would be surest everywhere (Cohn 1996).
 
         The first two are near both ends of the first principal component. While all marks have one value, it is the one
@@ -187,7 +187,7 @@ class Listened:
             apart = cdist(self.components[candidates], self.components[places]).min(axis=1)
             return int(candidates[int(np.argmax(apart))])
         processes = Processes(self.inputs, places, values, owners)
-        rng = generator(seed, Purpose.QUESTION, len(marks))
+        rng = generator(0, Purpose.QUESTION, len(marks))
         pool = np.sort(rng.choice(usable, min(len(usable), MOST_ASKED), replace=False))
         return int(pool[int(np.argmax(processes.gain(pool)))])
 
