@@ -47,6 +47,17 @@ def save_stereo_model(folder):
     return folder
 
 
+def ask(address, data=None, host=None):
+    """Status, body and headers of the answer to a request."""
+    request = urllib.request.Request(address, data, {"Host": host} if host else {})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read(), answer.headers
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), error.headers
+
+
 class Served:
     """A running server; `join()` opens a page's WebSocket."""
 
@@ -59,13 +70,7 @@ class Served:
         return f"127.0.0.1:{self.port}{path}?{query}"
 
     def get(self, path, token=None, host=None):
-        request = urllib.request.Request(f"http://{self.url(path, token)}", headers={"Host": host} if host else {})
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, answer.read(), answer.headers
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read(), error.headers
+        return ask(f"http://{self.url(path, token)}", host=host)
 
     def join(self, token=None, origin=None, max_queue=16, **more):
         url = f"ws://{self.url('/play', token, **more)}"

@@ -3,8 +3,6 @@
 import io
 import json
 import threading
-import urllib.error
-import urllib.request
 from contextlib import contextmanager
 
 import numpy as np
@@ -13,7 +11,7 @@ import soundfile
 import uvicorn
 
 from helpers import run_cli, write_wav
-from live_driver import command
+from live_driver import ask, command
 from mtcrnn.core.errors import InputError
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.data.params import ParamFile
@@ -264,20 +262,14 @@ def served(session):
     thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
     thread.start()
 
-    def ask(path, body=None, token="secret", host=None, **query):
+    def asked(path, body=None, token="secret", host=None, **query):
         words = "&".join(f"{k}={v}" for k, v in {"token": token, **query}.items())
         data = None if body is None else json.dumps(body).encode()
         address = f"http://127.0.0.1:{socket.getsockname()[1]}{path}?{words}"
-        request = urllib.request.Request(address, data, {"Host": host} if host else {})
-        try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
-                return answer.status, answer.read(), answer.headers
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, error.read(), error.headers
+        return ask(address, data, host)
 
     try:
-        yield ask
+        yield asked
     finally:
         server.should_exit = True
         thread.join(20)
@@ -285,34 +277,34 @@ def served(session):
 
 
 def test_the_server(session):
-    with served(session) as ask:
+    with served(session) as asked:
         for path in ("/", "/recordings", "/state", "/axes", "/tile/0/1/0", "/sound/0"):
-            assert ask(path, token="wrong")[0] == 403, path
-        assert ask("/edit", {"edit": ADD, "version": 0}, token="wrong")[0] == 403
-        assert ask("/", host="evil.example")[0] == 400
-        status, page, headers = ask("/")
+            assert asked(path, token="wrong")[0] == 403, path
+        assert asked("/edit", {"edit": ADD, "version": 0}, token="wrong")[0] == 403
+        assert asked("/", host="evil.example")[0] == 400
+        status, page, headers = asked("/")
         assert (status, b"What do you hear?" in page) == (200, True)
         assert "default-src 'self'" in headers["Content-Security-Policy"]
-        told = json.loads(ask("/recordings")[1])
+        told = json.loads(asked("/recordings")[1])
         assert [(r["name"], r["seconds"], r["moments"]) for r in told["recordings"]] == [
             ("a.wav", 8.0, 32),
             ("b.wav", 8.0, 32),
         ]
-        assert ask("/edit", {"edit": ADD, "version": 0})[0] == 200
-        status, why, _ = ask("/edit", {"edit": mark(1.0, 0.5), "version": 0})
+        assert asked("/edit", {"edit": ADD, "version": 0})[0] == 200
+        status, why, _ = asked("/edit", {"edit": mark(1.0, 0.5), "version": 0})
         assert (status, why) == (409, b"another page has changed the labels meanwhile: this page shows them now")
-        assert ask("/edit", {"edit": mark(1.0, 0.5), "version": 1})[0] == 200
-        assert json.loads(ask("/state", page="p", version=2)[1]) == {"version": 2, "pages": 1}
-        assert json.loads(ask("/state", page="q", version=1)[1])["pages"] == 2
-        curve = ask("/curve/rage")[1]
+        assert asked("/edit", {"edit": mark(1.0, 0.5), "version": 1})[0] == 200
+        assert json.loads(asked("/state", page="p", version=2)[1]) == {"version": 2, "pages": 1}
+        assert json.loads(asked("/state", page="q", version=1)[1])["pages"] == 2
+        curve = asked("/curve/rage")[1]
         assert len(curve) == 128 + 2 * 64 * 4
-        assert ask("/edit", {"edit": {"type": "undo"}, "version": 99})[0] == 200
+        assert asked("/edit", {"edit": {"type": "undo"}, "version": 99})[0] == 200
         for path in ("/curve/none", "/tile/9/1/0", "/tile/0/3/0", "/sound/0"):
-            assert ask(path)[0] in (400, 409), path
+            assert asked(path)[0] in (400, 409), path
         for body in ("x", {"edit": ADD}, [1], {"edit": 3, "version": 1}):
-            assert ask("/edit", body)[0] == 409
-        assert ask("/write", {})[0] == 409
-        assert ask("/sound/1", **{"from": 1, "seconds": 0.5})[0] == 200
+            assert asked("/edit", body)[0] == 409
+        assert asked("/write", {})[0] == 409
+        assert asked("/sound/1", **{"from": 1, "seconds": 0.5})[0] == 200
 
 
 def test_bad_folders(tmp_path, capsys, monkeypatch):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtcrnn.cli.common import Commands, add_command, say
+from mtcrnn.cli.training import train_once
 from mtcrnn.config.arguments import file_path, number
 from mtcrnn.core.errors import InputError, listing
 
@@ -61,7 +62,10 @@ def instrument(
     else:
         labelled = ParamManager(data_dir, out / PARAMS)
         chosen = _measures(labelled, prop, out)
-    _train(labelled, out, chosen, length)
+    how_long = " ".join(f"{number:g} {name.removeprefix('num_')}" for name, number in length.items())
+    what = f"for {how_long} (--minutes; mtcrnn train --help lists everything else)"
+    places = {"data_dir": str(data_dir), **({"param_dir": str(labelled.params)} if labelled.params else {})}
+    train_once("2/4", what, out, chosen, {**places, **length})
     _evaluate(labelled, out)
     _write_page(out, data_dir)
 
@@ -100,30 +104,6 @@ def _measures(data: ParamManager, prop: Sequence[str], out: Path) -> list[str]:
     if left_out:
         say(f"    left out {left_out:.1f} s of silence and clipping")
     return chosen
-
-
-def _train(data: ParamManager, out: Path, prop: Sequence[str], length: dict[str, float | int]) -> None:
-    """Train in the folder `out`, or continue, unless training is finished."""
-    from mtcrnn.runs import folders
-    from mtcrnn.training.options import completed
-    from mtcrnn.training.run import is_over, resume, train
-
-    if not folders.steps(out / "model"):
-        how_long = " ".join(f"{number:g} {name.removeprefix('num_')}" for name, number in length.items())
-        say(f"2/4 training for {how_long} (--minutes; mtcrnn train --help lists everything else)")
-        params = {} if data.params is None else {"param_dir": str(data.params)}
-        options = {"data_dir": str(data.data), "output_dir": str(out.absolute()), **params, **length}
-        train(*completed({"prop": tuple(prop)}, {}, options))
-        return
-    path = folders.find(str(out.absolute()))
-    trained = folders.read_config(path).tier.prop
-    if set(trained) != set(prop):
-        raise InputError(f"the model in {out} has the parameters {listing(trained)}: --out names another folder")
-    if is_over(path):
-        say(f"2/4 using the model that is already in {out} (remove that folder to train again)")
-    else:
-        say(f"2/4 continuing the unfinished training in {out}")
-        resume(str(out.absolute()), 0, {}, {}, {})
 
 
 def _evaluate(data: ParamManager, out: Path) -> None:

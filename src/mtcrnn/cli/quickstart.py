@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 from mtcrnn.cli.common import Commands, add_command
+from mtcrnn.cli.training import train_once
 from mtcrnn.config.arguments import file_path
 from mtcrnn.config.generate import Generate
 
@@ -44,27 +45,11 @@ def quickstart(out: Path, num_steps: int | None = None) -> None:
     if not data.exists():
         print(f"1/5 making the texture 'pops': 11 wavs of 10 s, labelled by rate -> {data}")
         write_texture("pops", data, sample_rate=SAMPLE_RATE)
-    _train(data, out, num_steps)
+    length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
+    what = f"on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}"
+    train_once("2/5", what, out, ["rate"], {"data_dir": str(data), **length})
     _play_glide(out)
     _write_page(out)
-
-
-def _train(data: Path, out: Path, num_steps: int | None) -> None:
-    """Train in the folder `out`, or continue, unless training is finished."""
-    from mtcrnn.runs import folders
-    from mtcrnn.training.options import completed
-    from mtcrnn.training.run import is_over, resume, train
-
-    length = {"minutes": MINUTES} if num_steps is None else {"num_steps": num_steps}
-    if not folders.steps(out / "model"):
-        print(f"2/5 training on it for {f'{num_steps} steps' if num_steps else f'{MINUTES:g} minutes'}")
-        options = {"data_dir": str(data), "output_dir": str(out.absolute()), **length}
-        train(*completed({"prop": ("rate",)}, {}, options))
-    elif is_over(folders.find(str(out.absolute()))):
-        print(f"2/5 using the model that is already in {out} (remove that folder to train again)")
-    else:
-        print(f"2/5 continuing the unfinished training in {out}")
-        resume(str(out.absolute()), 0, {}, {}, {})
 
 
 def _play_glide(out: Path) -> None:

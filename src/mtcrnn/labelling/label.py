@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 
 import platformdirs
-import uvicorn
 
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.files import check_writable
@@ -18,13 +16,10 @@ from mtcrnn.labelling.server import make_app
 from mtcrnn.labelling.session import Session
 from mtcrnn.listening.recordings import listen as listen_to
 from mtcrnn.runs.locks import locked
-from mtcrnn.serving.address import allowed_hosts, browse, listen
+from mtcrnn.serving.address import allowed_hosts, browse, listen, serve
 from mtcrnn.serving.tokens import kept_token
 
-log = logging.getLogger(__name__)
-
 HOST = "127.0.0.1"
-SHUTDOWN_S = 2
 
 
 def label(data: ParamManager, port: int = 8766, browser: bool = True, axes: int = 0) -> None:
@@ -57,15 +52,7 @@ def label(data: ParamManager, port: int = 8766, browser: bool = True, axes: int 
         print(f"labelling {len(wavs)} recordings at {address} (Ctrl-C to stop)", flush=True)
         if browser:
             browse(address)
-        config = uvicorn.Config(
-            make_app(session, token, allowed_hosts(HOST)),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-        )
-        with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listening])
+        serve(make_app(session, token, allowed_hosts(HOST)), listening)
 
 
 def _folder(data: ParamManager) -> Path:

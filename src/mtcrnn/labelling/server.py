@@ -21,6 +21,7 @@ from mtcrnn.core.files import array_bytes
 from mtcrnn.labelling.session import Session
 from mtcrnn.labelling.tiles import COLUMNS, SCALES, excerpt, tile
 from mtcrnn.listening import moments, overview
+from mtcrnn.listening.recordings import Recording
 from mtcrnn.serving.access import Endpoint, guarded
 
 MOST_BYTES = 1_000_000  # of an edit
@@ -154,7 +155,7 @@ def _recordings(session: Session) -> dict[str, Any]:
     }
 
 
-def _recording(session: Session, i: int) -> Any:
+def _recording(session: Session, i: int) -> Recording:
     if not 0 <= i < len(session.recordings):
         raise InputError("there is no such recording")
     return session.recordings[i]

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
 import platformdirs
-import uvicorn
 
 from mtcrnn.config.generate import Playing
 from mtcrnn.config.options import require
@@ -23,13 +22,12 @@ from mtcrnn.live.scheduler import Scheduler, raise_priority
 from mtcrnn.live.server import make_app
 from mtcrnn.live.sound_output import SoundOutput
 from mtcrnn.rendering.stream import TEMPERATURE
-from mtcrnn.serving.address import ANYWHERE, LOOPBACK, allowed_hosts, bracketed, browse, listen
+from mtcrnn.serving.address import ANYWHERE, LOOPBACK, allowed_hosts, bracketed, browse, listen, serve
 from mtcrnn.serving.tokens import kept_token
 
 log = logging.getLogger(__name__)
 
 SWITCH_S = 0.001  # between switches of Python's threads: the default, 5 ms, is half a block
-SHUTDOWN_S = 2  # the longest wait, at the end, for a page that does not read what it is sent
 
 
 def play(
@@ -76,17 +74,8 @@ def play(
         if browser:
             browse(address)
         app = make_app(instrument, allowed_hosts(host))
-        config = uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            ws_max_size=MOST_BYTES,
-            ws_per_message_deflate=False,  # samples hardly compress
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_S,
-        )
-        with suppress(KeyboardInterrupt), _low_latency():
-            uvicorn.Server(config).run(sockets=[listening])
+        with _low_latency():
+            serve(app, listening, ws_max_size=MOST_BYTES, ws_per_message_deflate=False)  # samples hardly compress
 
 
 def play_aloud(

@@ -1,4 +1,4 @@
-"""Where a page is served: the port, and the address that is printed and opened."""
+"""Where a page is served: the port, the address that is printed and opened; serving until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ import socket
 import threading
 import webbrowser
 from contextlib import suppress
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
 
 from mtcrnn.core.errors import InputError
 
 LOOPBACK, ANYWHERE = ("127.0.0.1", "localhost", "::1"), ("0.0.0.0", "::", "")
 PORTS_TRIED = 20
+SHUTDOWN_S = 2  # the longest wait, at the end, for a page that does not read what it is sent
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -31,6 +36,20 @@ def bracketed(host: str) -> str:
 def allowed_hosts(host: str) -> list[str]:
     """The Host headers that are answered when listening on a host."""
     return [bracketed(name) for name in LOOPBACK] if host in LOOPBACK else ["*"]
+
+
+def serve(app: Starlette, listening: socket.socket, **options: Any) -> None:
+    """Serve an application until Ctrl-C; `options` are uvicorn's."""
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=SHUTDOWN_S,
+        **options,
+    )
+    with suppress(KeyboardInterrupt):
+        uvicorn.Server(config).run(sockets=[listening])
 
 
 def browse(address: str) -> None:

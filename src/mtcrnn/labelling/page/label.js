@@ -3,7 +3,7 @@
 import { json, post, rows, soundAddress, state as readState } from "./api.js";
 import { SoundMap } from "./map.js";
 import { clock, learnedText, showMarks, showParameters, shown } from "./panels.js";
-import { Timeline, colour } from "./timeline.js";
+import { Timeline, colour, valueAt } from "./timeline.js";
 
 const $ = (id) => document.getElementById(id);
 const POLL_MS = 2000, HEARD_S = 2, LONGEST_S = 60;
@@ -168,7 +168,7 @@ async function skipBad() {
 function drawn(points) {
   const one = parameter(), { i } = timeline.at(points[0][0]), { name, seconds } = about.recordings[i];
   const own = points
-    .map(([place, share]) => [place - timeline.starts[i], one.low + share * (one.high - one.low)])
+    .map(([place, share]) => [place - timeline.starts[i], valueAt(one, share)])
     .filter(([at]) => at >= 0 && at <= seconds);
   if (own.length > 1) edit({ type: "draw", name: one.name, correction: { recording: name, points: own } });
 }
@@ -283,7 +283,7 @@ function key(event) {
   if (!action && !/^\d$/.test(event.key)) return;
   event.preventDefault();
   if (action) action(event);
-  else if (parameter()) mark(parameter().low + (Number(event.key) / 9) * (parameter().high - parameter().low));
+  else if (parameter()) mark(valueAt(parameter(), Number(event.key) / 9));
 }
 
 function connect() {
@@ -301,7 +301,7 @@ function connect() {
   $("redo").onclick = () => edit({ type: "redo" });
   $("ask").onclick = ask;
   $("mark").onclick = () => mark();
-  $("value").oninput = () => setValue(parameter().low + ($("value").value / 1000) * (parameter().high - parameter().low));
+  $("value").oninput = () => setValue(valueAt(parameter(), $("value").value / 1000));
   $("number").onkeydown = (event) => event.key === "Enter" && mark();
   $("add").onsubmit = (event) => {
     event.preventDefault();
@@ -338,7 +338,7 @@ async function begin() {
     point: (place, share) => {
       const one = parameter();
       if (share === null || !one || one.axis !== null) play(place);
-      else mark(one.low + share * (one.high - one.low));
+      else mark(valueAt(one, share));
     },
     drawn,
   });

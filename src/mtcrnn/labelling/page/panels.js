@@ -41,33 +41,30 @@ export function showParameters(parameters, chosen, { choose, remove }) {
   );
 }
 
+// What was said of a place, and a button that takes it back.
+function said(text, place, go, remove, contradiction) {
+  const row = document.createElement("li"), where = button(text, go);
+  where.className = "where";
+  row.append(where);
+  if (contradiction) row.append(Object.assign(document.createElement("span"), { className: "bad", textContent: contradiction }));
+  row.append(button("remove", remove, `remove ${place}`));
+  return row;
+}
+
 // What was marked and drawn of a parameter; handlers: go(recording, at), unmark(k), undraw(k)
 export function showMarks(parameter, { go, unmark, undraw }) {
   if (!parameter) return $("marks").replaceChildren();
-  const rows = parameter.marks.map(({ recording, at, until, value }, k) => {
-    const row = document.createElement("li");
-    const place = `${recording} ${clock(at)}${until === null ? "" : ` to ${clock(until)}`}`;
-    const where = button(`${shown(value)} at ${place}`, () => go(recording, at));
-    where.className = "where";
-    row.append(where);
-    if (parameter.amiss?.includes(k)) {
-      const says = document.createElement("span");
-      says.className = "bad";
-      says.textContent = `the others say ${shown(parameter.others[k])}`;
-      row.append(says);
-    }
-    row.append(button("remove", () => unmark(k), `remove the mark at ${place}`));
-    return row;
+  const stretch = (recording, from, to) => `${recording} ${clock(from)}${to === null ? "" : ` to ${clock(to)}`}`;
+  const marks = parameter.marks.map(({ recording, at, until, value }, k) => {
+    const place = stretch(recording, at, until);
+    const others = parameter.amiss?.includes(k) ? `the others say ${shown(parameter.others[k])}` : null;
+    return said(`${shown(value)} at ${place}`, `the mark at ${place}`, () => go(recording, at), () => unmark(k), others);
   });
   const drawn = parameter.corrections.map(({ recording, points }, k) => {
-    const row = document.createElement("li");
-    const place = `${recording} ${clock(points[0][0])} to ${clock(points.at(-1)[0])}`;
-    const where = button(`drawn at ${place}`, () => go(recording, points[0][0]));
-    where.className = "where";
-    row.append(where, button("remove", () => undraw(k), `remove what was drawn at ${place}`));
-    return row;
+    const place = `drawn at ${stretch(recording, points[0][0], points.at(-1)[0])}`;
+    return said(place, `what was ${place}`, () => go(recording, points[0][0]), () => undraw(k));
   });
-  $("marks").replaceChildren(...rows.reverse(), ...drawn.reverse());
+  $("marks").replaceChildren(...marks.reverse(), ...drawn.reverse());
 }
 
 // In words: how sure the curve of a parameter is, and what it follows.

@@ -37,7 +37,7 @@ export class Tiles {
     this.wanted = [];
   }
 
-  async fetchMore() {
+  fetchMore() {
     while (this.fetching < AT_ONCE && this.wanted.length) {
       const key = this.wanted.shift();
       this.kept.set(key, null);

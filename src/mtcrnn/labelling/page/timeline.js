@@ -5,8 +5,12 @@ import { Tiles } from "./tiles.js";
 
 const LEAST_S = 0.5;  // in view
 const COLOURS = ["#ff9a5c", "#5fd38d", "#6cb6ff", "#e07bd8", "#f0d25a", "#9a8cff", "#5ad1cf", "#ff7b7b"];
-const LANES = { names: 18, waveform: 60, spectrogram: 130, curve: 0 };  // heights; the curve has what is left
+const LANES = { names: 18, waveform: 60, spectrogram: 130 };  // heights; the curve has what is left
+const WAVEFORM_END = LANES.names + LANES.waveform, CURVE_START = WAVEFORM_END + LANES.spectrogram;
+const CURVE_MARGIN = 8;
 
+// The value at a share of a parameter's range.
+export const valueAt = ({ low, high }, share) => low + share * (high - low);
 export const colour = (k) => COLOURS[k % COLOURS.length];
 
 export class Timeline {
@@ -45,6 +49,11 @@ export class Timeline {
 
   place(i, seconds) {
     return this.starts[i] + seconds;
+  }
+
+  inView(i) {
+    const { from, seconds } = this.view, start = this.starts[i];
+    return start <= from + seconds && start + this.about.recordings[i].seconds >= from;
   }
 
   set(cursor, selection = null) {
@@ -94,13 +103,11 @@ export class Timeline {
     const context = this.canvas.getContext("2d");
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.width = box.width;
-    this.lanes = { ...LANES, curve: box.height - LANES.names - LANES.waveform - LANES.spectrogram };
+    this.curveHeight = box.height - CURVE_START - 2 * CURVE_MARGIN;
     context.fillStyle = "#111018";
     context.fillRect(0, 0, box.width, box.height);
-    const end = this.view.from + this.view.seconds;
     this.about.recordings.forEach((recording, i) => {
-      if (this.starts[i] > end || this.starts[i] + recording.seconds < this.view.from) return;
-      this.drawRecording(context, recording, i, box.height);
+      if (this.inView(i)) this.drawRecording(context, recording, i, box.height);
     });
     for (const [from, to] of this.skip) this.shade(context, from, to, "#000b", box.height);
     if (this.selection) this.shade(context, ...this.selection, "#fff3", box.height);
@@ -146,8 +153,8 @@ export class Timeline {
         context.restore();
       }
     }
-    for (const [a, b] of silent) this.shade(context, start + a, start + b, "#8888", LANES.names + LANES.waveform);
-    for (const [a, b] of clipped) this.shade(context, start + a, start + b, "#f338", LANES.names + LANES.waveform);
+    for (const [a, b] of silent) this.shade(context, start + a, start + b, "#8888", WAVEFORM_END);
+    for (const [a, b] of clipped) this.shade(context, start + a, start + b, "#f338", WAVEFORM_END);
     context.fillStyle = "#c9c6d6";
     context.font = "12px system-ui, sans-serif";
     context.fillText(name, Math.max(this.x(start), 0) + 4, 13);
@@ -162,8 +169,7 @@ export class Timeline {
     if (!tile.count) return true;
     const hz = scale * this.about.columns_hz, start = this.starts[i] + (number * this.about.tile) / hz;
     const left = this.x(start), width = (tile.count / hz / this.view.seconds) * this.width;
-    const top = LANES.names + LANES.waveform;
-    context.drawImage(tile.canvas, left, top, width, LANES.spectrogram);
+    context.drawImage(tile.canvas, left, WAVEFORM_END, width, LANES.spectrogram);
     const middle = LANES.names + LANES.waveform / 2, unit = LANES.waveform / 256;
     const step = width / tile.count, several = Math.max(1, Math.floor(1 / step));
     context.fillStyle = "#8f8aa8";
@@ -182,13 +188,11 @@ export class Timeline {
 
   // The height of a value in the curve's lane, and back.
   y(value, { low, high }) {
-    const top = LANES.names + LANES.waveform + LANES.spectrogram + 8;
-    return top + (1 - (value - low) / (high - low)) * (this.lanes.curve - 16);
+    return CURVE_START + CURVE_MARGIN + (1 - (value - low) / (high - low)) * this.curveHeight;
   }
 
   share(y) {
-    const top = LANES.names + LANES.waveform + LANES.spectrogram + 8;
-    return Math.min(Math.max(1 - (y - top) / (this.lanes.curve - 16), 0), 1);
+    return Math.min(Math.max(1 - (y - CURVE_START - CURVE_MARGIN) / this.curveHeight, 0), 1);
   }
 
   drawCurves(context, height) {
@@ -203,7 +207,7 @@ export class Timeline {
       context.strokeStyle = "#fff";
       context.beginPath();
       for (const [place, share] of this.drawing) {
-        context.lineTo(this.x(place), this.y(chosen[0].low + share * (chosen[0].high - chosen[0].low), chosen[0]));
+        context.lineTo(this.x(place), this.y(valueAt(chosen[0], share), chosen[0]));
       }
       context.stroke();
     }
@@ -211,9 +215,9 @@ export class Timeline {
 
   drawCurve(context, curve) {
     const { moments_hz } = this.about;
-    this.about.recordings.forEach(({ seconds, moments }, i) => {
+    this.about.recordings.forEach(({ moments }, i) => {
+      if (!this.inView(i)) return;
       const start = this.starts[i];
-      if (start > this.view.from + this.view.seconds || start + seconds < this.view.from) return;
       const first = Math.max(Math.floor((this.view.from - start) * moments_hz) - 1, 0);
       const last = Math.min(Math.ceil((this.view.from + this.view.seconds - start) * moments_hz) + 1, moments - 1);
       const step = Math.max(1, Math.floor((last - first) / (2 * this.width)));
@@ -257,7 +261,7 @@ export class Timeline {
       const x = Math.min(Math.max(event.clientX - box.left, 0), box.width);
       return { place: this.view.from + (x / box.width) * this.view.seconds, y: event.clientY - box.top };
     };
-    const inCurve = (y) => y > LANES.names + LANES.waveform + LANES.spectrogram;
+    const inCurve = (y) => y > CURVE_START;
     let down = null;
     this.canvas.onpointerdown = (event) => {
       if (event.button) return;
