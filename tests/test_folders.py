@@ -104,7 +104,7 @@ def test_a_run_that_was_killed_in_its_first_save_begins_anew(tmp_path, data, aga
     else:
         training.resume(str(killed), 0, {}, {}, {})
     names = sorted(path.name for path in (killed / "model").iterdir())
-    assert names == ["model_2", "model_4", "train_state_2.pt", "train_state_4.pt"]
+    assert names == ["best.json", "model_2", "model_4", "train_state_2.pt", "train_state_4.pt"]
     assert weights(killed, 4) == weights(whole, 4)
 
 
@@ -145,7 +145,8 @@ def test_a_log_that_cannot_be_written_is_said_once_and_costs_nothing(tmp_path, c
         monkeypatch.setattr(runlog, "_append", full)
         for step in (20, 30, 40):
             log.add(step, {"loss": 1.0, "samples_per_s": 1.0})
-        assert log.summary(1.0).startswith("loss 1.000 nats")
+        assert log.summary(1.0, None) == "loss 1.000 nats (1.44 bits), 1 samples/s"
+        assert log.summary(1.0, "runs away") == "loss 1.000 nats (1.44 bits), free running runs away, 1 samples/s"
         monkeypatch.undo()
         log.add(50, {"loss": 2.0, "samples_per_s": 1.0})
     assert caplog.text.count("No space left on device") == 1

@@ -37,6 +37,15 @@ def test_by_steps():
     assert not by_steps.time_is_up
 
 
+def test_what_is_no_training_is_left_out(clock):
+    schedule = Schedule(None, 2.0)
+    schedule.start()
+    clock[0] += 60.0
+    schedule.exclude(45.0)
+    schedule.read_clock(lambda seconds: seconds)
+    assert schedule.elapsed == 15.0
+
+
 def test_by_the_clock(clock):
     by_clock = Schedule(None, 2.0, elapsed=30.0)
     by_clock.start()

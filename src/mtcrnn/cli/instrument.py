@@ -66,8 +66,9 @@ def instrument(
     what = f"for {how_long} (--minutes; mtcrnn train --help lists everything else)"
     places = {"data_dir": str(data_dir), **({"param_dir": str(labelled.params)} if labelled.params else {})}
     train_once("2/4", what, out, chosen, {**places, **length})
-    _evaluate(labelled, out)
-    _write_page(out, data_dir)
+    step = _best(out)
+    _evaluate(labelled, out, step)
+    _write_page(out, data_dir, step)
 
 
 def _labels(data: ParamManager, prop: Sequence[str]) -> list[str]:
@@ -106,14 +107,26 @@ def _measures(data: ParamManager, prop: Sequence[str], out: Path) -> list[str]:
     return chosen
 
 
-def _evaluate(data: ParamManager, out: Path) -> None:
+def _best(out: Path) -> int:
+    """The step of the best model; says so if that is not the newest."""
+    from mtcrnn.runs import folders
+    from mtcrnn.runs.best import read_best
+
+    newest, best = folders.steps(out / "model")[-1], read_best(out / "model")
+    if best is None or best.step == newest:
+        return newest
+    say(f"    the model of step {best.step} is better than that of step {newest}: it is used")
+    return best.step
+
+
+def _evaluate(data: ParamManager, out: Path, step: int) -> None:
     """Say how good the model is, and draw it."""
     from mtcrnn.evaluation import evaluate
     from mtcrnn.evaluation.picture import plot_evaluation
     from mtcrnn.evaluation.report import evaluation_lines
 
     say("3/4 measuring how the model follows its parameters, and how like the recordings it sounds")
-    found = evaluate(str(out.absolute()), data)
+    found = evaluate(str(out.absolute()), data, step=step)
     for lines in evaluation_lines(found):
         for line in lines.split("\n"):
             say(f"    {line}")
@@ -122,12 +135,12 @@ def _evaluate(data: ParamManager, out: Path) -> None:
         say(f"    drawn: {out / 'evaluation.png'}")
 
 
-def _write_page(out: Path, data_dir: Path) -> None:
+def _write_page(out: Path, data_dir: Path, step: int) -> None:
     from mtcrnn.runs.packing import Texts
     from mtcrnn.web.export import export
 
     name = data_dir.resolve().stem
     page = out / f"{name}.html"
     page.unlink(missing_ok=True)
-    size = export([out], page, Texts(name, f"Made of the recordings in {name} by mtcrnn instrument."))
+    size = export([out], page, Texts(name, f"Made of the recordings in {name} by mtcrnn instrument."), step=step)
     say(f"4/4 made {page} ({size / 1e6:.1f} MB): open it in a browser, press Start and move the parameters")

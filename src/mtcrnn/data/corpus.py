@@ -32,7 +32,7 @@ from mtcrnn.models.encoding import encoding_of
 
 log = logging.getLogger(__name__)
 
-SCALED, GAINS = 0.2, (-30.0, 6.0)  # share of the windows with a softer or louder past, and by how many dB
+SCALED, GAINS = 0.3, (-30.0, 15.0)  # share of the windows with a softer or louder past, and by how many dB
 LEAST_HELD_OUT = 16  # steps of a held-out window
 
 
@@ -133,6 +133,10 @@ class Corpus:
     def samples(self, i: int) -> int:
         """How many samples sound i has, without silence at its end."""
         return int(self.offsets[i + 1] - self.offsets[i]) * self.tier.bands
+
+    def amplitudes(self, start: int, end: int) -> NDArray[np.float32]:
+        """The values start .. end-1 [n, G], decoded: of sound samples, or those of sub-bands, still emphasised."""
+        return self._encoding.decode(self.values[start:end])
 
     def conditions(self, start: int, end: int) -> NDArray[np.float32]:
         """What the steps start .. end-1 are conditioned on [n, C]: the parameters, then what was a period ago."""

@@ -117,12 +117,14 @@ class RunLog:
             self._events = None
             raise
 
-    def summary(self, best: float) -> str:
-        """The newest numbers in one line to read, with the best held-out loss."""
+    def summary(self, best: float, verdict: str | None) -> str:
+        """The newest numbers in one line to read, with the best held-out loss, and what free running does, if known."""
         newest = self._newest
         text = f"loss {newest['loss']:.3f} nats ({newest['bits']:.2f} bits)"
         if "held_out" in newest:
             text += f", held-out {newest['held_out']:.3f} (best {best:.3f})"
+        if verdict:
+            text += f", free running {verdict}"
         return text + f", {newest['samples_per_s']:,.0f} samples/s"
 
 

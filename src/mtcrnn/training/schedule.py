@@ -26,6 +26,10 @@ class Schedule:
         """Start the clock, at the first step."""
         self._started = time.perf_counter() - self.elapsed
 
+    def exclude(self, seconds: float) -> None:
+        """Leave out so many seconds, which were not of training."""
+        self._started += seconds
+
     def read_clock(self, agree: Callable[[float], float]) -> None:
         """Read the clock, if the run has `minutes`; `agree` makes one time of those of several processes."""
         if self.minutes is not None:

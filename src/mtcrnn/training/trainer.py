@@ -16,7 +16,7 @@ import torch
 from tqdm import tqdm
 
 from mtcrnn.config.train import Train
-from mtcrnn.core.errors import InputError, listing
+from mtcrnn.core.errors import InputError
 from mtcrnn.core.interrupt import stop_on_interrupt
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.corpus import Batch, Corpus
@@ -27,10 +27,12 @@ from mtcrnn.models.model import Model
 from mtcrnn.models.nets import State
 from mtcrnn.models.nets.framed import take_frames
 from mtcrnn.runs import checkpoint, folders
+from mtcrnn.runs.best import Best, note_best, read_best
 from mtcrnn.runs.log import RunLog
 from mtcrnn.runs.train_state import TrainState, to_bytes
 from mtcrnn.training.clipping import clip_gradient
 from mtcrnn.training.distributed import World
+from mtcrnn.training.free_running import LOUD, SILENT, FreeRunning
 from mtcrnn.training.schedule import Schedule
 from mtcrnn.training.scoring import draw_frames, frame_chances
 from mtcrnn.training.teacher_forcing import draw_forced, draw_uniforms, self_sampled_inputs
@@ -87,14 +89,19 @@ class Trainer:
         self.carried: State = ()
         self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last row of the log
         self.best = (math.inf, 0)  # the lowest held-out loss so far, and its step
+        self.best_saved: Best | None = None
         self.newest_held_out = -math.inf
         self.saved: Path | None = None
+        self.free = FreeRunning(corpus) if self.world.leads and model.config.tier.is_audio else None
+        self.verdict: str | None = None  # of the newest look at free running
 
     def restore(self, state: TrainState) -> None:
         """Restore what `_save` saved, with any number of processes; `state` was checked for the model."""
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state.optimiser, "param_groups": groups})
         self.best = state.best
+        known = read_best(self.folder / "model")
+        self.best_saved = known if known and known.step <= self.model.config.step else None
         if state.carried and state.carried[0].shape[1] == self.batch_size:
             self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state.carried)
         elif state.carried:
@@ -121,11 +128,13 @@ class Trainer:
                 saving = ending or step % self.options.checkpoint == 0
                 if saving or step % LOG_EVERY == 0:
                     row = self._log_row(step, logged_at, saving)
+                    if saving:
+                        self._run_free(ending)
                     logged_at = time.perf_counter()
                     if runlog is not None:
                         runlog.add(step, row)
                         bar.total = schedule.last_step(step)
-                        bar.set_postfix_str(runlog.summary(self.best[0]))
+                        bar.set_postfix_str(runlog.summary(self.best[0], self.verdict))
                     if self.options.loss_cutoff is not None and row["loss"] < self.options.loss_cutoff:
                         log.info("step %d: the loss, %.4g, is below `loss_cutoff`", step, row["loss"])
                         saving = ending = True
@@ -138,19 +147,31 @@ class Trainer:
         elif schedule.end and step < schedule.end and schedule.time_is_up:
             log.info("stopped at step %d of %d: %g minutes are over", step, schedule.end, schedule.minutes)
         assert self.saved is not None
-        self._warn_of_overfitting()
+        self._warn_of_the_newest()
         return self.saved
 
-    def _warn_of_overfitting(self) -> None:
+    def _run_free(self, ending: bool) -> None:
+        """Look whether the net stays at the levels of its data, if it is time; that is no time of training."""
+        if self.free is None or not self.free.due(ending):
+            return
+        before = self.free.spent
+        self.verdict = self.free.verdict(self.model)
+        self.schedule.exclude(self.free.spent - before)
+
+    def _warn_of_the_newest(self) -> None:
+        """Warn of a model that runs away, falls silent or is overfitted, and say which saved one is the best."""
+        best = f"`step` {self.best_saved.step} is the best saved one" if self.best_saved else "no saved one is better"
+        if self.verdict in (SILENT, LOUD):
+            log.warning("left to itself, the newest model %s: %s", self.verdict, best)
         lowest, at = self.best
         if self.newest_held_out > lowest + OVERFIT_NATS:
             log.warning(
                 "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net is overfitting; fewer steps, "
-                "a smaller net, more data or `input_noise` help (saved: steps %s)",
+                "a smaller net, more data or `input_noise` help; %s",
                 at,
                 lowest,
                 self.newest_held_out,
-                listing(folders.steps(self.folder / "model")),
+                best,
             )
 
     def _log_row(self, step: int, since: float, saving: bool) -> dict[str, float]:
@@ -296,6 +317,8 @@ class Trainer:
                 "data": self.corpus.fingerprints,
             }
             checkpoint.save(folder, self.model, to_bytes(self.optimiser.state_dict(), others))
+            if math.isfinite(self.newest_held_out) and self.verdict not in (SILENT, LOUD):
+                self.best_saved = note_best(folder, self.best_saved, step, self.newest_held_out)
 
     def _to_device(self, batch: Batch) -> list[torch.Tensor]:
         """The values, the conditioning and the inputs."""
