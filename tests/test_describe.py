@@ -62,6 +62,11 @@ def test_write_auto_and_json(folder, capsys):
         assert set(file.params) == set(names)
         assert file.params[names[0]].times[1] == 0.1
     assert ParamManager(folder).check() == []
+    apart = folder.parent / "apart"
+    code, out, _ = run_cli(capsys, "describe", folder, "--write", names[0], "--param_dir", apart)
+    assert code == 0
+    assert f"next: mtcrnn train --data_dir {folder} --param_dir {apart} --prop {names[0]} --minutes 10" in out
+    assert len(list(apart.glob("*.params"))) == 2
 
 
 def test_bad_input(folder, tmp_path, capsys):

@@ -59,7 +59,8 @@ def _describe(args: argparse.Namespace) -> None:
         say(f"kept what was written by hand as {copy}")
     if names:
         say(f"wrote {' '.join(names)} to the param files of {len(recordings)} recordings")
-        say_next("train", "--data_dir", args.data, "--prop", *names, "--minutes", 10)
+        params = ["--param_dir", args.param_dir] if args.param_dir else []
+        say_next("train", "--data_dir", args.data, *params, "--prop", *names, "--minutes", 10)
     elif chosen:
         say_next("describe", args.data, "--write", *chosen)
 
