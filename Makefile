@@ -1,10 +1,11 @@
 # make quickstart: data, training, a glide and a picture in minutes.  make docs: the manual, docs/_build/index.html.
 # make check: linters, type checker, fast tests.  make test: the same with all tests, and the floor of their coverage.
 # make wasm: the engine of pages, anew where its sources have changed.
+# make control: how every texture follows its parameters, docs/control.md, in hours.  make gallery: pages of its models.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: quickstart check test lint wasm docs install clean
+.PHONY: quickstart check test lint wasm control gallery docs install clean
 
 # The programs in .venv run the code of the folder that it was installed for, which `installed` names. In a copied or moved
 # project it is made anew if make made it; one that was there before (README.md, With a GPU) is its user's matter.
@@ -30,6 +31,12 @@ lint: install
 
 wasm: install
 	$(BIN)/python -m mtcrnn.web.compiling
+
+control: install
+	$(BIN)/python benchmarks/control --docs docs $(if $(RECORDINGS),--recordings $(RECORDINGS))
+
+gallery: install
+	$(BIN)/python benchmarks/control/gallery.py make docs/gallery
 
 docs: install
 	$(BIN)/sphinx-build -W --keep-going -q docs docs/_build

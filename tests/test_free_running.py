@@ -15,10 +15,9 @@ from mtcrnn.listening.levels import Levels, leaves_after, levels_db
 from mtcrnn.models.config import ModelConfig
 from mtcrnn.models.model import new_model
 from mtcrnn.runs import folders
-from mtcrnn.runs.best import TIE_NATS, Best, note_best, read_best
+from mtcrnn.runs.best import note_best, read_best
 from mtcrnn.training import free_running, run
 from mtcrnn.training.schedule import Schedule
-from mtcrnn.training.trainer import Trainer
 
 CONFIG = tiny_config()
 
@@ -107,52 +106,45 @@ def test_levels():
     assert leaves_after(np.array([1, 1, 0, 1, 1], bool)) is None
 
 
-def test_the_best_model_is_the_newest_of_those_with_about_the_lowest_loss(tmp_path):
-    for step in (1, 2, 3, 4):
-        (tmp_path / f"model_{step}").mkdir()
-        (tmp_path / f"model_{step}" / folders.CONFIG).write_text("{}")
-    best = note_best(tmp_path, None, 1, 2.0)
-    assert best == Best(1, 2.0)
-    best = note_best(tmp_path, best, 2, 2.0 + 0.9 * TIE_NATS)
-    assert best == Best(2, 2.0)
-    best = note_best(tmp_path, best, 3, 2.0 + 1.1 * TIE_NATS)  # ties do not add up
-    assert best == Best(2, 2.0) == read_best(tmp_path)
-    best = note_best(tmp_path, best, 4, 1.5)
-    assert best == Best(4, 1.5) == read_best(tmp_path)
-    (tmp_path / "model_4" / folders.CONFIG).unlink()
+def test_the_best_model_is_noted_and_forgotten_once_it_is_gone(tmp_path):
+    (tmp_path / "model_4").mkdir()
+    config = tmp_path / "model_4" / folders.CONFIG
+    config.write_text("{}")
     assert read_best(tmp_path) is None
-    (tmp_path / "best.json").write_text("{")
+    note_best(tmp_path, 4)
+    assert read_best(tmp_path) == 4
+    config.unlink()
     assert read_best(tmp_path) is None
+    config.write_text("{}")
+    for broken in ("{", '{"step": 4.5}', "[]"):
+        (tmp_path / "best.json").write_text(broken)
+        assert read_best(tmp_path) is None, broken
 
 
 def test_training_notes_the_best_and_warns_of_a_newest_that_does_not_stay(tmp_path, always, monkeypatch, caplog):
     data = tone_set(tmp_path / "data")
     verdicts = iter([free_running.STAYS, free_running.LOUD])
     monkeypatch.setattr(free_running.FreeRunning, "verdict", lambda self, model: next(verdicts))
-    losses = iter([2.0, 1.0])
-    monkeypatch.setattr(Trainer, "held_out_loss", lambda self: next(losses))
     saved = run.train(CONFIG.tier, CONFIG.net, tiny_train(data, tmp_path / "run"))
-    assert read_best(saved.parent) == Best(2, 2.0)
-    assert "left to itself, the newest model runs away: `step` 2 is the best saved one" in caplog.text
+    assert read_best(saved.parent) == 2
+    assert "left to itself, the newest model runs away: that of `step` 2 plays on" in caplog.text
 
 
 def test_a_run_that_continues_from_before_the_best_forgets_it(tmp_path):
     data = tone_set(tmp_path / "data")
     saved = run.train(CONFIG.tier, CONFIG.net, tiny_train(data, tmp_path / "run"))
-    note_best(saved.parent, None, 4, -1.0)
+    note_best(saved.parent, 4)
     run.resume(str(tmp_path / "run"), 2, {}, {"num_steps": 1}, {})
-    best = read_best(saved.parent)
-    assert best is not None
-    assert best.step == 3
+    assert read_best(saved.parent) == 3
 
 
 def test_an_instrument_is_made_of_the_best_model(tmp_path, capsys):
     data = tone_set(tmp_path / "data")
     saved = run.train(CONFIG.tier, CONFIG.net, tiny_train(data, tmp_path / "run"))
     assert instrument._best(tmp_path / "run") == 4
-    note_best(saved.parent, None, 2, -1.0)
+    note_best(saved.parent, 2)
     assert instrument._best(tmp_path / "run") == 2
-    assert "the model of step 2 is better than that of step 4" in capsys.readouterr().out
+    assert "does not play on by itself: that of step 2 is used" in capsys.readouterr().out
 
 
 def test_a_look_is_no_time_of_training(tmp_path, always, monkeypatch):

@@ -113,10 +113,10 @@ def _best(out: Path) -> int:
     from mtcrnn.runs.best import read_best
 
     newest, best = folders.steps(out / "model")[-1], read_best(out / "model")
-    if best is None or best.step == newest:
+    if best is None or best == newest:
         return newest
-    say(f"    the model of step {best.step} is better than that of step {newest}: it is used")
-    return best.step
+    say(f"    the newest model does not play on by itself: that of step {best} is used")
+    return best
 
 
 def _evaluate(data: ParamManager, out: Path, step: int) -> None:

@@ -27,7 +27,7 @@ from mtcrnn.models.model import Model
 from mtcrnn.models.nets import State
 from mtcrnn.models.nets.framed import take_frames
 from mtcrnn.runs import checkpoint, folders
-from mtcrnn.runs.best import Best, note_best, read_best
+from mtcrnn.runs.best import note_best, read_best
 from mtcrnn.runs.log import RunLog
 from mtcrnn.runs.train_state import TrainState, to_bytes
 from mtcrnn.training.clipping import clip_gradient
@@ -89,7 +89,7 @@ class Trainer:
         self.carried: State = ()
         self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last row of the log
         self.best = (math.inf, 0)  # the lowest held-out loss so far, and its step
-        self.best_saved: Best | None = None
+        self.best_saved: int | None = None
         self.newest_held_out = -math.inf
         self.saved: Path | None = None
         self.free = FreeRunning(corpus) if self.world.leads and model.config.tier.is_audio else None
@@ -101,7 +101,7 @@ class Trainer:
         self.optimiser.load_state_dict({"state": state.optimiser, "param_groups": groups})
         self.best = state.best
         known = read_best(self.folder / "model")
-        self.best_saved = known if known and known.step <= self.model.config.step else None
+        self.best_saved = known if known and known <= self.model.config.step else None
         if state.carried and state.carried[0].shape[1] == self.batch_size:
             self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state.carried)
         elif state.carried:
@@ -159,19 +159,18 @@ class Trainer:
         self.schedule.exclude(self.free.spent - before)
 
     def _warn_of_the_newest(self) -> None:
-        """Warn of a model that runs away, falls silent or is overfitted, and say which saved one is the best."""
-        best = f"`step` {self.best_saved.step} is the best saved one" if self.best_saved else "no saved one is better"
+        """Warn of a model that runs away or falls silent, and of one that knows its data by heart."""
         if self.verdict in (SILENT, LOUD):
-            log.warning("left to itself, the newest model %s: %s", self.verdict, best)
+            better = f"that of `step` {self.best_saved} plays on" if self.best_saved else "and so do all saved ones"
+            log.warning("left to itself, the newest model %s: %s", self.verdict, better)
         lowest, at = self.best
         if self.newest_held_out > lowest + OVERFIT_NATS:
             log.warning(
-                "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net is overfitting; fewer steps, "
-                "a smaller net, more data or `input_noise` help; %s",
+                "the held-out loss was lowest at step %d (%.3f) and is %.3f now: the net learns its data by heart; "
+                "that need not sound worse (`mtcrnn evaluate` compares saved steps), but more data may sound better",
                 at,
                 lowest,
                 self.newest_held_out,
-                best,
             )
 
     def _log_row(self, step: int, since: float, saving: bool) -> dict[str, float]:
@@ -317,8 +316,9 @@ class Trainer:
                 "data": self.corpus.fingerprints,
             }
             checkpoint.save(folder, self.model, to_bytes(self.optimiser.state_dict(), others))
-            if math.isfinite(self.newest_held_out) and self.verdict not in (SILENT, LOUD):
-                self.best_saved = note_best(folder, self.best_saved, step, self.newest_held_out)
+            if self.verdict not in (SILENT, LOUD):
+                note_best(folder, step)
+                self.best_saved = step
 
     def _to_device(self, batch: Batch) -> list[torch.Tensor]:
         """The values, the conditioning and the inputs."""
