@@ -214,6 +214,24 @@ def test_a_page_of_several_models(tmp_path):
 
 @pytest.mark.slow
 @in_chromium
+def test_where_ratios_count_sliders_move_by_them(tmp_path):
+    save_model(tmp_path / "run", ranges={"hz": Range(10, 90, "Hz", log=True), "gain": Range(0, 1)})
+    export([tmp_path / "run"], tmp_path / "page.html")
+    with chromium.opened((tmp_path / "page.html").as_uri(), offline=True) as page:
+        number = page.locator(".parameter[data-name='hz'] input[type=number]")
+        assert float(number.input_value()) == 30
+        chromium.slide(page, "hz", 0.75)
+        assert float(number.input_value()) == pytest.approx(10 * 9**0.75, rel=1e-3)
+        page.locator(".parameter[data-name='hz'] input[type=range]").press("ArrowDown")
+        assert float(number.input_value()) == pytest.approx(10 * 9**0.74, rel=1e-3)
+        number.fill("10")
+        number.press("Enter")
+        assert float(page.locator(".parameter[data-name='hz'] input[type=range]").input_value()) == 0
+        play(page)
+
+
+@pytest.mark.slow
+@in_chromium
 def test_a_browser_that_is_too_old_says_what_it_lacks(tmp_path):
     export([save_model(tmp_path / "run")], tmp_path / "page.html")
     address, old = (tmp_path / "page.html").as_uri(), "delete window.DecompressionStream"

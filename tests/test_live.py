@@ -33,7 +33,7 @@ def test_a_gesture_renders_to_the_samples_that_were_played(served, tmp_path, cap
         page = Client(ws)
         hello = page.hello
         assert (hello["name"], hello["sample_rate"], hello["block"], hello["control_rate"]) == ("tones", RATE, 40, 100)
-        assert hello["controls"][0] == {"name": "hz", "low": 10, "high": 90, "units": "Hz"}
+        assert hello["controls"][0] == {"name": "hz", "low": 10, "high": 90, "units": "Hz", "log": False}
         assert hello["rtf"] > 1
         page.say(type="start", seed=9)
         started = page.word("started")

@@ -22,7 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from learners import DEFAULTS
 from running import walk
-from subjects import MOVING, SECONDS, STILL
+from subjects import MOVING, SECONDS, STILL, TEXTURE_SUBJECTS
 
 import firefox_driver
 import mtcrnn
@@ -138,9 +138,9 @@ def played(name: str, browser: str, evaluate: Callable[[str], Any], wait: Callab
     values = {other: each.default for other, each in TEXTURES[name].parameters.items()}
     for share in SHARES:
         values[parameter] = about.low + share * (about.high - about.low)
-        for each, value in values.items():
+        for each in next(subject.prop for subject in TEXTURE_SUBJECTS if subject.name == name):
             field = f"document.querySelector('[data-name={each}] input[type=number]')"
-            evaluate(f"({field}.value = {value:.6g}, {field}.dispatchEvent(new Event('change')), 0)")
+            evaluate(f"({field}.value = {values[each]:.6g}, {field}.dispatchEvent(new Event('change')), 0)")
         wait(1000 * SETTLE_S)
         heard = np.array(evaluate(f"({page_driver.LISTEN})([{HEARD_S}, 1])"), np.float32)[0]
         reading = METERS[str(about.meter)](heard, round(evaluate("window.mtcrnn.sound.context.sampleRate")))

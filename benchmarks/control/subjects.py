@@ -20,7 +20,7 @@ RATE = 16000  # of the textures
 
 @dataclass(frozen=True)
 class Subject:
-    """A data set: that of a texture, of which all parameters vary at once, or recordings.
+    """A data set: that of a texture, of which several parameters vary at once, or recordings.
 
     Attributes:
         name: of the row; that of the texture, if it is one.
@@ -55,7 +55,11 @@ class Subject:
         return folder
 
 
-TEXTURE_SUBJECTS = tuple(Subject(name, tuple(texture.parameters)) for name, texture in TEXTURES.items())
+# What the meters can read together: no beat is left of irregular pops, or of a crowd of insects.
+VARIED = {"pops": ("rate", "centre"), "insects": ("rate", "pitch")}
+TEXTURE_SUBJECTS = tuple(
+    Subject(name, VARIED.get(name, tuple(texture.parameters))) for name, texture in TEXTURES.items()
+)
 RECORDED = (
     Subject("saxophone", ("pitch", "dynamic"), "sax_alto", {"pitch": "period", "dynamic": "loudness"}),
     Subject("piano", ("pitch",), "piano_48k_stereo", {"pitch": "period"}),
@@ -69,7 +73,9 @@ def texture_sounds(
 ) -> NDArray[np.float32]:
     """What the texture itself makes [B, T] of parameters [B, T, C] in the order of `prop`."""
     rows = []
+    texture = TEXTURES[subject.name]
     for k, curves in enumerate(parameters):
-        rng = np.random.default_rng((seed, k))
-        rows.append(TEXTURES[subject.name].sound(rng, dict(zip(prop, curves.T, strict=True)), RATE))
+        rest = {name: np.full(len(curves), about.default) for name, about in texture.parameters.items()}
+        varied = dict(zip(prop, curves.T, strict=True))
+        rows.append(texture.sound(np.random.default_rng((seed, k)), rest | varied, RATE))
     return np.stack(rows)

@@ -1,9 +1,10 @@
 """Lags: how far back a sound was one period ago, and what its sub-bands were there.
 
 As in the long-term prediction of speech coders (the pitch lag of LPCNet and FARGAN, arXiv 2405.21069). A lag is as many
-whole periods as it takes to reach sound that is already known when a step is made; the next one is a period longer. So
-a sound that repeats only every second time is told from one that repeats every time. A lag is found from the phase, the
-sum of all frequencies so far: a period ago, the phase was less by one, also where the period changes.
+whole periods as it takes to reach sound that is already known when a step is made, and that the newest samples, which a
+net reads in any case, do not say: a high tone would go by those and drift. The next lag is a period longer. So a sound
+that repeats only every second time is told from one that repeats every time. A lag is found from the phase, the sum of
+all frequencies so far: a period ago, the phase was less by one, also where the period changes.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 from mtcrnn.core.vectors import dot
 
 LAGS = 2  # of each period
+LEAST = 128  # samples of a lag, at least
 FRACTIONS = 16  # lags are in such parts of a sample
 NO_LAG = 0
 _ZERO = np.float32(0)
@@ -36,7 +38,7 @@ class Reach:
         filters: float32 [FRACTIONS, N, taps], see `subbands.delaying_filters`; the oldest sample's first.
         synthesis: float32 [N, (1 + reach) N], see `subbands.FilterBank.synthesis`; the oldest step's first.
         ahead: samples that they look ahead.
-        least: the shortest lag in samples, so that all that is read is known.
+        least: the shortest lag in samples: all that is read is known.
     """
 
     bands: int
@@ -67,7 +69,7 @@ def reach(bands: int) -> Reach:
         np.ascontiguousarray(filters[:, ::-1].transpose(0, 2, 1)),
         np.ascontiguousarray(bank.synthesis[::-1].transpose(2, 0, 1).reshape(bands, -1)),
         ahead,
-        bank.delay + (around + 1) * bands + ahead,
+        max(bank.delay + (around + 1) * bands + ahead, LEAST),
     )
 
 

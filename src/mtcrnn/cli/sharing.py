@@ -74,5 +74,6 @@ def _info(args: argparse.Namespace) -> None:
     for parameter in tier.prop:
         found_range = config.ranges[parameter]
         units = f" {found_range.units}" if found_range.units else ""
+        scale = ", log scale" if found_range.log else ""
         says = "".join(f", a period: {period.expression}" for period in tier.periods if period.name == parameter)
-        say(f"parameter  {parameter}: {found_range.low:g} to {found_range.high:g}{units}{says}")
+        say(f"parameter  {parameter}: {found_range.low:g} to {found_range.high:g}{units}{scale}{says}")

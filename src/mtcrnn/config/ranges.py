@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,19 +13,37 @@ from numpy.typing import NDArray
 from mtcrnn.core.errors import InputError
 from mtcrnn.core.validation import strict
 
+# of which ratios count, in small letters; also what ends in one of the endings
+RATIO_UNITS = {"hz", "khz", "rpm", "bpm", "s", "ms", "mm", "cm", "m"}
+RATIO_ENDINGS = ("/s", "/min")
+LEAST_OF_UNITS, LEAST_OF_ALL = 2.5, 50.0  # from the lowest to the highest value, with such a unit, and with any
+
 
 @strict
 @dataclass(frozen=True)
 class Range:
-    """The range of a parameter over a data set, in the user's units: for normalising, sliders and plots."""
+    """The range of a parameter over a data set, in the user's units: for normalising, sliders and plots.
+
+    `log`: ratios count, as of a rate: sliders move by the logarithm. (Nets do not: they follow no better, docs/log.md.)
+    """
 
     low: float
     high: float
     units: str | None = None
+    log: bool = False
 
     def __post_init__(self) -> None:
         if not self.low <= self.high:
             raise InputError(f"a range from {self.low:g} to {self.high:g} does not rise")
+        if self.log and not 0 < self.low < self.high:
+            raise InputError(f"a range from {self.low:g} to {self.high:g} cannot have a log scale: above 0, and rising")
+
+    @classmethod
+    def of(cls, low: float, high: float, units: str | None) -> Self:
+        """The range of a parameter, by its logarithm if it is above 0 and has such a unit, or is very wide."""
+        name = (units or "").casefold().strip()
+        least = LEAST_OF_UNITS if name in RATIO_UNITS or name.endswith(RATIO_ENDINGS) else LEAST_OF_ALL
+        return cls(low, high, units, low > 0 and high / low >= least)
 
     def normalise(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """From the user's units to network units: `low..high` becomes 0..1 (a range of zero width becomes 0)."""
@@ -34,6 +53,17 @@ class Range:
     def restore(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """From network units to the user's units: the inverse of `normalise`."""
         return (np.asarray(values, dtype=np.float64) * (self.high - self.low) + self.low).astype(np.float32)
+
+    def at(self, share: Any) -> Any:
+        """The value where a slider is at a share of its way, 0 to 1 (a number or an array), in the user's units."""
+        if self.log:
+            return self.low * (self.high / self.low) ** share
+        return self.low + share * (self.high - self.low)
+
+    @property
+    def middle(self) -> float:
+        """The value in the middle of a slider, exactly as the page computes it."""
+        return math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
 
 
 def normalise(values: NDArray[Any], ranges: Mapping[str, Range], names: Iterable[str]) -> NDArray[np.float32]:

@@ -155,4 +155,4 @@ def range_of(params: Iterable[Param]) -> Range:
         minimum, maximum = min(d[0] for d in declared), max(d[1] for d in declared)
         if minimum <= low and high <= maximum:
             low, high = minimum, maximum
-    return Range(float(low), float(high), next((p.units for p in params if p.units), None))
+    return Range.of(float(low), float(high), next((p.units for p in params if p.units), None))

@@ -67,22 +67,25 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
         return None
     period = next((one for one in engine.config.tier.periods if one.name == name), None)
     curve = _Curve([known[j] for j in readable], [real[j] for j in readable], period)  # type: ignore[misc]
-    low, high = engine.config.ranges[name].low, engine.config.ranges[name].high
-    values = sorted({*np.linspace(low, high, GRID).tolist(), *((a + b) / 2 for a, b in curve.widest())})
+    range_ = engine.config.ranges[name]
+    values = sorted({*range_.at(np.linspace(0, 1, GRID)).tolist(), *((a + b) / 2 for a, b in curve.widest())})
     made = _play(engine, corpus, k, np.array(values)[:, None].repeat(round(SECONDS * rate), 1))
     readings = [METERS[chosen](sound, rate) for sound in made]
     followed = Followed(
         name,
         chosen,
         values,
-        [min(abs(v - u) for u in known) > near * (high - low) for v in values],
+        [
+            bool((np.abs(range_.normalise(np.array(known)) - share) > near).all())
+            for share in range_.normalise(np.array(values))
+        ],
         [curve.at(v)[0] for v in values],
         [None if r is None else r[0] for r in readings],
         [None if r is None else r[1] for r in readings],
         [curve.at(v)[1] for v in values],
     )
     followed.median_relative_error, followed.correlation = _compare(followed.asked, followed.measured)
-    glide = np.linspace(low, high, round(GLIDE_SECONDS * rate))
+    glide = range_.at(np.linspace(0, 1, round(GLIDE_SECONDS * rate)))
     parts = np.array_split(_play(engine, corpus, k, glide[None])[0], GLIDE_PARTS)
     heard = [METERS[chosen](part, rate) for part in parts]
     asked = [curve.at(float(v.mean()))[0] for v in np.array_split(glide, GLIDE_PARTS)]

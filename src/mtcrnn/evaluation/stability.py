@@ -14,6 +14,7 @@ from mtcrnn.listening.levels import Levels, leaves_after, levels_db
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
+SETTINGS = 0.1, 0.5, 0.9  # of all ranges
 STABLE_SECONDS = 60.0  # of free running at each setting
 FULL_SCALE = 0.99  # samples beyond it are counted
 
@@ -23,8 +24,7 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
     heard = (sound_files.read(wav, rate).samples[: corpus.samples(i)] for i, wav in enumerate(corpus.names))
     real = Levels.of(heard, rate)
-    low, high = (np.array([getattr(engine.config.ranges[n], end) for n in tier.prop]) for end in ("low", "high"))
-    points = np.array([low * (1 - share) + high * share for share in (0.1, 0.5, 0.9)]).reshape(3, -1)
+    points = np.array([[engine.config.ranges[name].at(share) for name in tier.prop] for share in SETTINGS])
     steps = round(STABLE_SECONDS * rate)
     started = time.perf_counter()
     frames = rendered(engine, np.repeat(points[:, None], steps, axis=1), "free running")

@@ -63,7 +63,7 @@ class Generator:
             raise InputError(f"set_params takes {len(self.param_labels)} numbers from 0 to 1, not {list(norm_params)}")
         self.norm_params = [min(max(float(share), 0.0), 1.0) for share in norm_params]
         ranges = [self._stream.ranges[name] for name in self.param_labels]
-        values = [r.low + share * (r.high - r.low) for r, share in zip(ranges, self.norm_params, strict=True)]
+        values = [r.at(share) for r, share in zip(ranges, self.norm_params, strict=True)]
         self._stream.set(dict(zip(self.param_labels, values, strict=True)))
 
     def generate(self, frames: int, sr: int) -> NDArray[np.float32]:

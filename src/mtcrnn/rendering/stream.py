@@ -62,7 +62,7 @@ class Stream:
         self.sample_rate, self.channels = tier.sample_rate, tier.columns
         self.block_size = block_size(tier.sample_rate)
         self.control_rate = tier.sample_rate / self.block_size
-        self.values = {name: (self.ranges[name].low + self.ranges[name].high) / 2 for name in self.names}
+        self.values = {name: self.ranges[name].middle for name in self.names}
         self.temperature = 1.0
         self.change = 0
         self.restart(seed)

@@ -59,7 +59,7 @@ class FreeRunning:
         weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.module.state_dict().items()}
         engine = Engine(model.config, weights, precision="float32")
         tier, ranges = model.config.tier, model.config.ranges
-        points = [[ranges[p].low + share * (ranges[p].high - ranges[p].low) for p in tier.prop] for share in SETTINGS]
+        points = [[ranges[name].at(share) for name in tier.prop] for share in SETTINGS]
         second, state, made = round(tier.step_rate), engine.init(1, len(SETTINGS)), []
         began = time.perf_counter()
         for first in range(0, PLAYED_S * second, BLOCK):

@@ -47,7 +47,7 @@ def voice_of(
     draws, values = config.distribution.draws, encoding.width
     past, phases, lags = _past(config, steps)
     columns, code, numbers = _expressions(config)
-    middles = [(config.ranges[name].low + config.ranges[name].high) / 2 for name in tier.prop]
+    middles = [config.ranges[name].middle for name in tier.prop]
     clock = {Clock.BLOCK: -1, Clock.SIZE: block_size(tier.sample_rate), Clock.RATE: tier.sample_rate, **lags}
     lows, highs = np.array([(config.ranges[name].low, config.ranges[name].high) for name in tier.prop]).reshape(-1, 2).T
     codes = np.arange(tier.mulaw_channels)[:, None].repeat(values, axis=1)

@@ -45,7 +45,7 @@ export class Local extends Graph {
     this.model = this.models.find((model) => model.name === name);
     const { controls, planes, pages, table, count, addresses, channels, bands, sample_rate: rate } = this.model;
     this.names = controls.map((control) => control.name);
-    const values = [...controls.map(({ low, high }) => (low + high) / 2), 1];
+    const values = [...controls.map(({ low, high, log }) => log ? Math.sqrt(low * high) : (low + high) / 2), 1];
     const image = woven(await unzipped(planes), 4);
     this.voice = { image, pages, table, count, addresses, values, channels, bands };
     this.module = await WebAssembly.compile(await unzipped(this.engine));

@@ -42,7 +42,7 @@ export class Parameters {
       const sign = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
       if (!sign) return;
       event.preventDefault();
-      this.move(parameter.name, item.value + ((sign * (event.shiftKey ? 1 : 10)) / STEPS) * (item.high - item.low));
+      this.moveShare(parameter.name, this.share(parameter.name) + (sign * (event.shiftKey ? 1 : 10)) / STEPS);
     });
     number.addEventListener("change", () => {
       if (Number.isFinite(number.valueAsNumber)) this.move(parameter.name, number.valueAsNumber);
@@ -54,7 +54,8 @@ export class Parameters {
 
   // Where in its range a parameter is, 0 to 1.
   share(name) {
-    const { value, low, high } = this.items.get(name);
+    const { value, low, high, log } = this.items.get(name);
+    if (log) return Math.log(value / low) / Math.log(high / low);
     return high > low ? (value - low) / (high - low) : 0;
   }
 
@@ -67,8 +68,8 @@ export class Parameters {
   }
 
   moveShare(name, share) {
-    const { low, high } = this.items.get(name);
-    this.move(name, low + share * (high - low));
+    const { low, high, log } = this.items.get(name);
+    this.move(name, log ? low * (high / low) ** share : low + share * (high - low));
   }
 
   show(name, value) {
