@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,6 @@ from subjects import Subject
 
 import mtcrnn
 from mtcrnn.rendering.player import Player
-from mtcrnn.runs import folders
 
 DEFAULTS, NOISE_BANDS = "mtcrnn", "noise bands"
 NETS: dict[str, dict[str, Any]] = {
@@ -32,9 +32,8 @@ def learnt(learner: str, subject: Subject, data: Path, run: Path, length: Mappin
         return noise_bands.learnt(subject.prop, data, run, float(length["minutes"]))
     seconds = run / "seconds"
     if not seconds.exists():
+        shutil.rmtree(run, ignore_errors=True)  # of a call that was interrupted
         started = time.perf_counter()
-        if folders.steps(run / "model"):
-            raise SystemExit(f"{run} was interrupted: remove it")
         mtcrnn.train(data, subject.prop, run.absolute(), **length, **NETS[learner], **subject.options)
         seconds.write_text(f"{time.perf_counter() - started:.1f}")
     return mtcrnn.load(run), float(seconds.read_text())

@@ -6,7 +6,6 @@ sounds, aligned at the jump and made monotonic, passes 10 and 90% of its way at 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import librosa
@@ -35,9 +34,7 @@ def jumps(low: float, high: float, others: Array, k: int, rate: int) -> tuple[Ar
     return curves, at
 
 
-def response(
-    sounds: NDArray[np.float32], at: NDArray[np.int64], rate: int, read: Callable[..., Array] | None = None
-) -> dict[str, Any]:
+def response(sounds: NDArray[np.float32], at: NDArray[np.int64], rate: int) -> dict[str, Any]:
     """Milliseconds from 10 to 90% of a jump, and from the jump to 90%; None where no jump is heard. And the curve."""
     hop = round(HOP_S * rate)
     frames = np.stack([_frames(sound[first % hop :], rate, hop) for sound, first in zip(sounds, at, strict=True)])
