@@ -2,12 +2,10 @@
 
 import re
 import shlex
-import shutil
 
-import numpy as np
 import pytest
 
-from helpers import ROOT, run_cli, shorten_evaluation, write_wav
+from helpers import ROOT, run_cli, shorten_evaluation
 
 BLOCKS = re.findall(r"```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 LINES = [line.split("#")[0].strip() for block in BLOCKS for line in block.splitlines() if line.strip()]
@@ -34,10 +32,6 @@ def shortened(line: str) -> list[str]:
     words = shlex.split(line)[1:]
     if words[0] == "train":
         words += ["--num_steps", "2"]
-    if words[0] == "features":
-        words += ["--processes", "1"]
-    if words[0] == "cascade":
-        words += ["--seconds", "0.2"]
     if words[0] == "generate":
         words += ["--length", "200"]
     if words[0] == "texture":
@@ -49,11 +43,6 @@ def shortened(line: str) -> list[str]:
 def test_readme_commands(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     shorten_evaluation(monkeypatch)
-    shutil.copytree(ROOT / "recipes", "recipes")
-    for note in (70, 74):
-        hz = 440 * 2 ** ((note - 69) / 12)
-        tone = 0.3 * np.sin(2 * np.pi * hz * np.arange(4 * 16000) / 16000)
-        write_wav(tmp_path / "brass" / f"brass_acoustic_018-0{note}-127.wav", tone, 16000)
     ran = 0
     for line in LINES:
         if line.startswith("make "):
@@ -63,7 +52,7 @@ def test_readme_commands(tmp_path, monkeypatch, capsys):
         code, _, err = run_cli(capsys, *shortened(line))
         assert code == 0, (line, err)
         ran += 1
-    assert ran >= 13
+    assert ran >= 8
     assert (tmp_path / "glide.png").exists()
 
 

@@ -34,9 +34,7 @@ from mtcrnn.runs.packing import Texts
 from mtcrnn.textures import TEXTURES
 from mtcrnn.web.export import export
 
-CHOSEN = {
-    "pops": "Pops", "engine": "Engine", "wind": "Wind", "rain": "Rain", "insects": "Insects", "chimes": "Chimes",
-}  # fmt: skip
+CHOSEN = {name: name.capitalize() for name in ("engine", "wind", "rain", "fire", "insects")} | {"fm": "FM"}
 LICENCE = "CC0: do with it, and with what you play on it, whatever you like."
 PICTURE_S, SETTLE_S, HEARD_S, SHARES = 16, 1.5, 5.0, (0.25, 0.75)
 HEAD = """# Gallery
@@ -84,7 +82,9 @@ def entry(name: str, title: str, found: dict[str, Any], size: int) -> list[str]:
         for parameter, at in found["points"].items()
     ]
     return [
-        f"## [{title}]({name}.html)",
+        f"## {title}",
+        "",
+        f"[Play it]({name}.html).",
         "",
         f"![A walk through all its parameters]({name}.png)",
         "",

@@ -27,7 +27,7 @@ def write_report(out: Path, docs: Path) -> None:
     own = {name: found for (learner, name), found in rows.items() if learner == DEFAULTS}
     textures = [own[s.name] for s in TEXTURE_SUBJECTS if s.name in own]
     recorded = [own[s.name] for s in RECORDED if s.name in own]
-    text = [INTRODUCTION.read_text().strip(), "", *_control(textures), "", *_models(textures)]
+    text = [INTRODUCTION.read_text().strip(), "", _length(textures), "", *_control(textures), "", *_models(textures)]
     if recorded:
         text += ["", "## Recordings", "", *_recordings(recorded), "", *_models(recorded)]
     others = [s.name for s in TEXTURE_SUBJECTS if all((learner, s.name) in rows for learner in LEARNERS)]
@@ -39,6 +39,14 @@ def write_report(out: Path, docs: Path) -> None:
         _picture(found, docs / "images" / name)
         text += ["", f"![{found['subject']}: asked against measured, and how a jump is heard](images/{name})"]
     write_text(docs / "control.md", "\n".join(text) + "\n")
+
+
+def _length(results: list[Result]) -> str:
+    """How long the nets of the table were trained."""
+    seconds = [found["seconds"] for found in results]
+    steps = {found.get("num_steps") for found in results}
+    how = f"{steps.pop():,} steps each" if steps != {None} else "by the clock"
+    return f"These nets were trained {how}: {min(seconds) / 60:.0f} to {max(seconds) / 60:.0f} minutes."
 
 
 def _table(head: str, rows: Iterator[list[str]]) -> list[str]:
