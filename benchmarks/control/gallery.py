@@ -1,4 +1,4 @@
-"""The gallery: pages of the textures' models that `benchmarks/control` trained, with pictures and figures.
+"""The gallery: pages of the quick start and of models that `benchmarks/control` trained, with pictures and figures.
 
     python benchmarks/control/gallery.py make docs/gallery
     python benchmarks/control/gallery.py check docs/gallery
@@ -22,19 +22,22 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
 from learners import DEFAULTS
 from running import walk
-from subjects import MOVING, SECONDS, STILL, TEXTURE_SUBJECTS
+from subjects import MOVING, SECONDS, STILL
 
 import firefox_driver
 import mtcrnn
 import page_driver
+from mtcrnn import evaluation
 from mtcrnn.core.files import write_text
+from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.rendering import plots
+from mtcrnn.runs import folders
 from mtcrnn.runs.packing import Texts
 from mtcrnn.textures import TEXTURES
 from mtcrnn.web.export import export
 
-CHOSEN = {name: name.capitalize() for name in ("engine", "wind", "rain", "fire", "insects")} | {"fm": "FM"}
+CHOSEN = {name: name.capitalize() for name in ("engine", "wind", "rain", "fire")} | {"fm": "FM"}
 LICENCE = "CC0: do with it, and with what you play on it, whatever you like."
 PICTURE_S, SETTLE_S, HEARD_S, SHARES = 16, 1.5, 5.0, (0.25, 0.75)
 HEAD = """# Gallery
@@ -51,36 +54,41 @@ def main() -> None:
     parser.add_argument("what", choices=["make", "check"])
     parser.add_argument("gallery", type=Path)
     parser.add_argument("--trained", type=Path, default=Path("output/control"), help="by benchmarks/control")
+    parser.add_argument("--quickstart", type=Path, default=Path("output/quickstart"), help="by make quickstart")
     args = parser.parse_args()
     if args.what == "make":
-        make(args.gallery, args.trained)
+        make(args.gallery, args.trained, args.quickstart)
     else:
         check(args.gallery)
 
 
-def make(gallery: Path, trained: Path) -> None:
+def make(gallery: Path, trained: Path, quickstart: Path) -> None:
     """Write the pages, their pictures and README.md."""
     gallery.mkdir(parents=True, exist_ok=True)
-    lines = [HEAD]
+    one = evaluation.evaluate(str(quickstart.absolute()), ParamManager.at(quickstart / "pops", None))["control"][0]
+    rows = [f"| {one['parameter']} | {one['median_relative_error']:.1%} | {one['correlation']:.3f} |"]
+    on = f"1.8 minutes of sound, {folders.steps(quickstart / 'model')[-1]:,} steps in 5 minutes"
+    lines = [HEAD, *entry("pops", "Pops", quickstart, gallery, on, rows)]
+    minutes = (STILL + MOVING) * SECONDS / 60
     for name, title in CHOSEN.items():
         found = json.loads((trained / "results" / f"{DEFAULTS} {name}.json").read_text())
-        run, page = trained / "runs" / f"{DEFAULTS} {name}", gallery / f"{name}.html"
-        about = f"{TEXTURES[name].summary.capitalize()}. A neural network that mtcrnn trained on the texture '{name}'."
-        page.unlink(missing_ok=True)
-        size = export([run], page, Texts(title, about, LICENCE))
-        picture(run, title, gallery / f"{name}.png")
-        lines += ["", *entry(name, title, found, size)]
-        print(f"{page}: {size / 1e6:.1f} MB", flush=True)
+        rows = [
+            f"| {parameter} | {at['model']['error']:.1%} | {at['model']['rank_correlation']:.3f} |"
+            for parameter, at in found["points"].items()
+        ]
+        on = f"{minutes:.1f} minutes of sound, {found['steps']:,} steps in {found['seconds'] / 60:.1f} minutes"
+        lines += ["", *entry(name, title, trained / "runs" / f"{DEFAULTS} {name}", gallery, on, rows)]
     write_text(gallery / "README.md", "\n".join(lines) + "\n")
 
 
-def entry(name: str, title: str, found: dict[str, Any], size: int) -> list[str]:
-    """What README.md says of a page."""
-    minutes = (STILL + MOVING) * SECONDS / 60
-    rows = [
-        f"| {parameter} | {at['model']['error']:.1%} | {at['model']['rank_correlation']:.3f} |"
-        for parameter, at in found["points"].items()
-    ]
+def entry(name: str, title: str, run: Path, gallery: Path, on: str, rows: list[str]) -> list[str]:
+    """Write a page and its picture; what README.md says of it, and of what the run was trained `on`."""
+    page = gallery / f"{name}.html"
+    about = f"{TEXTURES[name].summary.capitalize()}. A neural network that mtcrnn trained on the texture '{name}'."
+    page.unlink(missing_ok=True)
+    size = export([run], page, Texts(title, about, LICENCE))
+    picture(run, title, gallery / f"{name}.png")
+    print(f"{page}: {size / 1e6:.1f} MB", flush=True)
     return [
         f"## {title}",
         "",
@@ -88,8 +96,7 @@ def entry(name: str, title: str, found: dict[str, Any], size: int) -> list[str]:
         "",
         f"![A walk through all its parameters]({name}.png)",
         "",
-        f"{TEXTURES[name].summary.capitalize()}: {minutes:.1f} minutes of sound, {found['steps']:,} steps of training "
-        f"in {found['seconds'] / 60:.1f} minutes, {size / 1e6:.1f} MB.",
+        f"{TEXTURES[name].summary.capitalize()}: trained on {on}; {size / 1e6:.1f} MB.",
         "",
         "| parameter | median error | rank correlation |",
         "|---|---|---|",
@@ -113,7 +120,7 @@ def picture(run: Path, title: str, path: Path) -> None:
 def check(gallery: Path) -> None:
     """Play every page in both browsers, and print what was asked and heard."""
     print("| page | browser | parameter | asked | measured |\n|---|---|---|---|---|")
-    for name in CHOSEN:
+    for name in ("pops", *CHOSEN):
         address = (gallery / f"{name}.html").resolve().as_uri()
         with page_driver.opened(address, offline=True) as page:
             faults = page_driver.faults_of(page)
@@ -138,7 +145,9 @@ def played(name: str, browser: str, evaluate: Callable[[str], Any], wait: Callab
     values = {other: each.default for other, each in TEXTURES[name].parameters.items()}
     for share in SHARES:
         values[parameter] = about.low + share * (about.high - about.low)
-        for each in next(subject.prop for subject in TEXTURE_SUBJECTS if subject.name == name):
+        for each in values:
+            if not evaluate(f"document.querySelector('[data-name={each}]') !== null"):
+                continue
             field = f"document.querySelector('[data-name={each}] input[type=number]')"
             evaluate(f"({field}.value = {values[each]:.6g}, {field}.dispatchEvent(new Event('change')), 0)")
         wait(1000 * SETTLE_S)
