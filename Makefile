@@ -1,7 +1,8 @@
 # make quickstart: data, training, a glide and a picture in minutes.  make docs: the manual, docs/_build/index.html.
 # make check: linters, type checker, fast tests.  make test: the same with all tests, and the floor of their coverage.
 # make wasm: the engine of pages, anew where its sources have changed.
-# make control: how every texture follows its parameters, docs/control.md, in hours.  make gallery: pages of its models.
+# make control: how every texture follows its parameters, docs/control.md, in hours.  make gallery: pages of its models and of
+# the quick start.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
