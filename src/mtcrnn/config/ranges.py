@@ -66,6 +66,13 @@ class Range:
         return math.sqrt(self.low * self.high) if self.log else (self.low + self.high) / 2
 
 
+def low_middle_high(ranges: Mapping[str, Range], names: Iterable[str]) -> NDArray[np.float64]:
+    """Three settings [3, C] of the parameters `names`, at which a model is left to itself."""
+    names = list(names)
+    points = [[ranges[name].at(share) for name in names] for share in (0.1, 0.5, 0.9)]
+    return np.array(points, np.float64)
+
+
 def normalise(values: NDArray[Any], ranges: Mapping[str, Range], names: Iterable[str]) -> NDArray[np.float32]:
     """`Range.normalise` for the last axis of `values` [..., C], whose entries are the parameters `names`."""
     columns = [ranges[name].normalise(values[..., k]) for k, name in enumerate(names)]

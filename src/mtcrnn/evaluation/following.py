@@ -68,6 +68,7 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
     period = next((one for one in engine.config.tier.periods if one.name == name), None)
     curve = _Curve([known[j] for j in readable], [real[j] for j in readable], period)  # type: ignore[misc]
     range_ = engine.config.ranges[name]
+    in_data = range_.normalise(np.array(known))
     values = sorted({*range_.at(np.linspace(0, 1, GRID)).tolist(), *((a + b) / 2 for a, b in curve.widest())})
     made = _play(engine, corpus, k, np.array(values)[:, None].repeat(round(SECONDS * rate), 1))
     readings = [METERS[chosen](sound, rate) for sound in made]
@@ -75,10 +76,7 @@ def follow(engine: Player, corpus: Corpus, k: int, meter: str | None) -> Followe
         name,
         chosen,
         values,
-        [
-            bool((np.abs(range_.normalise(np.array(known)) - share) > near).all())
-            for share in range_.normalise(np.array(values))
-        ],
+        [bool((np.abs(in_data - share) > near).all()) for share in range_.normalise(np.array(values))],
         [curve.at(v)[0] for v in values],
         [None if r is None else r[0] for r in readings],
         [None if r is None else r[1] for r in readings],

@@ -9,12 +9,12 @@ import numpy as np
 
 from mtcrnn.audio import files as sound_files
 from mtcrnn.audio.stereo import mono
+from mtcrnn.config.ranges import low_middle_high
 from mtcrnn.data.corpus import Corpus
 from mtcrnn.listening.levels import Levels, leaves_after, levels_db
 from mtcrnn.rendering.player import Player
 from mtcrnn.rendering.session import rendered
 
-SETTINGS = 0.1, 0.5, 0.9  # of all ranges
 STABLE_SECONDS = 60.0  # of free running at each setting
 FULL_SCALE = 0.99  # samples beyond it are counted
 
@@ -24,7 +24,7 @@ def free_running(engine: Player, corpus: Corpus) -> tuple[dict[str, Any], dict[s
     tier, rate = engine.config.tier, engine.config.tier.sample_rate
     heard = (sound_files.read(wav, rate).samples[: corpus.samples(i)] for i, wav in enumerate(corpus.names))
     real = Levels.of(heard, rate)
-    points = np.array([[engine.config.ranges[name].at(share) for name in tier.prop] for share in SETTINGS])
+    points = low_middle_high(engine.config.ranges, tier.prop)
     steps = round(STABLE_SECONDS * rate)
     started = time.perf_counter()
     frames = rendered(engine, np.repeat(points[:, None], steps, axis=1), "free running")

@@ -36,11 +36,15 @@ class Levels:
         return levels > self.loudest + LOUD_DB
 
 
+def level_db(values: NDArray[np.float32]) -> float:
+    """The level of values [T, G], all G together, in dB of full scale."""
+    return float(10 * np.log10((values.astype(np.float64) ** 2).sum(axis=-1).mean() + POWER_FLOOR))
+
+
 def levels_db(samples: NDArray[np.float32], rate: int) -> NDArray[np.float64]:
     """The level of each whole second of samples [T], in dB of full scale; that of all of them, if they are shorter."""
-    whole = samples[: max(len(samples) // rate, 1) * rate].astype(np.float64)
-    parts = np.array_split(whole, max(len(whole) // rate, 1))
-    return np.array([10 * np.log10(np.mean(part**2) + POWER_FLOOR) for part in parts])
+    whole = samples[: max(len(samples) // rate, 1) * rate]
+    return np.array([level_db(part[:, None]) for part in np.array_split(whole, max(len(whole) // rate, 1))])
 
 
 def leaves_after(outside: NDArray[np.bool_]) -> int | None:

@@ -12,13 +12,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.config.ranges import low_middle_high
 from mtcrnn.data.corpus import Corpus
-from mtcrnn.listening.levels import POWER_FLOOR, Levels
+from mtcrnn.listening.levels import Levels, level_db
 from mtcrnn.models.model import Model
 
 AGAIN_S, SHARE = 20.0, 0.03  # from one look to the next at least; most of the time of training that looks may take
-SETTINGS = 0.1, 0.5, 0.9  # of all ranges
-PLAYED_S, BLOCK = 2, 500  # seconds at each of them; steps in a block
+PLAYED_S, BLOCK = 2, 500  # seconds at each of the three settings; steps in a block
 MOST_HEARD = 300  # seconds of the data, evenly spread
 STAYS, SILENT, LOUD, UNKNOWN = "stays", "falls silent", "runs away", "not judged"
 
@@ -49,7 +49,7 @@ class FreeRunning:
         self.spent += self._last - started
         if sound is None:
             return UNKNOWN
-        levels = np.array([_level(row) for row in sound])
+        levels = np.array([level_db(row) for row in sound])
         return LOUD if self._real.loud(levels).any() else SILENT if self._real.silent(levels).any() else STAYS
 
     def _played(self, model: Model) -> NDArray[np.float32] | None:
@@ -58,13 +58,13 @@ class FreeRunning:
 
         weights = {name: tensor.detach().float().cpu().numpy() for name, tensor in model.module.state_dict().items()}
         engine = Engine(model.config, weights, precision="float32")
-        tier, ranges = model.config.tier, model.config.ranges
-        points = [[ranges[name].at(share) for name in tier.prop] for share in SETTINGS]
-        second, state, made = round(tier.step_rate), engine.init(1, len(SETTINGS)), []
+        tier = model.config.tier
+        points = low_middle_high(model.config.ranges, tier.prop)
+        second, state, made = round(tier.step_rate), engine.init(1, len(points)), []
         began = time.perf_counter()
         for first in range(0, PLAYED_S * second, BLOCK):
             count = min(BLOCK, PLAYED_S * second - first)
-            values, state = engine.render(state, np.repeat(np.array(points)[:, None], count, axis=1))
+            values, state = engine.render(state, np.repeat(points[:, None], count, axis=1))
             made.append(values)
             now = time.perf_counter()
             if now - began > SHARE * (now - self._started):
@@ -79,10 +79,5 @@ class FreeRunning:
         places = [(a, min(a + second, end)) for start, end in parts for a in range(start, end, second)]
         whole = [place for place in places if place[1] - place[0] == second] or places
         chosen = np.linspace(0, len(whole) - 1, min(len(whole), MOST_HEARD)).astype(int).tolist()
-        levels = [_level(corpus.amplitudes(*whole[k])) for k in chosen]
+        levels = [level_db(corpus.amplitudes(*whole[k])) for k in chosen]
         return Levels(min(levels), max(levels))
-
-
-def _level(values: NDArray[np.float32]) -> float:
-    """The level of values [T, G], all bands together, in dB."""
-    return float(10 * np.log10((values.astype(np.float64) ** 2).sum(axis=-1).mean() + POWER_FLOOR))

@@ -89,7 +89,6 @@ class Trainer:
         self.carried: State = ()
         self.recent: list[tuple[torch.Tensor, torch.Tensor]] = []  # (loss, gradient norm) since the last row of the log
         self.best = (math.inf, 0)  # the lowest held-out loss so far, and its step
-        self.best_saved: int | None = None
         self.newest_held_out = -math.inf
         self.saved: Path | None = None
         self.free = FreeRunning(corpus) if self.world.leads and model.config.tier.is_audio else None
@@ -100,8 +99,6 @@ class Trainer:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": state.optimiser, "param_groups": groups})
         self.best = state.best
-        known = read_best(self.folder / "model")
-        self.best_saved = known if known and known <= self.model.config.step else None
         if state.carried and state.carried[0].shape[1] == self.batch_size:
             self.carried = tuple(tensor[:, self.share].to(self.model.device) for tensor in state.carried)
         elif state.carried:
@@ -161,7 +158,8 @@ class Trainer:
     def _warn_of_the_newest(self) -> None:
         """Warn of a model that runs away or falls silent, and of one that knows its data by heart."""
         if self.verdict in (SILENT, LOUD):
-            better = f"that of `step` {self.best_saved} plays on" if self.best_saved else "and so do all saved ones"
+            best = read_best(self.folder / "model")
+            better = f"that of `step` {best} plays on" if best else "and so do all saved ones"
             log.warning("left to itself, the newest model %s: %s", self.verdict, better)
         lowest, at = self.best
         if self.newest_held_out > lowest + OVERFIT_NATS:
@@ -318,7 +316,6 @@ class Trainer:
             checkpoint.save(folder, self.model, to_bytes(self.optimiser.state_dict(), others))
             if self.verdict not in (SILENT, LOUD):
                 note_best(folder, step)
-                self.best_saved = step
 
     def _to_device(self, batch: Batch) -> list[torch.Tensor]:
         """The values, the conditioning and the inputs."""
