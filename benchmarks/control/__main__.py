@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from following import follow_glides, follow_points
-from learners import DEFAULTS, LEARNERS, learnt
+from learners import DEFAULTS, LEARNERS, NOISE_BANDS, learnt
 from numpy.typing import NDArray
 from report import write_report
 from response import jumps, response
@@ -45,6 +45,8 @@ def main() -> None:
     parser.add_argument("--num_steps", type=int, help="train so many steps instead")
     parser.add_argument("--docs", type=Path, help="folder for control.md and its pictures (default: none are written)")
     args = parser.parse_args()
+    if args.num_steps and NOISE_BANDS in args.learners:
+        parser.error(f"{NOISE_BANDS} are trained by --minutes")
     length = {"num_steps": args.num_steps} if args.num_steps else {"minutes": args.minutes}
     subjects = [*TEXTURE_SUBJECTS, *(RECORDED if args.recordings else ())]
     for learner in args.learners:
@@ -65,12 +67,12 @@ def measure(out: Path, learner: str, subject: Subject, recordings: Path | None, 
     run = out / "runs" / f"{learner} {subject.name}"
     player, seconds = learnt(learner, subject, data, run, length)
     found: dict[str, Any] = {"learner": learner, "subject": subject.name, "seconds": seconds, **length}
+    nets = folders.steps(run / "model")
+    found["steps"] = nets[-1] if nets else None
     if subject.recordings:
         found |= _recorded(subject, data, run, player)
     else:
-        found |= _texture(subject, data, player)
-    if folders.steps(run / "model"):
-        found |= _model(data, run, player)
+        found |= _texture(subject, data, player) | (_model(data, run, player) if nets else {})
     result.parent.mkdir(parents=True, exist_ok=True)
     write_text(result, json.dumps(found, indent=1))
 
@@ -93,7 +95,7 @@ def _texture(subject: Subject, data: Path, player: Player) -> dict[str, Any]:
         curves, at = jumps(low, high, middle, k, rate)
         found["response"][name] = {
             "model": response(play(curves, f"jumps of {name}"), at, rate),
-            "texture": response(texture_sounds(subject, curves, subject.prop, 98), at, rate),
+            "texture": response(texture_sounds(subject, curves, 98), at, rate),
         }
     found["free"] = run_free(player, _heard(data, rate))
     return found
@@ -102,8 +104,9 @@ def _texture(subject: Subject, data: Path, player: Player) -> dict[str, Any]:
 def _recorded(subject: Subject, data: Path, run: Path, player: Player) -> dict[str, Any]:
     """What `mtcrnn evaluate` says of a model of recordings, and ten minutes of free running."""
     found = evaluate(str(run), ParamManager.at(data, None), meters=subject.meters)
-    rate = player.config.tier.sample_rate
-    return {"control": found["control"], "free": run_free(player, _heard(data, rate))}
+    said = {name: found[name] for name in ("control", "kernel", "octaves")}
+    heard = _heard(data, player.config.tier.sample_rate)
+    return {**said, "nats": found["nats_per_sample"], "free": run_free(player, heard)}
 
 
 def _heard(data: Path, rate: int) -> list[NDArray[np.float32]]:
@@ -116,12 +119,8 @@ def _model(data: Path, run: Path, player: Player) -> dict[str, Any]:
     model = checkpoint.load(path)
     corpus = Corpus.of_model(model.config, ParamManager.at(data, None))
     alike = measure_likeness(player, corpus) or {}
-    return {
-        "steps": model.config.step,
-        "nats": held_out_nats(model, corpus, "tail"),
-        "rate": model.config.tier.sample_rate,
-        **{name: alike.get(name) for name in ("kernel", "octaves")},
-    }
+    said = {name: alike.get(name) for name in ("kernel", "octaves")}
+    return {**said, "nats": held_out_nats(model, corpus, "tail")}
 
 
 if __name__ == "__main__":

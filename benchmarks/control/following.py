@@ -30,20 +30,21 @@ def follow_points(subject: Subject, play: Sounds, ranges: Mapping[str, tuple[flo
     """Errors by parameter at random points of the space, and what each parameter does to the readings of the others."""
     points = _draw(ranges, POINTS, seed=11)
     curves = np.repeat(points[:, None], round(POINT_S * RATE), axis=1)
-    made = {"model": play(curves, "points"), "texture": texture_sounds(subject, curves, subject.prop, 99)}
-    asked = _asked(subject, curves)
+    made = {"model": play(curves, "points"), "texture": texture_sounds(subject, curves, 99)}
+    takes = _takes(subject, curves)
     low, high = np.array([*ranges.values()]).T
     shares = (points - low) / (high - low)
     found: dict[str, Any] = {}
     for k, name in enumerate(subject.prop):
         rows = {kind: _readings(subject, sounds, name) for kind, sounds in made.items()}
-        known = np.isfinite(asked[name])
-        found[name] = {"points": points[known, k].tolist(), "asked": asked[name][known].tolist()}
+        asked = _mean([_readings(subject, take, name) for take in takes])
+        known = np.isfinite(asked)
+        found[name] = {"points": points[known, k].tolist(), "asked": asked[known].tolist()}
         for kind, row in rows.items():
             found[name][kind] = {
                 "measured": row[known].tolist(),
-                **compared(asked[name][known], row[known]),
-                "crosstalk": _crosstalk(subject, name, asked[name], row, shares),
+                **compared(asked[known], row[known]),
+                "crosstalk": _crosstalk(subject, name, asked, row, shares),
             }
     return found
 
@@ -58,8 +59,8 @@ def follow_glides(subject: Subject, play: Sounds, ranges: Mapping[str, tuple[flo
             curves[-1][:, k] = np.linspace(low, high, length)
             owners.append(k)
     parameters = np.stack(curves)
-    parts = {"model": play(parameters, "glides"), "texture": texture_sounds(subject, parameters, subject.prop, 99)}
-    takes = [texture_sounds(subject, parameters, subject.prop, seed) for seed in range(TAKES)]
+    parts = {"model": play(parameters, "glides"), "texture": texture_sounds(subject, parameters, 99)}
+    takes = _takes(subject, parameters)
     found = {}
     for k, name in enumerate(subject.prop):
         own = [j for j, owner in enumerate(owners) if owner == k]
@@ -93,9 +94,9 @@ def _draw(ranges: Mapping[str, tuple[float, float]], count: int, seed: int) -> A
     return np.random.default_rng(seed).uniform(low, high, (count, len(ranges)))
 
 
-def _asked(subject: Subject, curves: Array) -> dict[str, Array]:
-    takes = [texture_sounds(subject, curves, subject.prop, seed) for seed in range(TAKES)]
-    return {name: _mean([_readings(subject, take, name) for take in takes]) for name in subject.prop}
+def _takes(subject: Subject, curves: Array) -> list[NDArray[np.float32]]:
+    """Several times what the texture makes."""
+    return [texture_sounds(subject, curves, seed) for seed in range(TAKES)]
 
 
 def _mean(rows: list[Array]) -> Array:

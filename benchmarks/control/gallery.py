@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+from following import compared
 from learners import DEFAULTS
 from running import walk
 from subjects import MOVING, SECONDS, STILL
@@ -66,19 +67,21 @@ def make(gallery: Path, trained: Path, quickstart: Path) -> None:
     """Write the pages, their pictures and README.md."""
     gallery.mkdir(parents=True, exist_ok=True)
     one = evaluation.evaluate(str(quickstart.absolute()), ParamManager.at(quickstart / "pops", None))["control"][0]
-    rows = [f"| {one['parameter']} | {one['median_relative_error']:.1%} | {one['correlation']:.3f} |"]
+    rows = [row(one["parameter"], compared(*(np.array(one[name], float) for name in ("asked", "measured"))))]
     on = f"1.8 minutes of sound, {folders.steps(quickstart / 'model')[-1]:,} steps in 5 minutes"
     lines = [HEAD, *entry("pops", "Pops", quickstart, gallery, on, rows)]
     minutes = (STILL + MOVING) * SECONDS / 60
     for name, title in CHOSEN.items():
         found = json.loads((trained / "results" / f"{DEFAULTS} {name}.json").read_text())
-        rows = [
-            f"| {parameter} | {at['model']['error']:.1%} | {at['model']['rank_correlation']:.3f} |"
-            for parameter, at in found["points"].items()
-        ]
+        rows = [row(parameter, at["model"]) for parameter, at in found["points"].items()]
         on = f"{minutes:.1f} minutes of sound, {found['steps']:,} steps in {found['seconds'] / 60:.1f} minutes"
         lines += ["", *entry(name, title, trained / "runs" / f"{DEFAULTS} {name}", gallery, on, rows)]
     write_text(gallery / "README.md", "\n".join(lines) + "\n")
+
+
+def row(parameter: str, found: dict[str, Any]) -> str:
+    """A row of a page's table."""
+    return f"| {parameter} | {found['error']:.1%} | {found['rank_correlation']:.3f} |"
 
 
 def entry(name: str, title: str, run: Path, gallery: Path, on: str, rows: list[str]) -> list[str]:

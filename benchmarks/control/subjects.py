@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,14 +68,12 @@ RECORDED = (
 )
 
 
-def texture_sounds(
-    subject: Subject, parameters: NDArray[np.float64], prop: Sequence[str], seed: int
-) -> NDArray[np.float32]:
-    """What the texture itself makes [B, T] of parameters [B, T, C] in the order of `prop`."""
+def texture_sounds(subject: Subject, parameters: NDArray[np.float64], seed: int) -> NDArray[np.float32]:
+    """What the texture itself makes [B, T] of parameters [B, T, C]."""
     rows = []
     texture = TEXTURES[subject.name]
     for k, curves in enumerate(parameters):
         rest = {name: np.full(len(curves), about.default) for name, about in texture.parameters.items()}
-        varied = dict(zip(prop, curves.T, strict=True))
+        varied = dict(zip(subject.prop, curves.T, strict=True))
         rows.append(texture.sound(np.random.default_rng((seed, k)), rest | varied, RATE))
     return np.stack(rows)
