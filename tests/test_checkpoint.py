@@ -58,12 +58,20 @@ def edit(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(version=9), "version 9; this mtcrnn reads versions 1 to 4"),
+        (lambda c: c.update(version=9), "version 9; this mtcrnn reads versions 1 to 5"),
         (
             lambda c: c["tier"].update(sample_rat=1),
             r"config\.json: unknown key 'sample_rat' \(did you mean 'sample_rate'\?\); known: generate, prop",
         ),
         (lambda c: c["tier"].update(sample_rate="fast"), r"tier\.sample_rate: input should be a valid integer"),
+        (
+            lambda c: (
+                c.update(version=4, ranges={"a": {"low": 0, "high": 1}}),
+                c["tier"].update(prop=["a"], period=["a=1"]),
+                c["net"].update(net="frame"),
+            ),
+            "a model with periods by an earlier version, which read less of its past: train it again",
+        ),
         (lambda c: c.pop("net"), "net: .*required"),
         (lambda c: c["tier"].update(prop=["a", "a"]), "`prop` names a twice"),
         (lambda c: c["net"].update(hidden_size=9), r"does not fit the model: inward\.weight is \[8, 2\], not \[9, 2\]"),

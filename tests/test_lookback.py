@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from helpers import tiny_train, write_params, write_wav
-from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, reach
+from mtcrnn.audio.lags import FADING, FRACTIONS, LAGS, NO_LAG, find_lags, hear_block, reach
 from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
@@ -71,6 +71,38 @@ def test_without_a_period_there_is_no_lag():
     assert (short[-1] == 3200).all()
 
 
+@pytest.mark.parametrize("lag", [128, 400.5, 3000])
+@pytest.mark.parametrize("bands", [1, 8])
+def test_what_was_heard_fades_to_a_quarter_within_a_lag(bands, lag):
+    sound = np.zeros((2, 8000), np.float32)
+    sound[1, 800] = -0.5
+    lags = np.full((1000, 2, LAGS), round(lag * FRACTIONS), np.int64)
+    lags[:, 1] = NO_LAG
+    found = np.empty((1000, 2), np.float32)
+    hear_block(sound[:, : 1000 * bands], 0, lags, bands, np.zeros(2, np.float32), found)
+    at = 800 // bands
+    since = np.maximum(np.arange(1000) - at - 1, 0)
+    expected = np.where(np.arange(1000) > at, 0.5 * (1 + FADING * bands / lag) ** -since, 0)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-4)
+    assert expected[at + 1 + round(lag / bands)] == pytest.approx(0.125, rel=0.1) if lag / bands + at < 900 else True
+    np.testing.assert_array_equal(found[:, 1], np.where(np.arange(1000) > at, 0.5, 0))
+
+
+def test_a_sound_that_was_lost_is_told_from_one_that_rests():
+    """Between pulses, the number is near 1; a few lags after the last one, it is that of a sound that has not begun."""
+    _, engine = playing("frame")
+    look, steps, period = engine.lookback, 2000, RATE // 50
+    parameters = np.stack([np.full(steps, 50.0), np.zeros(steps)], axis=-1)[None]
+    block, found = look.begin(look.init(1), parameters), []
+    for t in range(steps):
+        found.append(look.read(block, t, np.zeros((1, 2), np.float32))[0, 2])
+        look.add(block, t, np.array([[61 if t % period == 0 and t < 1000 else 31]]))
+    first = int(np.argmax(np.array(found) > 0))
+    assert reach(1).least <= first <= reach(1).least + period
+    assert min(found[first:1100]) > 0.6
+    assert max(found[1800:]) < 0.05
+
+
 def periodic_set(folder, tier, seconds=1.0):
     """Sounds that repeat `hz` times a second, up to 2 kHz: constant, and a slow glide; stereo where the tier is."""
     for k, (low, high) in enumerate([(90, 90), (231.7, 231.7), (120, 125)]):
@@ -93,7 +125,7 @@ def test_in_the_data_a_periodic_sound_was_what_it_is(tmp_path, name):
     for i in range(3):
         steps = np.arange(int(corpus.offsets[i]) + 700 // tier.bands, int(corpus.offsets[i + 1]) - around - 1)
         past = corpus.past.numbers(steps)
-        assert (past[:, 0] == 1).all()
+        assert past[:, 0].min() > 0.3
         read = past[:, 1:].reshape(len(steps), LAGS, 2 * around + 1, numbers.shape[1])
         assert (past[:, 1:][:, there.centres - 1] == read[:, :, around]).all()
         for q in range(2 * around + 1):
@@ -117,7 +149,7 @@ def test_training_reads_what_playing_reads(tmp_path, name):
         look.add(block, t, corpus.values[first + t][None])
     expected = corpus.past.numbers(slice(first, end))
     found, later = np.array(read), 1000 // tier.bands
-    assert (found[:, 0] == expected[:, 0]).mean() > 0.99
+    assert (np.abs(found[:, 0] - expected[:, 0]) < 2 / tier.mulaw_channels).mean() > 0.99
     assert np.median(np.abs(found - expected)[later:]) < 0.02
 
 
@@ -176,7 +208,7 @@ def test_blocks_of_any_size_make_the_same_bits(name):
             made, state = engine.render(state, parameters[:, first : first + size])
             parts.append(made)
         assert (np.concatenate(parts, axis=1) == whole).all(), size
-        for part in ("sound", "steps", "phases"):
+        for part in ("sound", "steps", "phases", "heard"):
             np.testing.assert_array_equal(getattr(state.past, part), getattr(end.past, part))
 
 
@@ -216,7 +248,7 @@ def test_a_fresh_stream_has_no_past_until_a_period_is_over(tmp_path, monkeypatch
     assert 10 < count < 100
     past = batch.conditioning[:, :, 2:]
     assert (past[1] == corpus.past.numbers(slice(start + 1, start + 1 + T))).all()
-    assert (past[1, :, 0] == 1).all()
+    assert past[1, :, 0].min() > 0.7
     assert (past[0] == past[1]).all()
     assert not past[2, :count].any()
     assert (past[2, count:] == past[1, count:]).all()
@@ -233,7 +265,6 @@ def test_in_training_the_past_is_softer_or_louder_in_some_windows(tmp_path):
     clear = corpus.gather(starts[:1], 8).conditioning[0, :, 2:]
     same = (past == clear).all(axis=(1, 2))
     assert same.mean() == pytest.approx(1 - corpus_module.SCALED, abs=0.08)
-    assert (past[:, :, 0] == 1).all()
     again = corpus.follow(streams, slice(100, 300), 8, 1).conditioning[:, :, 2:]
     assert (again == past[100:300]).all()
     mu = tier.mulaw_channels - 1

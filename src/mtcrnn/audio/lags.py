@@ -5,6 +5,9 @@ whole periods as it takes to reach sound that is already known when a step is ma
 net reads in any case, do not say: a high tone would go by those and drift. The next lag is a period longer. So a sound
 that repeats only every second time is told from one that repeats every time. A lag is found from the phase, the sum of
 all frequencies so far: a period ago, the phase was less by one, also where the period changes.
+
+Silence a lag ago says that nothing comes now, unless the sound has not begun, or has been lost. What tells them apart
+is how loud it was of late: in a sound that repeats, the last period is never silent.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from mtcrnn.core.vectors import dot
 LAGS = 2  # of each period
 LEAST = 128  # samples of a lag, at least
 FRACTIONS = 16  # lags are in such parts of a sample
+FADING = 1.4  # what was heard fades to a quarter within a lag, e^-1.4
 NO_LAG = 0
 _ZERO = np.float32(0)
 _jit = cached_njit("the search for periods", "audio/lags.py", **BARE)
@@ -38,6 +42,7 @@ class Reach:
         filters: float32 [FRACTIONS, N, taps], see `subbands.delaying_filters`; the oldest sample's first.
         synthesis: float32 [N, (1 + reach) N], see `subbands.FilterBank.synthesis`; the oldest step's first.
         ahead: samples that they look ahead.
+        delay: samples by which what is synthesised comes later than the sound that was analysed.
         least: the shortest lag in samples: all that is read is known.
     """
 
@@ -46,6 +51,7 @@ class Reach:
     filters: NDArray[np.float32]
     synthesis: NDArray[np.float32]
     ahead: int
+    delay: int
     least: int
 
     @property
@@ -69,6 +75,7 @@ def reach(bands: int) -> Reach:
         np.ascontiguousarray(filters[:, ::-1].transpose(0, 2, 1)),
         np.ascontiguousarray(bank.synthesis[::-1].transpose(2, 0, 1).reshape(bands, -1)),
         ahead,
+        bank.delay,
         max(bank.delay + (around + 1) * bands + ahead, LEAST),
     )
 
@@ -144,6 +151,33 @@ def read_block(sound: Any, start: int, lags: Any, bands: int, filters: Any, ahea
     for t in range(lags.shape[0]):
         for p in range(lags.shape[1]):
             read_lags(sound, start + (t + 1) * bands - 1, lags[t, p], bands, filters, ahead, 0, out[t, p])
+
+
+@_jit
+def hear(sound: Any, end: int, bands: int, lag: int, before: Any) -> Any:
+    """How loud a sound was of late: the highest amplitude, which fades with each step.
+
+    Args:
+        sound: float32 [channels, T].
+        end: the index after the newest step's last sample.
+        bands: N.
+        lag: in parts of a sample; what was heard does not fade where it is `NO_LAG`.
+        before: what it was a step before.
+    """
+    newest = _ZERO
+    for c in range(sound.shape[0]):
+        for i in range(max(end - bands, 0), end):
+            newest = max(newest, abs(sound[c, i]))
+    steps = lag / (FRACTIONS * bands)
+    return max(newest, before * np.float32(steps / (steps + FADING)) if lag != NO_LAG else before)
+
+
+@_jit
+def hear_block(sound: Any, end: int, lags: Any, bands: int, heard: Any, out: Any) -> None:
+    """`hear` before each of T steps, the first of them after `end`: lags [T, P, L], heard [P] (goes on), out [T, P]."""
+    for t in range(lags.shape[0]):
+        for p in range(lags.shape[1]):
+            heard[p] = out[t, p] = hear(sound, end + t * bands, bands, lags[t, p, 0], heard[p])
 
 
 @_jit

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.audio.lags import FRACTIONS, read_block
+from mtcrnn.audio.lags import FRACTIONS, hear_block, read_block
 from mtcrnn.audio.mulaw import MuLaw
 from mtcrnn.data.params import Param
 from mtcrnn.data.store import Store
@@ -46,19 +46,20 @@ class Past:
             steps: how many.
             factors: it repeats so many times as often as the parameters say [P].
         """
-        for amplitudes, lags in self._read(blocks, curves, factors):
-            codes = self._encoding.encode(amplitudes[:steps])
-            self._stores[0].add(codes.reshape(len(codes), -1))
+        for heard, amplitudes, lags in self._read(blocks, curves, factors):
+            codes = self._encoding.encode(amplitudes[:steps]).reshape(*heard[:steps].shape, -1)
+            loudness = self._codec.encode(heard[:steps] / self._lookback.span)
+            self._stores[0].add(np.concatenate([loudness[..., None], codes], axis=2).reshape(len(codes), -1))
             self._stores[1].add(-(-lags[:steps, :, 0] // (FRACTIONS * self._lookback.reach.bands)))
             steps -= len(codes)
 
     def _read(
         self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64]]]:
-        """Amplitudes [n, P, lags, steps around, G] and lags [n, P, lags], block by block."""
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
+        """How loud it was [n, P], amplitudes [n, P, lags, steps around, G] and lags [n, P, lags], block by block."""
         lookback, reach = self._lookback, self._lookback.reach
         N, nothing, first = reach.bands, lookback.init(1), 0
-        sound, phases = nothing.sound[0], nothing.phases[0]  # [channels, kept], [P, kept]
+        sound, phases, heard = nothing.sound[0], nothing.phases[0], nothing.heard[0]  # [channels, kept], [P, kept], [P]
         kept, rest = sound.shape[1], np.zeros((0, sound.shape[0]), np.float32)
         for block in blocks:
             rest = np.concatenate([rest, block])
@@ -73,13 +74,15 @@ class Past:
             lags, phases = lookback.find(phases, hertz * factors)
             read = np.empty((*lags.shape, reach.steps, len(sound) * N), np.float32)
             read_block(sound, kept, lags, N, reach.filters, reach.ahead, read)
-            yield read, lags
+            loudness = np.empty(lags.shape[:2], np.float32)
+            hear_block(sound, kept - reach.delay, lags, N, heard, loudness)
+            yield loudness, read, lags
             first += steps
 
     def close(self) -> None:
         """End adding."""
         lookback = self._lookback
-        self._codes = self._stores[0].array(lookback.size - len(lookback.periods))
+        self._codes = self._stores[0].array(lookback.size)
         self._ages = self._stores[1].array(len(lookback.periods))
 
     def without(self) -> dict[str, float]:
@@ -94,18 +97,14 @@ class Past:
 
         `gains` [B] make the past of steps [B, T] louder or softer.
         """
-        ages = self._ages[steps]
-        there, out = ages > 0, np.empty((*ages.shape, self._lookback.size // ages.shape[-1]), np.float32)
-        out[..., 0] = there
-        codes = self._codes[steps]
+        there, codes = self._ages[steps] > 0, self._codes[steps]
         if gains is None:
             numbers = self._numbers[codes]
         else:
             numbers = np.stack([self._scaled(gain)[row] for gain, row in zip(gains, codes, strict=True)])
-        out[..., 1:] = numbers.reshape(*ages.shape, out.shape[-1] - 1)
         if not there.all():
-            out[~there] = 0
-        return out.reshape(*ages.shape[:-1], self._lookback.size)
+            numbers.reshape(*there.shape, -1)[~there] = 0
+        return numbers
 
     def _scaled(self, gain: float) -> NDArray[np.float32]:
         """The numbers of all codes, of amplitudes times `gain`."""

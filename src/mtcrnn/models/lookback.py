@@ -1,7 +1,7 @@
 """What a net reads of the sound that it made a period ago, where parameters say the period. Needs no torch.
 
-For each such parameter, the numbers that condition a step have: whether there is a lag, then for each lag the companded
-sub-bands of the steps around the one so long ago. See `audio.lags`.
+For each such parameter, the numbers that condition a step have: how loud the sound was of late, companded, then for
+each lag the companded sub-bands of the steps around the one so long ago; zeros where there is no lag. See `audio.lags`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, reach, read_lags, remember
-from mtcrnn.audio.subbands import filter_bank
+from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, hear, reach, read_lags, remember
 from mtcrnn.config.periods import Period
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
@@ -36,11 +35,13 @@ class Memory:
         sound: float32 [B, channels, kept], as synthesised.
         steps: float32 [B, channels, reach N]: the newest steps, which the synthesis still needs.
         phases: float64 [B, P, kept steps]: the periods since the beginning at each step's end; NaN before it.
+        heard: float32 [B, P]: how loud the sound was of late.
     """
 
     sound: NDArray[np.float32]
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
+    heard: NDArray[np.float32]
 
 
 class Block(NamedTuple):
@@ -51,12 +52,13 @@ class Block(NamedTuple):
         sound: float32 [B, channels, kept + T N]; the block's own part is written.
         steps: float32 [B, channels, (reach + T) N]; likewise.
         phases: float64 [B, P, kept steps]: see `Memory`, at the block's end.
+        heard: float32 [B, P]: see `Memory`; goes on with each step.
         read: float32 [B, P, lags, steps around, channels N]: the numbers that the last step read; scratch.
         newest: float32 [B, channels N]: scratch.
         filters: of `audio.lags.Reach`.
         synthesis: likewise.
         amplitudes: float32 [channels N, Q]: of each code.
-        spans: float32 [channels N].
+        spans: float32 [channels N + 1]: of each value, and the highest.
         sizes: int64 [6]: N; samples that the filters look ahead; where the block begins in `sound`; the bank's delay;
             Q - 1; how many numbers the parameters take before those of the lags.
     """
@@ -65,6 +67,7 @@ class Block(NamedTuple):
     sound: NDArray[np.float32]
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
+    heard: NDArray[np.float32]
     read: NDArray[np.float32]
     newest: NDArray[np.float32]
     filters: NDArray[np.float32]
@@ -75,7 +78,7 @@ class Block(NamedTuple):
 
     def rows(self, rows: slice) -> Block:
         """The block of some of the sounds."""
-        names = "lags", "sound", "steps", "phases", "read", "newest"
+        names = "lags", "sound", "steps", "phases", "heard", "read", "newest"
         return self._replace(**{name: getattr(self, name)[rows] for name in names})
 
 
@@ -84,6 +87,7 @@ NO_PAST = Block(
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float64),
+    np.zeros((0, 0), np.float32),
     np.zeros((0, 0, LAGS, 1, 1), np.float32),
     np.zeros((0, 0), np.float32),
     np.zeros((FRACTIONS, 1, 0), np.float32),
@@ -109,11 +113,12 @@ class Lookback:
         size: how many numbers condition a step, beside the parameters.
         centres: int64 [P lags, channels N]: which of these numbers are the values of the very step a lag ago.
         longest: the longest lag, in samples.
+        span: the highest amplitude of any value.
     """
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range], amplitudes: NDArray[np.float32]) -> None:
         self.periods = tier.periods
-        self.reach, self._bank = reach(tier.bands), filter_bank(tier.bands)
+        self.reach = reach(tier.bands)
         self.size = len(self.periods) * (1 + LAGS * self.reach.steps * len(amplitudes))
         self.rate, self.channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
         values, per_lag = len(amplitudes), self.reach.steps * len(amplitudes)
@@ -124,15 +129,17 @@ class Lookback:
         longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
         self.longest = int(min(longest, LONGEST_S * self.rate))
         self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
-        self._amplitudes, self._spans = amplitudes, amplitudes[:, -1].copy()
+        self.span = float(amplitudes[:, -1].max())
+        self._amplitudes, self._spans = amplitudes, np.append(amplitudes[:, -1], np.float32(self.span))
 
     def init(self, batch: int) -> Memory:
         """What is known before the beginning of so many sounds: nothing."""
-        N, P = self._bank.bands, len(self.periods)
+        N, P = self.reach.bands, len(self.periods)
         return Memory(
             np.zeros((batch, self.channels, self._kept * N), np.float32),
             np.zeros((batch, self.channels, self.reach.synthesis.shape[1] - N), np.float32),
             np.full((batch, P, self._kept), np.nan),
+            np.zeros((batch, P), np.float32),
         )
 
     def hertz(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,28 +154,29 @@ class Lookback:
         lags = np.empty((*hertz.shape, LAGS), np.int64)
         after = np.empty_like(phases)
         for p in range(len(phases)):
-            begun = np.concatenate([np.nan_to_num(phases[p, -1:]), hertz[:, p] * self._bank.bands / self.rate])
+            begun = np.concatenate([np.nan_to_num(phases[p, -1:]), hertz[:, p] * self.reach.bands / self.rate])
             whole = np.concatenate([phases[p], np.cumsum(begun)[1:]])
             found = np.empty((len(hertz), LAGS), np.int64)
-            find_lags(whole, phases.shape[1], self._bank.bands, self.reach.least, self.longest, found)
+            find_lags(whole, phases.shape[1], self.reach.bands, self.reach.least, self.longest, found)
             lags[:, p], after[p] = found, whole[len(whole) - phases.shape[1] :]
         return lags, after
 
     def begin(self, memory: Memory, parameters: NDArray[np.float64]) -> Block:
         """A block under parameters [B, T, C] in the user's units, after `memory`."""
         batch, steps = parameters.shape[:2]
-        N, P, made = self._bank.bands, len(self.periods), memory.sound.shape[2]
+        N, P, made = self.reach.bands, len(self.periods), memory.sound.shape[2]
         lags, phases = np.full((batch, steps, P, LAGS), NO_LAG, np.int64), np.empty_like(memory.phases)
         for b, hertz in enumerate(self.hertz(parameters)):
             lags[b], phases[b] = self.find(memory.phases[b], hertz)
-        sizes = N, self.reach.ahead, made, self._bank.delay, self._amplitudes.shape[1] - 1, self._given
+        sizes = N, self.reach.ahead, made, self.reach.delay, self._amplitudes.shape[1] - 1, self._given
         return Block(
             lags,
             np.pad(memory.sound, ((0, 0), (0, 0), (0, steps * N))),
             np.pad(memory.steps, ((0, 0), (0, 0), (0, steps * N))),
             phases,
-            np.empty((batch, P, LAGS, self.reach.steps, len(self._spans)), np.float32),
-            np.empty((batch, len(self._spans)), np.float32),
+            memory.heard.copy(),
+            np.empty((batch, P, LAGS, self.reach.steps, len(self._amplitudes)), np.float32),
+            np.empty((batch, len(self._amplitudes)), np.float32),
             self.reach.filters,
             self.reach.synthesis,
             self._amplitudes,
@@ -190,9 +198,9 @@ class Lookback:
 
     def end(self, block: Block) -> Memory:
         """What is kept after a block."""
-        kept, reach = int(block.sizes[2]), block.synthesis.shape[1] - self._bank.bands
-        sound, steps = block.sound.shape[2], block.steps.shape[2]
-        return Memory(block.sound[:, :, sound - kept :].copy(), block.steps[:, :, steps - reach :].copy(), block.phases)
+        kept, reach = int(block.sizes[2]), block.synthesis.shape[1] - self.reach.bands
+        sound, steps = (a[:, :, a.shape[2] - n :].copy() for a, n in ((block.sound, kept), (block.steps, reach)))
+        return Memory(sound, steps, block.phases, block.heard)
 
 
 @_jit
@@ -202,7 +210,7 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
     Where the lags are those of the step before, all but the last of the steps around have been read already.
     """
     bands, ahead, start, delay, top, at = block.sizes
-    end, mu = start + delay + (t + 1) * bands - 1, np.float32(top)
+    end, mu, span = start + delay + (t + 1) * bands - 1, np.float32(top), block.spans[block.spans.shape[0] - 1]
     scale = _ONE / log_f32(_ONE + mu)
     for p in range(block.lags.shape[2]):
         lags, read = block.lags[b, t, p], block.read[b, p]
@@ -219,16 +227,21 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
             for q in range(first, read.shape[1]):
                 values = read[j, q]
                 for k in range(values.shape[0]):
-                    value = min(max(values[k] / block.spans[k], -_ONE), _ONE)
-                    companded = log_f32(_ONE + mu * abs(value)) * scale
-                    values[k] = companded if value > _ZERO else -companded
-        row[at] = _ZERO if lags[0] == NO_LAG else _ONE
+                    values[k] = _compand(values[k] / block.spans[k], mu, scale)
+        block.heard[b, p] = hear(block.sound[b], start + t * bands, bands, lags[0], block.heard[b, p])
+        row[at] = _ZERO if lags[0] == NO_LAG else _compand(block.heard[b, p] / span, mu, scale)
         at += 1
         for j in range(lags.shape[0]):
             for q in range(read.shape[1]):
                 for k in range(read.shape[2]):
                     row[at] = read[j, q, k]
                     at += 1
+
+
+@_jit
+def _compand(value: Any, mu: Any, scale: Any) -> Any:
+    companded = log_f32(_ONE + mu * min(abs(value), _ONE)) * scale
+    return companded if value > _ZERO else -companded
 
 
 @_jit
