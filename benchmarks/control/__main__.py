@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,26 +73,25 @@ def measure(out: Path, learner: str, subject: Subject, recordings: Path | None, 
     if subject.recordings:
         found |= _recorded(subject, data, run, player)
     else:
-        found |= _texture(subject, data, player) | (_model(data, run, player) if nets else {})
+        found |= {"points": _points(subject, player)}
+        if learner == DEFAULTS:
+            found |= _texture(subject, data, player) | _model(data, run, player)
     result.parent.mkdir(parents=True, exist_ok=True)
     write_text(result, json.dumps(found, indent=1))
 
 
+def _points(subject: Subject, player: Player) -> dict[str, Any]:
+    """How a player follows a texture's parameters."""
+    return follow_points(subject, partial(_play, player))
+
+
 def _texture(subject: Subject, data: Path, player: Player) -> dict[str, Any]:
-    """How a player follows a texture's parameters, and stays at its levels."""
-    ranges = {name: (about.low, about.high) for name, about in subject.parameters.items()}
-
-    def play(parameters: NDArray[np.float64], what: str) -> NDArray[np.float32]:
-        return mono(rendered(player, parameters, what))
-
-    found: dict[str, Any] = {
-        "points": follow_points(subject, play, ranges),
-        "glides": follow_glides(subject, play, ranges),
-        "response": {},
-    }
+    """How a player follows parameters that move, and stays at the texture's levels."""
+    play = partial(_play, player)
+    found: dict[str, Any] = {"glides": follow_glides(subject, play), "response": {}}
     rate = player.config.tier.sample_rate
     middle = np.array([about.default for about in subject.parameters.values()])
-    for k, (name, (low, high)) in enumerate(ranges.items()):
+    for k, (name, (low, high)) in enumerate(subject.ranges.items()):
         curves, at = jumps(low, high, middle, k, rate)
         found["response"][name] = {
             "model": response(play(curves, f"jumps of {name}"), at, rate),
@@ -99,6 +99,10 @@ def _texture(subject: Subject, data: Path, player: Player) -> dict[str, Any]:
         }
     found["free"] = run_free(player, _heard(data, rate))
     return found
+
+
+def _play(player: Player, parameters: NDArray[np.float64], what: str) -> NDArray[np.float32]:
+    return mono(rendered(player, parameters, what))
 
 
 def _recorded(subject: Subject, data: Path, run: Path, player: Player) -> dict[str, Any]:

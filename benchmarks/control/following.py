@@ -26,13 +26,13 @@ TAKES = 4
 LEAST_SHARE = 0.1  # of the largest reading asked for: errors of smaller ones are relative to it
 
 
-def follow_points(subject: Subject, play: Sounds, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+def follow_points(subject: Subject, play: Sounds) -> dict[str, Any]:
     """Errors by parameter at random points of the space, and what each parameter does to the readings of the others."""
-    points = _draw(ranges, POINTS, seed=11)
+    points = _draw(subject.ranges, POINTS, seed=11)
     curves = np.repeat(points[:, None], round(POINT_S * RATE), axis=1)
     made = {"model": play(curves, "points"), "texture": texture_sounds(subject, curves, 99)}
     takes = _takes(subject, curves)
-    low, high = np.array([*ranges.values()]).T
+    low, high = np.array([*subject.ranges.values()]).T
     shares = (points - low) / (high - low)
     found: dict[str, Any] = {}
     for k, name in enumerate(subject.prop):
@@ -49,12 +49,12 @@ def follow_points(subject: Subject, play: Sounds, ranges: Mapping[str, tuple[flo
     return found
 
 
-def follow_glides(subject: Subject, play: Sounds, ranges: Mapping[str, tuple[float, float]]) -> dict[str, Any]:
+def follow_glides(subject: Subject, play: Sounds) -> dict[str, Any]:
     """Errors by parameter on glides over its range, the others at random points."""
     length = round(GLIDE_S * RATE)
     curves, owners = [], []
-    for k, (low, high) in enumerate(ranges.values()):
-        for point in _draw(ranges, GLIDES, seed=12 + k):
+    for k, (low, high) in enumerate(subject.ranges.values()):
+        for point in _draw(subject.ranges, GLIDES, seed=12 + k):
             curves.append(np.repeat(point[None], length, axis=0))
             curves[-1][:, k] = np.linspace(low, high, length)
             owners.append(k)

@@ -41,6 +41,11 @@ class Subject:
         """Those of the texture."""
         return {name: TEXTURES[self.name].parameters[name] for name in self.prop}
 
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """The lowest and the highest value of each of the texture's parameters."""
+        return {name: (about.low, about.high) for name, about in self.parameters.items()}
+
     def data(self, folder: Path, recordings: Path | None) -> Path:
         """The folder of the data; a texture's are written if they are not there."""
         if self.recordings:
