@@ -18,8 +18,8 @@ INTRODUCTION = Path(__file__).with_name("introduction.md")
 OTHERS = """\
 The same data, the same points: median error; rank correlation; minutes and steps of training. "train.py" is the
 original's recipe (MTCRNN, 2020): four GRU layers of 256, sample by sample. "GRU, 4 x 48" is the small GRU with the
-parameters in its input of RNNControl2, trained as this project trains. "Noise bands" are filtered noise, whose 48 levels
-a small GRU draws every 8 ms."""
+parameters in its input of RNNControl2, trained as this project trains. "Noise bands" are filtered noise, whose 48
+levels a small GRU draws every 8 ms."""
 Result = dict[str, Any]
 
 
