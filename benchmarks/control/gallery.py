@@ -33,7 +33,7 @@ from mtcrnn.core.files import write_text
 from mtcrnn.data.dataset import ParamManager
 from mtcrnn.evaluation.meters import METERS
 from mtcrnn.rendering import plots
-from mtcrnn.runs import folders
+from mtcrnn.runs import checkpoint, folders
 from mtcrnn.runs.packing import Texts
 from mtcrnn.textures import TEXTURES
 from mtcrnn.web.export import export
@@ -68,7 +68,9 @@ def make(gallery: Path, trained: Path, quickstart: Path) -> None:
     gallery.mkdir(parents=True, exist_ok=True)
     one = evaluation.evaluate(str(quickstart.absolute()), ParamManager.at(quickstart / "pops", None))["control"][0]
     rows = [row(one["parameter"], compared(*(np.array(one[name], float) for name in ("asked", "measured"))))]
-    on = f"1.8 minutes of sound, {folders.steps(quickstart / 'model')[-1]:,} steps in 5 minutes"
+    newest = folders.find(str(quickstart.absolute()))
+    seconds = checkpoint.load_train_state(newest).elapsed
+    on = f"1.8 minutes of sound, {folders.step_of(newest):,} steps in {seconds / 60:.1f} minutes"
     lines = [HEAD, *entry("pops", "Pops", quickstart, gallery, on, rows)]
     minutes = (STILL + MOVING) * SECONDS / 60
     for name, title in CHOSEN.items():

@@ -78,7 +78,8 @@ def _control(results: list[Result]) -> list[str]:
                 ]
 
     head = (
-        " texture | parameter | error | rank correlation | on glides | rank | not read | crosstalk | 10 to 90% | heard "
+        " texture | parameter | error | rank correlation | error on glides | rank correlation | not read | crosstalk "
+        "| 10 to 90% | heard after "
     )
     return _table(head, rows())
 
