@@ -67,6 +67,8 @@ def test_write_auto_and_json(folder, capsys):
     assert code == 0
     assert f"next: mtcrnn train --data_dir {folder} --param_dir {apart} --prop {names[0]} --minutes 10" in out
     assert len(list(apart.glob("*.params"))) == 2
+    code, out, _ = run_cli(capsys, "describe", folder, "--write", names[1], "--param_dir", apart)
+    assert f"--param_dir {apart} --prop {names[0]} {names[1]} --minutes 10" in out  # what they had is trained on too
 
 
 def test_bad_input(folder, tmp_path, capsys):

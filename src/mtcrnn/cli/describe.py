@@ -60,7 +60,9 @@ def _describe(args: argparse.Namespace) -> None:
     if names:
         say(f"wrote {' '.join(names)} to the param files of {len(recordings)} recordings")
         params = ["--param_dir", args.param_dir] if args.param_dir else []
-        say_next("train", "--data_dir", args.data, *params, "--prop", *names, "--minutes", 10)
+        everywhere = set.intersection(*(set(file.params) for _, file in data.files()))
+        prop = [*sorted(everywhere - set(names)), *names]
+        say_next("train", "--data_dir", args.data, *params, "--prop", *prop, "--minutes", 10)
     elif chosen:
         say_next("describe", args.data, "--write", *chosen)
 
