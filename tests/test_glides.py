@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers import tiny_train, write_params, write_wav
+from mtcrnn.audio.clock import HANDS
 from mtcrnn.config.nets import Net
 from mtcrnn.config.periods import Period
 from mtcrnn.config.ranges import Range
@@ -122,7 +123,7 @@ def test_a_data_set_with_copies(tmp_path, bands):
     copies = gliding.conditions(n, len(gliding.values))
     assert np.ptp(copies[: lengths[0], 0]) > 0.05  # the pitch moves
     assert np.ptp(copies[: lengths[0], 1]) == 0
-    there = copies[:, 2] > 0
+    there = copies[:, 2 + HANDS] > 0
     assert there[steps // 10 : steps // 2].all()
 
 
@@ -133,7 +134,7 @@ def test_what_was_a_period_ago_in_a_copy(tmp_path):
     )
     start, end = int(corpus.offsets[3]) + 500, int(corpus.offsets[4])
     now = corpus._encoding.decode(corpus.values[start:end])[:, 0]
-    middle = corpus.conditions(start, end)[:, 2 + 4]  # of nine values around one period ago, companded
+    middle = corpus.conditions(start, end)[:, 1 + HANDS + 1 + 4]  # of nine values around one period ago, companded
     before = np.sign(middle) * np.expm1(np.abs(middle) * np.log(1023)) / 1022
     assert np.abs(now - before).max() < 0.01
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from helpers import tiny_train, write_params, write_wav
+from mtcrnn.audio.clock import HANDS
 from mtcrnn.audio.lags import FADING, FRACTIONS, LAGS, NO_LAG, find_lags, hear_block, reach
 from mtcrnn.config.nets import Net
 from mtcrnn.config.ranges import Range
@@ -95,7 +96,7 @@ def test_a_sound_that_was_lost_is_told_from_one_that_rests():
     parameters = np.stack([np.full(steps, 50.0), np.zeros(steps)], axis=-1)[None]
     block, found = look.begin(look.init(1), parameters), []
     for t in range(steps):
-        found.append(look.read(block, t, np.zeros((1, 2), np.float32))[0, 2])
+        found.append(look.read(block, t, np.zeros((1, 2), np.float32))[0, 2 + HANDS])
         look.add(block, t, np.array([[61 if t % period == 0 and t < 1000 else 31]]))
     first = int(np.argmax(np.array(found) > 0))
     assert reach(1).least <= first <= reach(1).least + period
@@ -125,13 +126,27 @@ def test_in_the_data_a_periodic_sound_was_what_it_is(tmp_path, name):
     for i in range(3):
         steps = np.arange(int(corpus.offsets[i]) + 700 // tier.bands, int(corpus.offsets[i + 1]) - around - 1)
         past = corpus.past.numbers(steps)
-        assert past[:, 0].min() > 0.3
-        read = past[:, 1:].reshape(len(steps), LAGS, 2 * around + 1, numbers.shape[1])
-        assert (past[:, 1:][:, there.centres - 1] == read[:, :, around]).all()
+        assert past[:, HANDS].min() > 0.3
+        read = past[:, HANDS + 1 :].reshape(len(steps), LAGS, 2 * around + 1, numbers.shape[1])
+        assert (past[:, there.centres] == read[:, :, around]).all()
         for q in range(2 * around + 1):
             away = np.abs(read[:, :, q] - numbers[steps + q - around][:, None])
             assert np.median(away) < 0.06, (i, q)
-        assert (corpus.past.numbers(steps[:1] * 0 + int(corpus.offsets[i])) == 0).all()
+        assert (corpus.past.numbers(steps[:1] * 0 + int(corpus.offsets[i]))[:, HANDS:] == 0).all()
+
+
+def test_in_the_data_the_clock_says_where_the_sound_is(tmp_path):
+    """The sounds are sums of cos(j phase + j^2): the clock shows the phase of the first, also on a glide."""
+    tier = replace(TIERS["mono"], period=("hz=hz",))
+    corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier, 3.0)))
+    for i, (low, high) in enumerate([(90, 90), (231.7, 231.7), (120, 125)]):
+        steps = np.arange(int(corpus.offsets[i]), int(corpus.offsets[i + 1]))
+        ends = (np.arange(len(steps)) + 1) * tier.bands - 1
+        phase = 2 * np.pi * np.cumsum(low + (high - low) * np.arange(3 * RATE) / RATE / 3) / RATE
+        angles = np.interp(ends, np.arange(3 * RATE), phase) + 1
+        hands = corpus.past.numbers(steps)[:, :2]
+        away = np.abs(hands - np.stack([np.sin(angles), np.cos(angles)], axis=1))
+        assert away.max() < 0.05, (i, away.max())
 
 
 @pytest.mark.parametrize("name", TIERS)
@@ -142,15 +157,18 @@ def test_training_reads_what_playing_reads(tmp_path, name):
     config = ModelConfig(tier, Net("frame" if name == "frame" else "subband"), corpus.ranges, spans=corpus.spans)
     look, parameters = config.lookback, np.stack([np.full(RATE // tier.bands, 231.7)] * len(tier.prop), axis=-1)[None]
     first, end = (int(at) for at in corpus.offsets[1:3])
-    block = look.begin(look.init(1), parameters)
+    given = corpus.values[first:end][None]
+    block = look.begin(look.set_clocks(look.init(1), given, parameters), parameters)
     read = []
     for t in range(end - first):
         read.append(look.read(block, t, np.zeros((1, len(tier.prop)), np.float32))[0, len(tier.prop) :])
         look.add(block, t, corpus.values[first + t][None])
     expected = corpus.past.numbers(slice(first, end))
     found, later = np.array(read), 1000 // tier.bands
-    assert (np.abs(found[:, 0] - expected[:, 0]) < 2 / tier.mulaw_channels).mean() > 0.99
-    assert np.median(np.abs(found - expected)[later:]) < 0.02
+    assert (np.abs(found[:, HANDS] - expected[:, HANDS]) < 2 / tier.mulaw_channels).mean() > 0.99
+    away = np.abs(found - expected)[later:]
+    assert np.median(away[:, HANDS:]) < 0.02
+    assert away[:, :HANDS].max() < 0.25  # four turns in a period: within 2% of it
 
 
 def test_how_much_of_the_data_has_no_period_is_said(tmp_path, caplog):
@@ -248,9 +266,10 @@ def test_a_fresh_stream_has_no_past_until_a_period_is_over(tmp_path, monkeypatch
     assert 10 < count < 100
     past = batch.conditioning[:, :, 2:]
     assert (past[1] == corpus.past.numbers(slice(start + 1, start + 1 + T))).all()
-    assert past[1, :, 0].min() > 0.7
+    assert past[1, :, HANDS].min() > 0.7
     assert (past[0] == past[1]).all()
-    assert not past[2, :count].any()
+    assert not past[2, :count, HANDS:].any()
+    assert (past[2, :, :HANDS] == past[1, :, :HANDS]).all()
     assert (past[2, count:] == past[1, count:]).all()
     assert (batch.inputs[0, 0] == corpus.values[before]).all()
 
@@ -268,12 +287,18 @@ def test_in_training_the_past_is_softer_or_louder_in_some_windows(tmp_path):
     again = corpus.follow(streams, slice(100, 300), 8, 1).conditioning[:, :, 2:]
     assert (again == past[100:300]).all()
     mu = tier.mulaw_channels - 1
-    amplitude = np.expm1(np.abs(past[..., 1:]) * np.log1p(mu))
-    largest = np.abs(clear[:, 1:]).argmax()
-    gains = 20 * np.log10(amplitude.reshape(size, -1)[:, largest] / np.expm1(np.abs(clear[:, 1:]).max() * np.log1p(mu)))
+    amplitude = np.expm1(np.abs(past[..., HANDS + 1 :]) * np.log1p(mu))
+    largest = np.abs(clear[:, HANDS + 1 :]).argmax()
+    gains = 20 * np.log10(
+        amplitude.reshape(size, -1)[:, largest] / np.expm1(np.abs(clear[:, HANDS + 1 :]).max() * np.log1p(mu))
+    )
     low, high = corpus_module.GAINS
     assert low - 0.01 <= gains.min() < low + 5
     assert 0 < gains.max() <= high + 0.01  # codes end at full scale
-    half = corpus.past.numbers(starts[:1, None] + np.arange(1, 9), np.array([0.5]))[0, :, 1:]
-    scaled = np.sign(clear[:, 1:]) * np.log1p(np.expm1(np.abs(clear[:, 1:]) * np.log1p(mu)) / 2) / np.log1p(mu)
+    half = corpus.past.numbers(starts[:1, None] + np.arange(1, 9), np.array([0.5]))[0, :, HANDS + 1 :]
+    scaled = (
+        np.sign(clear[:, HANDS + 1 :])
+        * np.log1p(np.expm1(np.abs(clear[:, HANDS + 1 :]) * np.log1p(mu)) / 2)
+        / np.log1p(mu)
+    )
     np.testing.assert_allclose(half, scaled, atol=1e-6)

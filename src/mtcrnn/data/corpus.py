@@ -258,7 +258,8 @@ class Corpus:
         if self.past is None:
             return batch
         for row in np.flatnonzero(fresh):
-            batch.conditioning[row, : self.past.age(int(starts[row]) + 1), len(self.tier.prop) :] = 0
+            read = batch.conditioning[row, : self.past.age(int(starts[row]) + 1), len(self.tier.prop) :]
+            read[:] = self.past.forgotten(read)
         return batch
 
     def batch(self, windows: Windows, size: int, seed: int, step: int, share: slice = slice(None)) -> Batch:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.audio.clock import HANDS, Setting, show_all
 from mtcrnn.audio.lags import FRACTIONS, hear_block, read_block
 from mtcrnn.audio.mulaw import MuLaw
 from mtcrnn.data.params import Param
 from mtcrnn.data.store import Store
+from mtcrnn.data.tuning import LABELS_PER_S
 from mtcrnn.models.encoding import Encoding
 from mtcrnn.models.lookback import LONGEST_S, Lookback
 
@@ -26,14 +28,15 @@ class Past:
     def __init__(self, lookback: Lookback, encoding: Encoding) -> None:
         self._lookback, self._encoding = lookback, encoding
         self._stores = Store(encoding.stored), Store(np.dtype(np.uint32))
-        self._codes = self._ages = np.zeros((0, 0))
+        self._shares = Store(np.dtype(np.float32))
+        self._codes = self._ages = self._turns = np.zeros((0, 0))
         self._codec = MuLaw(encoding.bounds[1] + 1)
         self._numbers = np.linspace(-1, 1, self._codec.channels, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
 
     def add(
         self,
-        blocks: Iterable[NDArray[np.float32]],
+        sound: Callable[[], Iterable[NDArray[np.float32]]],
         curves: list[Param],
         steps: int,
         factors: NDArray[np.float64],
@@ -41,22 +44,51 @@ class Past:
         """Add the first `steps` of a file.
 
         Args:
-            blocks: its frames [n, channels]; of stereo, the middle and the side.
+            sound: gives its frames [n, channels], in blocks; of stereo, the middle and the side.
             curves: its parameters.
             steps: how many.
             factors: it repeats so many times as often as the parameters say [P].
         """
-        for heard, amplitudes, lags in self._read(blocks, curves, factors):
+        setting, offsets = self._set_clocks(sound(), curves, factors)
+        done = 0
+        for heard, amplitudes, lags, turns in self._read(sound(), curves, factors):
+            ends = np.arange(done + 1, done + len(turns) + 1) * self._lookback.reach.bands
+            turns = turns + setting.at(ends, offsets)
+            self._shares.add((turns - np.floor(turns))[:steps])
+            done += len(turns)
             codes = self._encoding.encode(amplitudes[:steps]).reshape(*heard[:steps].shape, -1)
             loudness = self._codec.encode(heard[:steps] / self._lookback.span)
             self._stores[0].add(np.concatenate([loudness[..., None], codes], axis=2).reshape(len(codes), -1))
             self._stores[1].add(-(-lags[:steps, :, 0] // (FRACTIONS * self._lookback.reach.bands)))
             steps -= len(codes)
 
+    def _hertz(self, curves: list[Param], first: int, steps: int) -> NDArray[np.float64]:
+        """How often a second a file repeats, as its parameters say [steps, P]."""
+        rate = self._lookback.rate / self._lookback.reach.bands
+        return self._lookback.hertz(np.stack([curve.sample(rate, first, steps) for curve in curves], axis=-1))
+
+    def _set_clocks(
+        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
+    ) -> tuple[Setting, NDArray[np.float64]]:
+        """Where the clocks of a file are: the measurement, and its offsets."""
+        lookback, N, first = self._lookback, self._lookback.reach.bands, 0
+        setting, phases = Setting(lookback.rate, len(lookback.periods)), np.zeros(len(lookback.periods))
+        rest, often = np.zeros(0, np.float32), [np.zeros((0, len(phases)))]
+        for block in blocks:
+            rest = np.concatenate([rest, block[:, 0]])
+            steps = len(rest) // N
+            hertz = self._hertz(curves, first, steps) * factors
+            whole = lookback.advance(phases, hertz)
+            setting.add(rest[: steps * N], lookback.within(whole, hertz))
+            often.append(hertz[:: round(lookback.rate / N / LABELS_PER_S)])
+            rest, first = rest[steps * N :], first + steps
+            phases = whole[:, -1] if steps else phases
+        return setting, setting.offsets(np.median(np.concatenate(often), axis=0) if first else phases)
+
     def _read(
         self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]]:
-        """How loud it was [n, P], amplitudes [n, P, lags, steps around, G] and lags [n, P, lags], block by block."""
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]]:
+        """How loud it was [n, P], amplitudes [n, P, lags, around, G], lags [n, P, lags], phases [n, P], by blocks."""
         lookback, reach = self._lookback, self._lookback.reach
         N, nothing, first = reach.bands, lookback.init(1), 0
         sound, phases, heard = nothing.sound[0], nothing.phases[0], nothing.heard[0]  # [channels, kept], [P, kept], [P]
@@ -66,23 +98,23 @@ class Past:
             steps = len(rest) // N
             sound = np.concatenate([sound[:, -kept:], rest[: steps * N].T], axis=1).astype(np.float32)
             rest = rest[steps * N :]
-            hertz = lookback.hertz(
-                np.stack([curve.sample(lookback.rate / N, first, steps) for curve in curves], axis=-1)
-            )
+            hertz = self._hertz(curves, first, steps)
             self._without += (hertz < 1 / LONGEST_S).sum(axis=0)
             self._steps += steps
-            lags, phases = lookback.find(phases, hertz * factors)
+            lags, whole = lookback.find(phases, hertz * factors)
+            phases = whole[:, steps:]
             read = np.empty((*lags.shape, reach.steps, len(sound) * N), np.float32)
             read_block(sound, kept, lags, N, reach.filters, reach.ahead, read)
             loudness = np.empty(lags.shape[:2], np.float32)
             hear_block(sound, kept - reach.delay, lags, N, heard, loudness)
-            yield loudness, read, lags
+            yield loudness, read, lags, whole[:, whole.shape[1] - steps :].T
             first += steps
 
     def close(self) -> None:
         """End adding."""
         lookback = self._lookback
-        self._codes = self._stores[0].array(lookback.size)
+        self._codes = self._stores[0].array(lookback.size - HANDS * len(lookback.periods))
+        self._turns = self._shares.array(len(lookback.periods))
         self._ages = self._stores[1].array(len(lookback.periods))
 
     def without(self) -> dict[str, float]:
@@ -102,9 +134,14 @@ class Past:
             numbers = self._numbers[codes]
         else:
             numbers = np.stack([self._scaled(gain)[row] for gain, row in zip(gains, codes, strict=True)])
+        numbers = numbers.reshape(*there.shape, -1)
         if not there.all():
-            numbers.reshape(*there.shape, -1)[~there] = 0
-        return numbers
+            numbers[~there] = 0
+        turns = self._turns[steps]
+        hands = np.empty((turns.size, HANDS), np.float32)
+        show_all(turns.ravel(), hands)
+        numbers = np.concatenate([hands.reshape(*turns.shape, HANDS), numbers], axis=-1)
+        return numbers.reshape(*there.shape[:-1], self._lookback.size)
 
     def _scaled(self, gain: float) -> NDArray[np.float32]:
         """The numbers of all codes, of amplitudes times `gain`."""
@@ -112,6 +149,11 @@ class Past:
             return self._numbers
         codes = np.arange(len(self._numbers))
         return self._codec.compand(gain * self._codec.decode(codes)).astype(np.float32)
+
+    def forgotten(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Such numbers [n, numbers] where nothing was heard before: only the clocks are left."""
+        clocks = np.arange(self._lookback.size) % self._lookback.per_period < HANDS
+        return np.where(clocks, numbers, np.float32(0))
 
     def age(self, step: int) -> int:
         """How many steps ago the latest of what a step reads was, of all periods; 0 without one."""

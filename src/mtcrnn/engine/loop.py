@@ -33,7 +33,7 @@ _ZERO, _ONE, _TWO = (np.float32(v) for v in (0, 1, 2))
 _FLOAT32, _INT8 = FLOAT32, INT8
 _LEVELS, _OFFSET = np.float32(127), np.float32(128.5)  # int8 levels; the zero point, plus a half for rounding
 _LEVELS16, _OFFSET16, _ZERO16 = np.float32(LEVELS16), np.float32(32768.5), np.int32(32768)
-SOURCES = "models/constants.py", "models/lookback.py", "audio/lags.py"  # outside the engine
+SOURCES = "models/constants.py", "models/lookback.py", "audio/lags.py", "audio/clock.py"  # outside the engine
 
 
 class Scratch(NamedTuple):

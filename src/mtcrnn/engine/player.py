@@ -141,6 +141,8 @@ class Engine:
         given = self.encoding.encode_given(values, batch).astype(np.float32)
         x = self.encoding.conditioning(parameters, batch, given.shape[1])
         draws = np.zeros((batch, given.shape[1], self.distribution.draws), np.float32)
+        if self.lookback and state.past and parameters is not None and given.shape[1]:
+            state = replace(state, past=self.lookback.set_clocks(state.past, given, parameters))
         return self._advance(state, x, draws, given, parameters=parameters)[2]
 
     def render(

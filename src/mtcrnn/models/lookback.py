@@ -1,18 +1,20 @@
 """What a net reads of the sound that it made a period ago, where parameters say the period. Needs no torch.
 
-For each such parameter, the numbers that condition a step have: how loud the sound was of late, companded, then for
-each lag the companded sub-bands of the steps around the one so long ago; zeros where there is no lag. See `audio.lags`.
+For each such parameter, the numbers that condition a step have: the hands of a clock that goes round once a period, see
+`audio.clock`; how loud the sound was of late, companded; then for each lag the companded sub-bands of the steps around
+the one so long ago. All but the clock are zeros where there is no lag. See `audio.lags`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.audio.clock import HANDS, Setting, show
 from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, hear, reach, read_lags, remember
 from mtcrnn.config.periods import Period
 from mtcrnn.config.ranges import Range
@@ -24,7 +26,7 @@ LONGEST_S = 2.0  # seconds; sound that repeats less often has no lag
 BELOW = 1.25  # by so much a sound may repeat less often than its parameters' ranges say
 PROBES = 201  # values of a parameter's range at which its period is looked up
 _ZERO, _ONE = np.float32(0), np.float32(1)
-_jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", **BARE)
+_jit = cached_njit("looking back", "models/lookback.py", "audio/lags.py", "audio/clock.py", **BARE)
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,14 @@ class Memory:
         steps: float32 [B, channels, reach N]: the newest steps, which the synthesis still needs.
         phases: float64 [B, P, kept steps]: the periods since the beginning at each step's end; NaN before it.
         heard: float32 [B, P]: how loud the sound was of late.
+        offsets: float64 [B, P]: by how many turns each clock is ahead of the phases; 0 but for a sound that was given.
     """
 
     sound: NDArray[np.float32]
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
     heard: NDArray[np.float32]
+    offsets: NDArray[np.float64]
 
 
 class Block(NamedTuple):
@@ -53,6 +57,8 @@ class Block(NamedTuple):
         steps: float32 [B, channels, (reach + T) N]; likewise.
         phases: float64 [B, P, kept steps]: see `Memory`, at the block's end.
         heard: float32 [B, P]: see `Memory`; goes on with each step.
+        offsets: float64 [B, P]: see `Memory`.
+        turns: float64 [B, T, P]: of the clocks, at each step's end.
         read: float32 [B, P, lags, steps around, channels N]: the numbers that the last step read; scratch.
         newest: float32 [B, channels N]: scratch.
         filters: of `audio.lags.Reach`.
@@ -68,6 +74,8 @@ class Block(NamedTuple):
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
     heard: NDArray[np.float32]
+    offsets: NDArray[np.float64]
+    turns: NDArray[np.float64]
     read: NDArray[np.float32]
     newest: NDArray[np.float32]
     filters: NDArray[np.float32]
@@ -78,7 +86,7 @@ class Block(NamedTuple):
 
     def rows(self, rows: slice) -> Block:
         """The block of some of the sounds."""
-        names = "lags", "sound", "steps", "phases", "heard", "read", "newest"
+        names = "lags", "sound", "steps", "phases", "heard", "offsets", "turns", "read", "newest"
         return self._replace(**{name: getattr(self, name)[rows] for name in names})
 
 
@@ -88,6 +96,8 @@ NO_PAST = Block(
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float64),
     np.zeros((0, 0), np.float32),
+    np.zeros((0, 0), np.float64),
+    np.zeros((0, 0, 0), np.float64),
     np.zeros((0, 0, LAGS, 1, 1), np.float32),
     np.zeros((0, 0), np.float32),
     np.zeros((FRACTIONS, 1, 0), np.float32),
@@ -111,6 +121,7 @@ class Lookback:
         rate: samples per second.
         channels: of the sound.
         size: how many numbers condition a step, beside the parameters.
+        per_period: how many of them there are for each period; the first `HANDS` are the clock's.
         centres: int64 [P lags, channels N]: which of these numbers are the values of the very step a lag ago.
         longest: the longest lag, in samples.
         span: the highest amplitude of any value.
@@ -119,10 +130,12 @@ class Lookback:
     def __init__(self, tier: Tier, ranges: Mapping[str, Range], amplitudes: NDArray[np.float32]) -> None:
         self.periods = tier.periods
         self.reach = reach(tier.bands)
-        self.size = len(self.periods) * (1 + LAGS * self.reach.steps * len(amplitudes))
+        self.per_period = HANDS + 1 + LAGS * self.reach.steps * len(amplitudes)
+        self.size = len(self.periods) * self.per_period
         self.rate, self.channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
         values, per_lag = len(amplitudes), self.reach.steps * len(amplitudes)
-        first = [p * (1 + LAGS * per_lag) + 1 + j * per_lag for p in range(len(self.periods)) for j in range(LAGS)]
+        starts = [self.per_period * p + HANDS + 1 for p in range(len(self.periods))]
+        first = [start + j * per_lag for start in starts for j in range(LAGS)]
         self.centres = np.add.outer(np.array(first) + self.reach.around * values, np.arange(values))
         self._columns = [tier.prop.index(period.name) for period in self.periods]
         slowest = min(_slowest(period, ranges[period.name]) for period in self.periods)
@@ -140,6 +153,7 @@ class Lookback:
             np.zeros((batch, self.channels, self.reach.synthesis.shape[1] - N), np.float32),
             np.full((batch, P, self._kept), np.nan),
             np.zeros((batch, P), np.float32),
+            np.zeros((batch, P)),
         )
 
     def hertz(self, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -147,27 +161,50 @@ class Lookback:
         found = [period.hertz(parameters[..., k]) for period, k in zip(self.periods, self._columns, strict=True)]
         return np.stack(found, axis=-1)
 
+    def advance(self, before: NDArray[np.float64], hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The phases [P, T] at the ends of steps of hertz [T, P] that follow the phases `before` [P]; NaN: nothing."""
+        begun = np.concatenate([np.nan_to_num(before)[:, None], hertz.T * self.reach.bands / self.rate], axis=1)
+        return np.cumsum(begun, axis=1)[:, 1:]
+
     def find(
         self, phases: NDArray[np.float64], hertz: NDArray[np.float64]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The lags [T, P, lags] of the steps that follow `phases` [P, kept], of hertz [T, P]; and the phases after."""
+        """The lags [T, P, lags] of the steps that follow `phases` [P, kept], of hertz [T, P]; phases with theirs."""
         lags = np.empty((*hertz.shape, LAGS), np.int64)
-        after = np.empty_like(phases)
+        whole = np.concatenate([phases, self.advance(phases[:, -1], hertz)], axis=1)
         for p in range(len(phases)):
-            begun = np.concatenate([np.nan_to_num(phases[p, -1:]), hertz[:, p] * self.reach.bands / self.rate])
-            whole = np.concatenate([phases[p], np.cumsum(begun)[1:]])
             found = np.empty((len(hertz), LAGS), np.int64)
-            find_lags(whole, phases.shape[1], self.reach.bands, self.reach.least, self.longest, found)
-            lags[:, p], after[p] = found, whole[len(whole) - phases.shape[1] :]
-        return lags, after
+            find_lags(whole[p], phases.shape[1], self.reach.bands, self.reach.least, self.longest, found)
+            lags[:, p] = found
+        return lags, whole
+
+    def set_clocks(self, memory: Memory, codes: NDArray[Any], parameters: NDArray[np.float64]) -> Memory:
+        """What is known before given codes [B, T, G] under parameters [B, T, C], the clocks set by how they sound."""
+        block, offsets = self.begin(memory, parameters), memory.offsets.copy()
+        start = memory.sound.shape[2] + self.reach.delay
+        for t in range(codes.shape[1]):
+            self.add(block, t, codes[:, t])
+        for b, hertz in enumerate(self.hertz(parameters)):
+            heard, setting = block.sound[b, 0, start:], Setting(self.rate, len(self.periods))
+            phases = self.advance(memory.phases[b, :, -1], hertz)
+            setting.add(heard, self.within(phases, hertz)[: len(heard)])
+            offsets[b] = setting.offsets(np.median(hertz, axis=0))[-1]
+        return replace(memory, offsets=offsets)
+
+    def within(self, phases: NDArray[np.float64], hertz: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The phases of samples [T N, P], from those at the ends of steps [P, T], of hertz [T, P]."""
+        back = np.arange(1 - self.reach.bands, 1) / self.rate
+        return (phases.T[:, None] + back[:, None] * hertz[:, None]).reshape(-1, len(phases))
 
     def begin(self, memory: Memory, parameters: NDArray[np.float64]) -> Block:
         """A block under parameters [B, T, C] in the user's units, after `memory`."""
         batch, steps = parameters.shape[:2]
         N, P, made = self.reach.bands, len(self.periods), memory.sound.shape[2]
         lags, phases = np.full((batch, steps, P, LAGS), NO_LAG, np.int64), np.empty_like(memory.phases)
+        turns = np.empty((batch, steps, P))
         for b, hertz in enumerate(self.hertz(parameters)):
-            lags[b], phases[b] = self.find(memory.phases[b], hertz)
+            lags[b], whole = self.find(memory.phases[b], hertz)
+            phases[b], turns[b] = whole[:, steps:], whole[:, self._kept :].T + memory.offsets[b]
         sizes = N, self.reach.ahead, made, self.reach.delay, self._amplitudes.shape[1] - 1, self._given
         return Block(
             lags,
@@ -175,6 +212,8 @@ class Lookback:
             np.pad(memory.steps, ((0, 0), (0, 0), (0, steps * N))),
             phases,
             memory.heard.copy(),
+            memory.offsets,
+            turns,
             np.empty((batch, P, LAGS, self.reach.steps, len(self._amplitudes)), np.float32),
             np.empty((batch, len(self._amplitudes)), np.float32),
             self.reach.filters,
@@ -200,7 +239,7 @@ class Lookback:
         """What is kept after a block."""
         kept, reach = int(block.sizes[2]), block.synthesis.shape[1] - self.reach.bands
         sound, steps = (a[:, :, a.shape[2] - n :].copy() for a, n in ((block.sound, kept), (block.steps, reach)))
-        return Memory(sound, steps, block.phases, block.heard)
+        return Memory(sound, steps, block.phases, block.heard, block.offsets)
 
 
 @_jit
@@ -228,6 +267,8 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
                 values = read[j, q]
                 for k in range(values.shape[0]):
                     values[k] = _compand(values[k] / block.spans[k], mu, scale)
+        show(block.turns[b, t, p], row, at)
+        at += HANDS
         block.heard[b, p] = hear(block.sound[b], start + t * bands, bands, lags[0], block.heard[b, p])
         row[at] = _ZERO if lags[0] == NO_LAG else _compand(block.heard[b, p] / span, mu, scale)
         at += 1

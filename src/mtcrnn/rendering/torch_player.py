@@ -76,7 +76,7 @@ class TorchPlayer:
         encoded = torch.from_numpy(codes).to(device)
         conditioning, past = encoding.conditioning(parameters, batch, values.shape[1]), state.past
         if (lookback := self._lookback) and past and parameters is not None and values.shape[1]:
-            block, rows = lookback.begin(past, parameters), []
+            block, rows = lookback.begin(lookback.set_clocks(past, codes, parameters), parameters), []
             for t in range(values.shape[1]):
                 rows.append(lookback.read(block, t, conditioning[:, t]))
                 lookback.add(block, t, codes[:, t])

@@ -26,7 +26,7 @@ SOURCES = (
     "web/voice.py",
     *(f"engine/{name}.py" for name in ("barrier", "elementwise", "loop", "products", "program", "samplers")),
     *(f"models/{name}.py" for name in ("constants", "lookback")),
-    *(f"audio/{name}.py" for name in ("emphasis", "lags", "subbands")),
+    *(f"audio/{name}.py" for name in ("clock", "emphasis", "lags", "subbands")),
     *(f"core/{name}.py" for name in ("numba_math", "vectors")),
 )
 STAMP = b"sources"  # the name of a section

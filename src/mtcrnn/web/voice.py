@@ -180,6 +180,7 @@ def _condition(v: Any, t: int, first: int) -> None:
                 before = v.phases[p, kept + t - 1]
                 hertz = _evaluate(v.code[p], v.numbers[p], value, v.stack)
                 v.phases[p, kept + t] = (0.0 if np.isnan(before) else before) + hertz * N / rate
+                v.past.turns[0, t, p] = v.phases[p, kept + t]
 
 
 @_jit
