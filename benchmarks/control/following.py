@@ -24,6 +24,7 @@ POINTS, POINT_S = 48, 10.0  # random points, and the length of the sound at each
 GLIDES, GLIDE_S, GLIDE_PARTS = 2, 40.0, 8  # for each parameter, others at random points; read in parts
 TAKES = 4
 LEAST_SHARE = 0.1  # of the largest reading asked for: errors of smaller ones are relative to it
+AS_CLEAR = 0.5  # as the texture's own beat or period, at least; else it is not read
 
 
 def follow_points(subject: Subject, play: Sounds) -> dict[str, Any]:
@@ -36,8 +37,8 @@ def follow_points(subject: Subject, play: Sounds) -> dict[str, Any]:
     shares = (points - low) / (high - low)
     found: dict[str, Any] = {}
     for k, name in enumerate(subject.prop):
-        rows = {kind: _readings(subject, sounds, name) for kind, sounds in made.items()}
-        asked = _mean([_readings(subject, take, name) for take in takes])
+        asked, least = _asked(subject, takes, name)
+        rows = {kind: _readings(subject, sounds, name, least) for kind, sounds in made.items()}
         known = np.isfinite(asked)
         found[name] = {"points": points[known, k].tolist(), "asked": asked[known].tolist()}
         for kind, row in rows.items():
@@ -64,10 +65,10 @@ def follow_glides(subject: Subject, play: Sounds) -> dict[str, Any]:
     found = {}
     for k, name in enumerate(subject.prop):
         own = [j for j, owner in enumerate(owners) if owner == k]
-        asked = _mean([_readings(subject, _split(take[own]), name) for take in takes])
+        asked, least = _asked(subject, [_split(take[own]) for take in takes], name)
         known = np.isfinite(asked)
         found[name] = {
-            kind: compared(asked[known], _readings(subject, _split(sounds[own]), name)[known])
+            kind: compared(asked[known], _readings(subject, _split(sounds[own]), name, least)[known])
             for kind, sounds in parts.items()
         }
     return found
@@ -99,18 +100,24 @@ def _takes(subject: Subject, curves: Array) -> list[NDArray[np.float32]]:
     return [texture_sounds(subject, curves, seed) for seed in range(TAKES)]
 
 
-def _mean(rows: list[Array]) -> Array:
-    """Means over takes; not a number where fewer than half of them can be read."""
-    stacked = np.stack(rows)
-    count = np.isfinite(stacked).sum(axis=0)
-    return np.where(2 * count >= len(rows), np.nansum(stacked, axis=0) / np.maximum(count, 1), np.nan)
+def _asked(subject: Subject, takes: list[NDArray[np.float32]], name: str) -> tuple[Array, Array]:
+    """What should be read: means over takes, not a number where fewer than half can be read; and how clearly."""
+    values, clear = np.moveaxis([_read(subject, take, name) for take in takes], 1, 0)
+    count = np.isfinite(values).sum(axis=0)
+    means = np.where(2 * count >= len(takes), np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
+    return means, AS_CLEAR * clear.mean(axis=0)
 
 
-def _readings(subject: Subject, sounds: NDArray[np.float32], name: str) -> Array:
-    """What a parameter's meter reads of each sound [N]; not a number where it reads nothing."""
+def _readings(subject: Subject, sounds: NDArray[np.float32], name: str, least: Array) -> Array:
+    """What a parameter's meter reads of each sound [N]; not a number where it is not as clear as `least`."""
+    values, clear = _read(subject, sounds, name)
+    return np.where(clear >= least, values, np.nan)
+
+
+def _read(subject: Subject, sounds: NDArray[np.float32], name: str) -> Array:
+    """What a parameter's meter reads of each sound, and how clearly [2, N]; not a number, and 0, of nothing."""
     meter = METERS[str(subject.parameters[name].meter)]
-    found = [meter(sound, RATE) for sound in sounds]
-    return np.array([np.nan if one is None else one[0] for one in found])
+    return np.array([meter(sound, RATE) or (np.nan, 0.0) for sound in sounds]).T
 
 
 def _split(sounds: NDArray[np.float32]) -> NDArray[np.float32]:
