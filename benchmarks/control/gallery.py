@@ -38,7 +38,7 @@ from mtcrnn.runs.packing import Texts
 from mtcrnn.textures import TEXTURES
 from mtcrnn.web.export import export
 
-CHOSEN = {name: name.capitalize() for name in ("engine", "wind", "rain", "fire")} | {"fm": "FM"}
+CHOSEN = {name: name.capitalize() for name in ("engine", "insects", "wind", "rain", "fire")} | {"fm": "FM"}
 LICENCE = "CC0: do with it, and with what you play on it, whatever you like."
 PICTURE_S, SETTLE_S, HEARD_S, SHARES = 16, 1.5, 5.0, (0.25, 0.75)
 HEAD = """# Gallery
