@@ -3,7 +3,8 @@
 A sound that repeats twice as often, an octave above, repeats after the period of the lower note too: nothing in what a
 net made a period ago tells that the odd harmonics are lost. Nets slipped to the octave above, most of all while the
 pitch moved, and stayed there. So here and there in the sounds that a net reads, the odd harmonics are softer than they
-were, or louder; what it has to play is the sound as it was.
+were, or louder; what it has to play is the sound as it was. (Rhythms that a net reads changed lose their beat,
+docs/log.md.)
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mtcrnn.audio.clock import LOWEST_HZ
 from mtcrnn.core.rng import Purpose, generator
 from mtcrnn.data.tuning import LABELS_PER_S
 
 Floats = NDArray[np.float64]
 
-LOWEST_HZ = 40.0  # of a pitch; rhythms that a net reads changed lose their beat (docs/log.md)
 STRETCH_S = 0.3, 1.5  # of one change
 CHANGED = 0.3  # of all stretches
 SHARES = -0.3, 0.95  # of the odd harmonics that is taken away

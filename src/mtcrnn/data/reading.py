@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mtcrnn.audio import files as sound_files
+from mtcrnn.audio.clock import LOWEST_HZ
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
 from mtcrnn.core.errors import listing
 from mtcrnn.data.ending import SILENT_END_S, Ending
 from mtcrnn.data.glides import LONGEST_COPY_S, Glide, can_move
-from mtcrnn.data.harmonics import LOWEST_HZ, change_odd_harmonics
+from mtcrnn.data.harmonics import change_odd_harmonics
 from mtcrnn.data.params import Param
 from mtcrnn.data.past import Past
 from mtcrnn.data.splitting import Splitter
