@@ -73,16 +73,11 @@ def measure(out: Path, learner: str, subject: Subject, recordings: Path | None, 
     if subject.recordings:
         found |= _recorded(subject, data, run, player)
     else:
-        found |= {"points": _points(subject, player)}
+        found["points"] = follow_points(subject, partial(_play, player))
         if learner == DEFAULTS:
             found |= _texture(subject, data, player) | _model(data, run, player)
     result.parent.mkdir(parents=True, exist_ok=True)
     write_text(result, json.dumps(found, indent=1))
-
-
-def _points(subject: Subject, player: Player) -> dict[str, Any]:
-    """How a player follows a texture's parameters."""
-    return follow_points(subject, partial(_play, player))
 
 
 def _texture(subject: Subject, data: Path, player: Player) -> dict[str, Any]:

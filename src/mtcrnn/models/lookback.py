@@ -182,8 +182,7 @@ class Lookback:
         """What is known before given codes [B, T, G] under parameters [B, T, C], the clocks set by how they sound."""
         block, offsets = self.begin(memory, parameters), memory.offsets.copy()
         start = memory.sound.shape[2] + self.reach.delay
-        for t in range(codes.shape[1]):
-            self.add(block, t, codes[:, t])
+        add_steps(block, codes.astype(np.float32))
         for b, hertz in enumerate(self.hertz(parameters)):
             heard, setting = block.sound[b, 0, start:], Setting(self.rate, len(self.periods))
             phases = self.advance(memory.phases[b, :, -1], hertz)
@@ -292,6 +291,14 @@ def add_step(block: Any, b: int, t: int, codes: Any) -> None:
     for k in range(newest.shape[0]):
         newest[k] = block.amplitudes[k, int(codes[k])]
     remember(newest, t, block.steps[b], block.sound[b], block.sizes[2], block.synthesis)
+
+
+@_jit
+def add_steps(block: Any, codes: Any) -> None:
+    """Add all steps of codes [B, T, G], as numbers, to what is known."""
+    for b in range(codes.shape[0]):
+        for t in range(codes.shape[1]):
+            add_step(block, b, t, codes[b, t])
 
 
 def lookback_of(tier: Tier, ranges: Mapping[str, Range], encoding: Encoding) -> Lookback | None:
