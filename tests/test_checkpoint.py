@@ -58,7 +58,7 @@ def edit(tmp_path, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda c: c.update(version=9), "version 9; this mtcrnn reads versions 1 to 5"),
+        (lambda c: c.update(version=9), "version 9; this mtcrnn reads versions 1 to 6"),
         (
             lambda c: c["tier"].update(sample_rat=1),
             r"config\.json: unknown key 'sample_rat' \(did you mean 'sample_rate'\?\); known: generate, prop",
@@ -70,7 +70,7 @@ def edit(tmp_path, change):
                 c["tier"].update(prop=["a"], period=["a=1"]),
                 c["net"].update(net="frame"),
             ),
-            "a model with periods by an earlier version, which read less of its past: train it again",
+            "a model with periods by an earlier version, which read other numbers: train it again",
         ),
         (lambda c: c.pop("net"), "net: .*required"),
         (lambda c: c["tier"].update(prop=["a", "a"]), "`prop` names a twice"),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mtcrnn.audio.clock import HANDS, LOWEST_HZ, Setting, show, show_all
+from mtcrnn.audio.clock import HANDS, Setting, show, show_all
 
 RATE = 16000
 
@@ -22,7 +22,8 @@ def test_the_hands_are_sines_and_cosines_of_one_two_and_four_turns_per_period():
 
 def offsets_of(sound, hertz, sizes=(100000,)):
     """By how much the clocks are ahead at each hop [n, P], of parameters that say `hertz` [T, P]."""
-    setting, turns, at, k = Setting(RATE, hertz.shape[1]), np.cumsum(hertz, axis=0) / RATE, 0, 0
+    setting = Setting(RATE, np.median(hertz, axis=0) > 20)
+    turns, at, k = np.cumsum(hertz, axis=0) / RATE, 0, 0
     while at < len(sound):
         end = at + sizes[k % len(sizes)]
         setting.add(sound[at:end].astype(np.float32), turns[at:end])
@@ -30,7 +31,7 @@ def offsets_of(sound, hertz, sizes=(100000,)):
     return setting.offsets(np.median(hertz, axis=0))
 
 
-@pytest.mark.parametrize("hertz", [LOWEST_HZ, 441.7, 3000])
+@pytest.mark.parametrize("hertz", [27.5, 441.7, 3000])
 @pytest.mark.parametrize("ahead", [-0.4, 0.1])
 def test_a_clock_is_set_by_the_phase_of_a_tone(hertz, ahead):
     often = np.full((2 * RATE, 1), hertz)
@@ -66,4 +67,4 @@ def test_a_rhythm_is_set_by_its_envelope_and_two_clocks_by_their_own():
 def test_silence_sets_no_clock(sound):
     found = offsets_of(sound, np.tile([5.0, 1000.0, 0.0], (max(len(sound), 1), 1)))
     assert (found == 0).all()
-    assert Setting(RATE, 3).at(np.arange(4), found).shape == (4, 3)
+    assert Setting(RATE, np.zeros(3, bool)).at(np.arange(4), found).shape == (4, 3)

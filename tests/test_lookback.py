@@ -10,7 +10,7 @@ from helpers import tiny_train, write_params, write_wav
 from mtcrnn.audio.clock import HANDS
 from mtcrnn.audio.lags import FADING, FRACTIONS, LAGS, NO_LAG, find_lags, hear_block, reach
 from mtcrnn.config.nets import Net
-from mtcrnn.config.ranges import Range
+from mtcrnn.config.ranges import Range, restore
 from mtcrnn.config.tier import Tier
 from mtcrnn.data import corpus as corpus_module
 from mtcrnn.data.corpus import Corpus
@@ -96,7 +96,7 @@ def test_a_sound_that_was_lost_is_told_from_one_that_rests():
     parameters = np.stack([np.full(steps, 50.0), np.zeros(steps)], axis=-1)[None]
     block, found = look.begin(look.init(1), parameters), []
     for t in range(steps):
-        found.append(look.read(block, t, np.zeros((1, 2), np.float32))[0, 2 + HANDS])
+        found.append(look.read(block, t, np.zeros((1, 2), np.float32))[0, 2 + 2 * HANDS])
         look.add(block, t, np.array([[61 if t % period == 0 and t < 1000 else 31]]))
     first = int(np.argmax(np.array(found) > 0))
     assert reach(1).least <= first <= reach(1).least + period
@@ -152,23 +152,26 @@ def test_in_the_data_the_clock_says_where_the_sound_is(tmp_path):
 @pytest.mark.parametrize("name", TIERS)
 def test_training_reads_what_playing_reads(tmp_path, name):
     """The past of a file in the data, and of the same sound as it is known when a player is primed with it."""
-    tier = replace(TIERS[name], period=("hz=hz",))
+    tier = TIERS[name]
     corpus = Corpus(tier, ParamManager(periodic_set(tmp_path, tier)))
     config = ModelConfig(tier, Net("frame" if name == "frame" else "subband"), corpus.ranges, spans=corpus.spans)
-    look, parameters = config.lookback, np.stack([np.full(RATE // tier.bands, 231.7)] * len(tier.prop), axis=-1)[None]
     first, end = (int(at) for at in corpus.offsets[1:3])
-    given = corpus.values[first:end][None]
+    parameters = restore(corpus.conditioning[first:end], corpus.ranges, tier.prop).astype(float)[None]
+    look, given = config.lookback, corpus.values[first:end][None]
     block = look.begin(look.set_clocks(look.init(1), given, parameters), parameters)
     read = []
     for t in range(end - first):
         read.append(look.read(block, t, np.zeros((1, len(tier.prop)), np.float32))[0, len(tier.prop) :])
         look.add(block, t, corpus.values[first + t][None])
     expected = corpus.past.numbers(slice(first, end))
-    found, later = np.array(read), 1000 // tier.bands
-    assert (np.abs(found[:, HANDS] - expected[:, HANDS]) < 2 / tier.mulaw_channels).mean() > 0.99
+    found, later, periods = np.array(read), 1000 // tier.bands, len(tier.periods)
+    heard = slice(periods * HANDS, periods * (HANDS + 1))
+    assert (np.abs(found[:, heard] - expected[:, heard]) < 2 / tier.mulaw_channels).mean() > 0.99
     away = np.abs(found - expected)[later:]
-    assert np.median(away[:, HANDS:]) < 0.02
+    assert np.median(away[:, heard.stop :]) < 0.02
     assert away[:, :HANDS].max() < 0.25  # four turns in a period: within 2% of it
+    values = LAGS * look.reach.steps * corpus.values.shape[1]
+    assert found.shape[1] == expected.shape[1] == heard.stop + values  # those of the pitch; none of the rhythm
 
 
 def test_how_much_of_the_data_has_no_period_is_said(tmp_path, caplog):
@@ -302,3 +305,22 @@ def test_in_training_the_past_is_softer_or_louder_in_some_windows(tmp_path):
         / np.log1p(mu)
     )
     np.testing.assert_allclose(half, scaled, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "period", "tone"),
+    [
+        (600, 6000, "x/30", True),
+        (0, 1, "2^(2+3*x)", False),
+        (-1, 70, "x", False),
+        (-1, 400, "x", True),
+        (-2, -1, "x", False),
+    ],
+)
+def test_a_parameter_is_a_pitch_or_a_rhythm_by_the_median_of_its_range(low, high, period, tone):
+    config = ModelConfig(
+        replace(TIERS["mono"], period=(f"hz={period}",)),
+        Net("subband"),
+        {"hz": Range(low, high), "level": Range(0, 1)},
+    )
+    assert config.lookback.tones.tolist() == [tone]

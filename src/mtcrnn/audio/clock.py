@@ -18,8 +18,8 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 HANDS = 6  # a sine and a cosine of one, two and four turns per period
 LOWEST_HZ = 40.0  # of a pitch; what repeats less often is a rhythm
 HOP_S = 0.001  # of the measurement
-PERIODS, SHORTEST_S, LONGEST_S = 12, 0.03, 2.5  # that the phase is measured over
-BEATS = 2.5  # of a rhythm
+PERIODS, SHORTEST_S, LONGEST_S = 12, 0.03, 2.5  # of a tone; and at least, at most
+BEATS = 2.5  # of a rhythm, over which it is measured
 SLOW_S = 1.0  # a clock is set so slowly that it does not follow a vibrato
 LEAST = 0.05  # of the largest amplitude; the phase of what is softer is taken from around it
 _ONE, _HALF, _EIGHT, _SIXTEEN = np.float32(1), np.float32(0.5), np.float32(8), np.float32(16)
@@ -58,12 +58,13 @@ class Setting:
 
     Args:
         sample_rate: in Hz.
-        clocks: P.
+        tones: which of the P clocks are those of tones [P]; the others are those of rhythms.
     """
 
-    def __init__(self, sample_rate: int, clocks: int) -> None:
-        self._rate, self._hop = sample_rate, round(HOP_S * sample_rate)
-        self._turned: list[NDArray[np.complex64]] = [np.zeros((0, 2, clocks), np.complex64)]
+    def __init__(self, sample_rate: int, tones: NDArray[np.bool_]) -> None:
+        clocks = len(tones)
+        self._rate, self._hop, self._tones = sample_rate, round(HOP_S * sample_rate), tones
+        self._turned: list[NDArray[np.complex64]] = [np.zeros((0, clocks), np.complex64)]
         self._sound: NDArray[np.float32] = np.zeros(0, np.float32)
         self._turns = np.zeros((0, clocks))
 
@@ -78,7 +79,7 @@ class Setting:
         tones = (sound[:whole, None] * back).reshape(-1, self._hop, turns.shape[1]).mean(axis=1)
         levels = np.sqrt((sound[:whole] ** 2).reshape(-1, self._hop).mean(axis=1))
         rhythms = levels[:, None] * back[self._hop // 2 :: self._hop]
-        self._turned.append(np.stack([tones, rhythms], axis=1).astype(np.complex64))
+        self._turned.append(np.where(self._tones, tones, rhythms).astype(np.complex64))
 
     def offsets(self, hertz: NDArray[np.float64]) -> NDArray[np.float64]:
         """By how many turns the clocks are ahead of what the parameters say [n, P], at the middle of each hop.
@@ -91,9 +92,8 @@ class Setting:
         for p, often in enumerate(hertz):
             if not often > 0 or not len(turned):
                 continue
-            tone = often >= LOWEST_HZ
-            seconds = min(max((PERIODS if tone else BEATS) / often, SHORTEST_S), LONGEST_S)
-            mean = _averaged(turned[:, 0 if tone else 1, p], seconds)
+            seconds = min(max((PERIODS if self._tones[p] else BEATS) / often, SHORTEST_S), LONGEST_S)
+            mean = _averaged(turned[:, p], seconds)
             heard = np.flatnonzero(np.abs(mean) > LEAST * np.abs(mean).max())
             if len(heard):
                 offsets = np.unwrap(np.angle(mean[heard])) / (2 * np.pi)

@@ -33,6 +33,9 @@ class Past:
         self._codec = MuLaw(encoding.bounds[1] + 1)
         self._numbers = np.linspace(-1, 1, self._codec.channels, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
+        each, tones = np.arange(len(lookback.periods)), np.flatnonzero(lookback.tones)
+        values = lookback.size - (HANDS + 1) * len(each)
+        self._periods = np.concatenate([each, tones.repeat(values // max(len(tones), 1))])  # of each column of codes
 
     def add(
         self,
@@ -56,9 +59,9 @@ class Past:
             turns = turns + setting.at(ends, offsets)
             self._shares.add((turns - np.floor(turns))[:steps])
             done += len(turns)
-            codes = self._encoding.encode(amplitudes[:steps]).reshape(*heard[:steps].shape, -1)
             loudness = self._codec.encode(heard[:steps] / self._lookback.span)
-            self._stores[0].add(np.concatenate([loudness[..., None], codes], axis=2).reshape(len(codes), -1))
+            codes = self._encoding.encode(amplitudes[:steps]).reshape(len(loudness), -1)
+            self._stores[0].add(np.concatenate([loudness, codes], axis=1))
             self._stores[1].add(-(-lags[:steps, :, 0] // (FRACTIONS * self._lookback.reach.bands)))
             steps -= len(codes)
 
@@ -72,7 +75,7 @@ class Past:
     ) -> tuple[Setting, NDArray[np.float64]]:
         """Where the clocks of a file are: the measurement, and its offsets."""
         lookback, N, first = self._lookback, self._lookback.reach.bands, 0
-        setting, phases = Setting(lookback.rate, len(lookback.periods)), np.zeros(len(lookback.periods))
+        setting, phases = Setting(lookback.rate, lookback.tones), np.zeros(len(lookback.periods))
         rest, often = np.zeros(0, np.float32), [np.zeros((0, len(phases)))]
         for block in blocks:
             rest = np.concatenate([rest, block[:, 0]])
@@ -88,7 +91,7 @@ class Past:
     def _read(
         self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]]:
-        """How loud it was [n, P], amplitudes [n, P, lags, around, G], lags [n, P, lags], phases [n, P], by blocks."""
+        """How loud it was [n, P]; amplitudes [n, tones, lags, around, G], lags [n, P, lags], phases [n, P]."""
         lookback, reach = self._lookback, self._lookback.reach
         N, nothing, first = reach.bands, lookback.init(1), 0
         sound, phases, heard = nothing.sound[0], nothing.phases[0], nothing.heard[0]  # [channels, kept], [P, kept], [P]
@@ -103,8 +106,9 @@ class Past:
             self._steps += steps
             lags, whole = lookback.find(phases, hertz * factors)
             phases = whole[:, steps:]
-            read = np.empty((*lags.shape, reach.steps, len(sound) * N), np.float32)
-            read_block(sound, kept, lags, N, reach.filters, reach.ahead, read)
+            of_tones = lags[:, lookback.tones]
+            read = np.empty((*of_tones.shape, reach.steps, len(sound) * N), np.float32)
+            read_block(sound, kept, of_tones, N, reach.filters, reach.ahead, read)
             loudness = np.empty(lags.shape[:2], np.float32)
             hear_block(sound, kept - reach.delay, lags, N, heard, loudness)
             yield loudness, read, lags, whole[:, whole.shape[1] - steps :].T
@@ -134,14 +138,12 @@ class Past:
             numbers = self._numbers[codes]
         else:
             numbers = np.stack([self._scaled(gain)[row] for gain, row in zip(gains, codes, strict=True)])
-        numbers = numbers.reshape(*there.shape, -1)
         if not there.all():
-            numbers[~there] = 0
+            numbers = numbers * there[..., self._periods]
         turns = self._turns[steps]
         hands = np.empty((turns.size, HANDS), np.float32)
         show_all(turns.ravel(), hands)
-        numbers = np.concatenate([hands.reshape(*turns.shape, HANDS), numbers], axis=-1)
-        return numbers.reshape(*there.shape[:-1], self._lookback.size)
+        return np.concatenate([hands.reshape(*turns.shape[:-1], -1), numbers], axis=-1)
 
     def _scaled(self, gain: float) -> NDArray[np.float32]:
         """The numbers of all codes, of amplitudes times `gain`."""
@@ -152,7 +154,7 @@ class Past:
 
     def forgotten(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
         """Such numbers [n, numbers] where nothing was heard before: only the clocks are left."""
-        clocks = np.arange(self._lookback.size) % self._lookback.per_period < HANDS
+        clocks = np.arange(self._lookback.size) < HANDS * len(self._lookback.periods)
         return np.where(clocks, numbers, np.float32(0))
 
     def age(self, step: int) -> int:

@@ -16,8 +16,8 @@ from mtcrnn.core.validation import strict
 from mtcrnn.models.encoding import DistributionSpec, Encoding, encoding_of
 from mtcrnn.models.lookback import Lookback, lookback_of
 
-FORMAT_VERSION = 5  # 1 knew no sub-bands, 2 no periods, 3 no emphasis; all are read too
-HEARS = 5  # from here on, a net with periods reads how loud the sound was of late; those before are not read
+FORMAT_VERSION = 6  # 1 knew no sub-bands, 2 no periods, 3 no emphasis; all are read too
+LAYOUT = 6  # from here on, a net with periods reads its past in the present layout; those before are not read
 
 
 @strict
@@ -47,8 +47,8 @@ class ModelConfig:
             raise InputError(f"emphasis: there must be {steps} steps of {MOST_STEP_DB:g} dB at most")
         if unknown := self.tier.periods_by_unit:
             raise InputError(f"`period` {listing(unknown)}: a model needs NAME=EXPRESSION, like rpm=rpm/30")
-        if self.tier.period and self.version < HEARS:
-            raise InputError("a model with periods by an earlier version, which read less of its past: train it again")
+        if self.tier.period and self.version < LAYOUT:
+            raise InputError("a model with periods by an earlier version, which read other numbers: train it again")
         if self.tier.channels == "auto":
             raise InputError("`channels` is auto; a model is mono or stereo")
 

@@ -1,8 +1,10 @@
 """What a net reads of the sound that it made a period ago, where parameters say the period. Needs no torch.
 
-For each such parameter, the numbers that condition a step have: the hands of a clock that goes round once a period, see
-`audio.clock`; how loud the sound was of late, companded; then for each lag the companded sub-bands of the steps around
-the one so long ago. All but the clock are zeros where there is no lag. See `audio.lags`.
+The numbers that condition a step have, for each such parameter, the hands of a clock that goes round once a period, see
+`audio.clock`; then for each, how loud the sound was of late, companded; then for each that is a pitch, and each lag,
+the companded sub-bands of the steps around the one so long ago. All but the clocks are zeros where there is no lag. See
+`audio.lags`. (A tone repeats its waveform. A rhythm does not: no two pops are alike, and a net that hears the last one
+plays it again, or goes on with what rings where the next should begin.)
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mtcrnn.audio.clock import HANDS, Setting, show
+from mtcrnn.audio.clock import HANDS, LOWEST_HZ, Setting, show
 from mtcrnn.audio.lags import FRACTIONS, LAGS, NO_LAG, find_lags, hear, reach, read_lags, remember
 from mtcrnn.config.periods import Period
 from mtcrnn.config.ranges import Range
@@ -53,6 +55,8 @@ class Block(NamedTuple):
 
     Attributes:
         lags: int64 [B, T, P, lags].
+        longest: int64 [P]: samples of the longest lag of each.
+        tones: bool [P]: which of them are pitches.
         sound: float32 [B, channels, kept + T N]; the block's own part is written.
         steps: float32 [B, channels, (reach + T) N]; likewise.
         phases: float64 [B, P, kept steps]: see `Memory`, at the block's end.
@@ -66,10 +70,12 @@ class Block(NamedTuple):
         amplitudes: float32 [channels N, Q]: of each code.
         spans: float32 [channels N + 1]: of each value, and the highest.
         sizes: int64 [6]: N; samples that the filters look ahead; where the block begins in `sound`; the bank's delay;
-            Q - 1; how many numbers the parameters take before those of the lags.
+            Q - 1; how many numbers the parameters take before those of the past.
     """
 
     lags: NDArray[np.int64]
+    longest: NDArray[np.int64]
+    tones: NDArray[np.bool_]
     sound: NDArray[np.float32]
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
@@ -92,6 +98,8 @@ class Block(NamedTuple):
 
 NO_PAST = Block(
     np.zeros((0, 0, 0, LAGS), np.int64),
+    np.zeros(0, np.int64),
+    np.zeros(0, np.bool_),
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float64),
@@ -118,38 +126,43 @@ class Lookback:
 
     Attributes:
         periods: the parameters that say a period.
+        tones: which of them are pitches [P]; the others are rhythms. The clocks of all sounds are set alike.
         rate: samples per second.
         channels: of the sound.
         size: how many numbers condition a step, beside the parameters.
-        per_period: how many of them there are for each period; the first `HANDS` are the clock's.
-        centres: int64 [P lags, channels N]: which of these numbers are the values of the very step a lag ago.
-        longest: the longest lag, in samples.
+        centres: int64 [pitches lags, channels N]: which of them are the values of the very step a lag ago.
+        longest: int64 [P]: the longest lags, in samples.
         span: the highest amplitude of any value.
     """
 
     def __init__(self, tier: Tier, ranges: Mapping[str, Range], amplitudes: NDArray[np.float32]) -> None:
         self.periods = tier.periods
         self.reach = reach(tier.bands)
-        self.per_period = HANDS + 1 + LAGS * self.reach.steps * len(amplitudes)
-        self.size = len(self.periods) * self.per_period
         self.rate, self.channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
         values, per_lag = len(amplitudes), self.reach.steps * len(amplitudes)
-        starts = [self.per_period * p + HANDS + 1 for p in range(len(self.periods))]
-        first = [start + j * per_lag for start in starts for j in range(LAGS)]
-        self.centres = np.add.outer(np.array(first) + self.reach.around * values, np.arange(values))
         self._columns = [tier.prop.index(period.name) for period in self.periods]
-        slowest = min(_slowest(period, ranges[period.name]) for period in self.periods)
-        longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
-        self.longest = int(min(longest, LONGEST_S * self.rate))
-        self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
+        often = [_hertz_in(period, ranges[period.name]) for period in self.periods]
+        self.tones = np.array([hertz.any() and np.median(hertz[hertz > 0]) >= LOWEST_HZ for hertz in often])
+        before = len(self.periods) * (HANDS + 1)
+        first = before + per_lag * np.arange(LAGS * self.tones.sum())
+        self.size = before + per_lag * len(first)
+        self.centres = np.add.outer(first + self.reach.around * values, np.arange(values))
+        self.longest = np.array([self._longest_lag(float(hertz.min())) for hertz in often])
+        self._kept_sound = self.reach.kept(int(self.longest[self.tones].max(initial=0)))
+        self._kept = -(-self.reach.kept(int(self.longest.max())) // tier.bands)  # steps
         self.span = float(amplitudes[:, -1].max())
         self._amplitudes, self._spans = amplitudes, np.append(amplitudes[:, -1], np.float32(self.span))
+
+    def _longest_lag(self, slowest: float) -> int:
+        """In samples, of a sound that repeats so often at least; 0: it may not repeat."""
+        longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
+        return int(min(longest, LONGEST_S * self.rate))
 
     def init(self, batch: int) -> Memory:
         """What is known before the beginning of so many sounds: nothing."""
         N, P = self.reach.bands, len(self.periods)
         return Memory(
-            np.zeros((batch, self.channels, self._kept * N), np.float32),
+            np.zeros((batch, self.channels, self._kept_sound), np.float32),
             np.zeros((batch, self.channels, self.reach.synthesis.shape[1] - N), np.float32),
             np.full((batch, P, self._kept), np.nan),
             np.zeros((batch, P), np.float32),
@@ -174,7 +187,7 @@ class Lookback:
         whole = np.concatenate([phases, self.advance(phases[:, -1], hertz)], axis=1)
         for p in range(len(phases)):
             found = np.empty((len(hertz), LAGS), np.int64)
-            find_lags(whole[p], phases.shape[1], self.reach.bands, self.reach.least, self.longest, found)
+            find_lags(whole[p], phases.shape[1], self.reach.bands, self.reach.least, self.longest[p], found)
             lags[:, p] = found
         return lags, whole
 
@@ -184,7 +197,7 @@ class Lookback:
         start = memory.sound.shape[2] + self.reach.delay
         add_steps(block, codes.astype(np.float32))
         for b, hertz in enumerate(self.hertz(parameters)):
-            heard, setting = block.sound[b, 0, start:], Setting(self.rate, len(self.periods))
+            heard, setting = block.sound[b, 0, start:], Setting(self.rate, self.tones)
             phases = self.advance(memory.phases[b, :, -1], hertz)
             setting.add(heard, self.within(phases, hertz)[: len(heard)])
             offsets[b] = setting.offsets(np.median(hertz, axis=0))[-1]
@@ -207,6 +220,8 @@ class Lookback:
         sizes = N, self.reach.ahead, made, self.reach.delay, self._amplitudes.shape[1] - 1, self._given
         return Block(
             lags,
+            self.longest,
+            self.tones,
             np.pad(memory.sound, ((0, 0), (0, 0), (0, steps * N))),
             np.pad(memory.steps, ((0, 0), (0, 0), (0, steps * N))),
             phases,
@@ -250,8 +265,16 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
     bands, ahead, start, delay, top, at = block.sizes
     end, mu, span = start + delay + (t + 1) * bands - 1, np.float32(top), block.spans[block.spans.shape[0] - 1]
     scale = _ONE / log_f32(_ONE + mu)
-    for p in range(block.lags.shape[2]):
+    periods = block.lags.shape[2]
+    heard_at = at + HANDS * periods
+    lags_at = heard_at + periods
+    for p in range(periods):
         lags, read = block.lags[b, t, p], block.read[b, p]
+        show(block.turns[b, t, p], row, at + HANDS * p)
+        block.heard[b, p] = hear(block.sound[b], start + t * bands, bands, lags[0], block.heard[b, p])
+        row[heard_at + p] = _ZERO if lags[0] == NO_LAG else _compand(block.heard[b, p] / span, mu, scale)
+        if not block.tones[p]:
+            continue
         first = read.shape[1] - 1
         for j in range(lags.shape[0]):
             if t == 0 or lags[j] != block.lags[b, t - 1, p, j]:
@@ -262,20 +285,13 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
                     read[j, q, k] = read[j, q + 1, k]
         read_lags(block.sound[b], end, lags, bands, block.filters, ahead, first, read)
         for j in range(lags.shape[0]):
-            for q in range(first, read.shape[1]):
+            for q in range(read.shape[1]):
                 values = read[j, q]
                 for k in range(values.shape[0]):
-                    values[k] = _compand(values[k] / block.spans[k], mu, scale)
-        show(block.turns[b, t, p], row, at)
-        at += HANDS
-        block.heard[b, p] = hear(block.sound[b], start + t * bands, bands, lags[0], block.heard[b, p])
-        row[at] = _ZERO if lags[0] == NO_LAG else _compand(block.heard[b, p] / span, mu, scale)
-        at += 1
-        for j in range(lags.shape[0]):
-            for q in range(read.shape[1]):
-                for k in range(read.shape[2]):
-                    row[at] = read[j, q, k]
-                    at += 1
+                    if q >= first:
+                        values[k] = _compand(values[k] / block.spans[k], mu, scale)
+                    row[lags_at] = values[k]
+                    lags_at += 1
 
 
 @_jit
@@ -309,6 +325,6 @@ def lookback_of(tier: Tier, ranges: Mapping[str, Range], encoding: Encoding) -> 
     return Lookback(tier, ranges, np.ascontiguousarray(encoding.decode(codes).T))
 
 
-def _slowest(period: Period, range_: Range) -> float:
-    """The lowest frequency in a parameter's range, 0 if there is a value without one."""
-    return float(period.hertz(np.linspace(range_.low, range_.high, PROBES)).min())
+def _hertz_in(period: Period, range_: Range) -> NDArray[np.float64]:
+    """How often the sound repeats at values all over a parameter's range; 0 where it does not."""
+    return period.hertz(np.linspace(range_.low, range_.high, PROBES))
