@@ -33,9 +33,8 @@ class Past:
         self._codec = MuLaw(encoding.bounds[1] + 1)
         self._numbers = np.linspace(-1, 1, self._codec.channels, dtype=np.float32)  # of the codes
         self._without, self._steps = np.zeros(len(lookback.periods)), 0
-        each, tones = np.arange(len(lookback.periods)), np.flatnonzero(lookback.tones)
-        values = lookback.size - (HANDS + 1) * len(each)
-        self._periods = np.concatenate([each, tones.repeat(values // max(len(tones), 1))])  # of each column of codes
+        each = np.arange(len(lookback.periods))
+        self._periods = np.append(each, each.repeat(lookback.size // len(each) - HANDS - 1))  # of each column of codes
 
     def add(
         self,
@@ -91,7 +90,7 @@ class Past:
     def _read(
         self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]]:
-        """How loud it was [n, P]; amplitudes [n, tones, lags, around, G], lags [n, P, lags], phases [n, P]."""
+        """How loud it was [n, P]; amplitudes [n, P, reads, around, G], lags [n, P, lags], phases [n, P]."""
         lookback, reach = self._lookback, self._lookback.reach
         N, nothing, first = reach.bands, lookback.init(1), 0
         sound, phases, heard = nothing.sound[0], nothing.phases[0], nothing.heard[0]  # [channels, kept], [P, kept], [P]
@@ -106,9 +105,9 @@ class Past:
             self._steps += steps
             lags, whole = lookback.find(phases, hertz * factors)
             phases = whole[:, steps:]
-            of_tones = lags[:, lookback.tones]
-            read = np.empty((*of_tones.shape, reach.steps, len(sound) * N), np.float32)
-            read_block(sound, kept, of_tones, N, reach.filters, reach.ahead, read)
+            wanted = lags[..., : lookback.reads]
+            read = np.empty((*wanted.shape, reach.steps, len(sound) * N), np.float32)
+            read_block(sound, kept, wanted, N, reach.filters, reach.ahead, read)
             loudness = np.empty(lags.shape[:2], np.float32)
             hear_block(sound, kept - reach.delay, lags, N, heard, loudness)
             yield loudness, read, lags, whole[:, whole.shape[1] - steps :].T

@@ -75,7 +75,7 @@ class Builder:
 
     def ago(self, x: int, size: int) -> None:
         """Add embeddings of the codes that each value had a lag ago to that value's part of x [values size]."""
-        if self.lookback is None or not len(self.lookback.centres):
+        if self.lookback is None or not self.lookback.reads:
             return
         centres = self.lookback.centres
         table = self.table(self.take("ago.table.weight", centres.size * self.codes, size))

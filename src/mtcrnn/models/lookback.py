@@ -1,10 +1,12 @@
 """What a net reads of the sound that it made a period ago, where parameters say the period. Needs no torch.
 
 The numbers that condition a step have, for each such parameter, the hands of a clock that goes round once a period, see
-`audio.clock`; then for each, how loud the sound was of late, companded; then for each that is a pitch, and each lag,
-the companded sub-bands of the steps around the one so long ago. All but the clocks are zeros where there is no lag. See
-`audio.lags`. (A tone repeats its waveform. A rhythm does not: no two pops are alike, and a net that hears the last one
-plays it again, or goes on with what rings where the next should begin.)
+`audio.clock`; then for each, how loud the sound was of late, companded; then, where all are pitches, for each of them
+and each lag the companded sub-bands of the steps around the one so long ago. All but the clocks are zeros where there
+is no lag. See `audio.lags`.
+
+A tone repeats its waveform. A rhythm does not: no two pops are alike, and a net that reads the last one goes on with
+what rings where the next should begin; so it does where a pitch has a rhythm beside it.
 """
 
 from __future__ import annotations
@@ -55,15 +57,13 @@ class Block(NamedTuple):
 
     Attributes:
         lags: int64 [B, T, P, lags].
-        longest: int64 [P]: samples of the longest lag of each.
-        tones: bool [P]: which of them are pitches.
         sound: float32 [B, channels, kept + T N]; the block's own part is written.
         steps: float32 [B, channels, (reach + T) N]; likewise.
         phases: float64 [B, P, kept steps]: see `Memory`, at the block's end.
         heard: float32 [B, P]: see `Memory`; goes on with each step.
         offsets: float64 [B, P]: see `Memory`.
         turns: float64 [B, T, P]: of the clocks, at each step's end.
-        read: float32 [B, P, lags, steps around, channels N]: the numbers that the last step read; scratch.
+        read: float32 [B, P, reads, steps around, channels N]: the numbers that the last step read; scratch.
         newest: float32 [B, channels N]: scratch.
         filters: of `audio.lags.Reach`.
         synthesis: likewise.
@@ -74,8 +74,6 @@ class Block(NamedTuple):
     """
 
     lags: NDArray[np.int64]
-    longest: NDArray[np.int64]
-    tones: NDArray[np.bool_]
     sound: NDArray[np.float32]
     steps: NDArray[np.float32]
     phases: NDArray[np.float64]
@@ -98,8 +96,6 @@ class Block(NamedTuple):
 
 NO_PAST = Block(
     np.zeros((0, 0, 0, LAGS), np.int64),
-    np.zeros(0, np.int64),
-    np.zeros(0, np.bool_),
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float32),
     np.zeros((0, 0, 0), np.float64),
@@ -130,8 +126,9 @@ class Lookback:
         rate: samples per second.
         channels: of the sound.
         size: how many numbers condition a step, beside the parameters.
-        centres: int64 [pitches lags, channels N]: which of them are the values of the very step a lag ago.
-        longest: int64 [P]: the longest lags, in samples.
+        reads: how many lags of each are read: none where one is a rhythm.
+        centres: int64 [P reads, channels N]: which of them are the values of the very step a lag ago.
+        longest: the longest lag, in samples.
         span: the highest amplitude of any value.
     """
 
@@ -143,20 +140,18 @@ class Lookback:
         self._columns = [tier.prop.index(period.name) for period in self.periods]
         often = [_hertz_in(period, ranges[period.name]) for period in self.periods]
         self.tones = np.array([hertz.any() and np.median(hertz[hertz > 0]) >= LOWEST_HZ for hertz in often])
+        self.reads = LAGS if self.tones.all() else 0
         before = len(self.periods) * (HANDS + 1)
-        first = before + per_lag * np.arange(LAGS * self.tones.sum())
+        first = before + per_lag * np.arange(self.reads * len(self.periods))
         self.size = before + per_lag * len(first)
         self.centres = np.add.outer(first + self.reach.around * values, np.arange(values))
-        self.longest = np.array([self._longest_lag(float(hertz.min())) for hertz in often])
-        self._kept_sound = self.reach.kept(int(self.longest[self.tones].max(initial=0)))
-        self._kept = -(-self.reach.kept(int(self.longest.max())) // tier.bands)  # steps
+        slowest = min(float(hertz.min()) for hertz in often)
+        longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
+        self.longest = int(min(longest, LONGEST_S * self.rate))
+        self._kept_sound = self.reach.kept(self.longest if self.reads else 0)
+        self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
         self.span = float(amplitudes[:, -1].max())
         self._amplitudes, self._spans = amplitudes, np.append(amplitudes[:, -1], np.float32(self.span))
-
-    def _longest_lag(self, slowest: float) -> int:
-        """In samples, of a sound that repeats so often at least; 0: it may not repeat."""
-        longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
-        return int(min(longest, LONGEST_S * self.rate))
 
     def init(self, batch: int) -> Memory:
         """What is known before the beginning of so many sounds: nothing."""
@@ -187,7 +182,7 @@ class Lookback:
         whole = np.concatenate([phases, self.advance(phases[:, -1], hertz)], axis=1)
         for p in range(len(phases)):
             found = np.empty((len(hertz), LAGS), np.int64)
-            find_lags(whole[p], phases.shape[1], self.reach.bands, self.reach.least, self.longest[p], found)
+            find_lags(whole[p], phases.shape[1], self.reach.bands, self.reach.least, self.longest, found)
             lags[:, p] = found
         return lags, whole
 
@@ -220,15 +215,13 @@ class Lookback:
         sizes = N, self.reach.ahead, made, self.reach.delay, self._amplitudes.shape[1] - 1, self._given
         return Block(
             lags,
-            self.longest,
-            self.tones,
             np.pad(memory.sound, ((0, 0), (0, 0), (0, steps * N))),
             np.pad(memory.steps, ((0, 0), (0, 0), (0, steps * N))),
             phases,
             memory.heard.copy(),
             memory.offsets,
             turns,
-            np.empty((batch, P, LAGS, self.reach.steps, len(self._amplitudes)), np.float32),
+            np.empty((batch, P, self.reads, self.reach.steps, len(self._amplitudes)), np.float32),
             np.empty((batch, len(self._amplitudes)), np.float32),
             self.reach.filters,
             self.reach.synthesis,
@@ -273,18 +266,16 @@ def look_back(block: Any, b: int, t: int, row: Any) -> None:
         show(block.turns[b, t, p], row, at + HANDS * p)
         block.heard[b, p] = hear(block.sound[b], start + t * bands, bands, lags[0], block.heard[b, p])
         row[heard_at + p] = _ZERO if lags[0] == NO_LAG else _compand(block.heard[b, p] / span, mu, scale)
-        if not block.tones[p]:
-            continue
         first = read.shape[1] - 1
-        for j in range(lags.shape[0]):
+        for j in range(read.shape[0]):
             if t == 0 or lags[j] != block.lags[b, t - 1, p, j]:
                 first = 0
-        for j in range(lags.shape[0]):
+        for j in range(read.shape[0]):
             for q in range(first):
                 for k in range(read.shape[2]):
                     read[j, q, k] = read[j, q + 1, k]
-        read_lags(block.sound[b], end, lags, bands, block.filters, ahead, first, read)
-        for j in range(lags.shape[0]):
+        read_lags(block.sound[b], end, lags[: read.shape[0]], bands, block.filters, ahead, first, read)
+        for j in range(read.shape[0]):
             for q in range(read.shape[1]):
                 values = read[j, q]
                 for k in range(values.shape[0]):

@@ -15,7 +15,6 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from mtcrnn.config.periods import NO_EXPRESSION
 from mtcrnn.textures.primitives import Samples, band, cycles, decays, poisson_onsets, regular_onsets, rings
 
 Curves = Mapping[str, NDArray[np.float64]]  # by parameter, one value per sample
@@ -40,8 +39,7 @@ class Parameter:
         units: unit, for people.
         meter: the meter that measures it, one of `evaluation.meters.METERS`, if there is one.
         expected: what that meter should read, from the values of all parameters.
-        hertz: how often a second the sound repeats, as an expression, if the parameter says that; `NO_EXPRESSION` if
-            only its unit looks so.
+        hertz: how often a second the sound repeats, as an expression, if the parameter says that.
     """
 
     low: float
@@ -231,7 +229,7 @@ TEXTURES: dict[str, Texture] = {
     "fm": Texture(
         "tones with vibrato, from slow to so fast that it is heard as timbre",
         {
-            "carrier": Parameter(400.0, 1600.0, 800.0, "Hz", "carrier", lambda v: v["carrier"], NO_EXPRESSION),
+            "carrier": Parameter(400.0, 1600.0, 800.0, "Hz", "carrier", lambda v: v["carrier"], "carrier"),
             "modulation": Parameter(4.0, 60.0, 20.0, "Hz", "vibrato", lambda v: v["modulation"], "modulation"),
             "index": Parameter(0.0, 4.0, 2.0, "radians", "index", lambda v: v["index"]),
         },
@@ -249,7 +247,7 @@ TEXTURES: dict[str, Texture] = {
         "a metal bar that is struck repeatedly",
         {
             "rate": Parameter(1.5, 8.0, 3.0, "strikes/s", "beat", lambda v: v["rate"], "rate"),
-            "size": Parameter(0.5, 2.0, 1.0, "1 sounds at 880 Hz", "peak", lambda v: 880.0 / v["size"]),
+            "size": Parameter(0.5, 2.0, 1.0, "1 sounds at 880 Hz", "peak", lambda v: 880.0 / v["size"], "880/size"),
         },
         chimes,
     ),

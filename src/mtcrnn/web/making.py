@@ -119,14 +119,14 @@ def _scratch(program: Program, layout: Layout) -> Scratch:
 
 
 def _past(config: ModelConfig, steps: int) -> tuple[Block, NDArray[np.float64], dict[Clock, int]]:
-    """The past of a block of so many steps, the phases before and in it, and the shortest lag."""
+    """The past of a block of so many steps, the phases before and in it, and the shortest and the longest lag."""
     lookback = config.lookback
     if lookback is None:
         return NO_PAST, np.zeros((0, steps)), {}
     memory = lookback.init(1)
     block = lookback.begin(memory, np.zeros((1, steps, len(config.tier.prop))))
     phases = np.pad(memory.phases[0], ((0, 0), (0, steps)))
-    return block, phases, {Clock.LEAST_LAG: lookback.reach.least}
+    return block, phases, {Clock.LEAST_LAG: lookback.reach.least, Clock.LONGEST_LAG: lookback.longest}
 
 
 def _expressions(config: ModelConfig) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:

@@ -40,11 +40,12 @@ class Clock(IntEnum):
     SIZE = 4  # samples of such a stretch
     RATE = 5  # samples per second
     LEAST_LAG = 6  # samples
+    LONGEST_LAG = 7
 
 
 STACK = 256  # numbers at most
 _STEP, _PLACE, _REST, _BLOCK = int(Clock.STEP), int(Clock.PLACE), int(Clock.REST), int(Clock.BLOCK)
-_SIZE, _RATE, _LEAST = int(Clock.SIZE), int(Clock.RATE), int(Clock.LEAST_LAG)
+_SIZE, _RATE, _LEAST, _LONGEST = int(Clock.SIZE), int(Clock.RATE), int(Clock.LEAST_LAG), int(Clock.LONGEST_LAG)
 _NOTHING, _NUMBER, _VALUE, _NEGATE = int(Rpn.NOTHING), int(Rpn.NUMBER), int(Rpn.VALUE), int(Rpn.NEGATE)
 _ADD, _SUBTRACT, _MULTIPLY, _DIVIDE = int(Rpn.ADD), int(Rpn.SUBTRACT), int(Rpn.MULTIPLY), int(Rpn.DIVIDE)
 
@@ -59,7 +60,7 @@ class Voice(NamedTuple):
         last: float32 [1, G]: the newest codes.
         past: of T steps.
         phases: float64 [P, kept + T]: the periods since the beginning at each step's end; NaN before it.
-        clock: int64 [7], see `Clock`.
+        clock: int64 [8], see `Clock`.
         words: uint64 [n]: the entropy of a page of uniforms; the last is the page's number.
         pool: uint64 [4], scratch.
         random: uint64 [4], scratch.
@@ -253,7 +254,7 @@ def _prepare(v: Any, steps: int) -> int:
         end += 1
     for p in range(v.phases.shape[0]):
         kept, lags = v.phases.shape[1] - T, v.past.lags[0, begin:end, p]
-        find_lags(v.phases[p], kept + begin, N, clock[_LEAST], v.past.longest[p], lags)
+        find_lags(v.phases[p], kept + begin, N, clock[_LEAST], clock[_LONGEST], lags)
     return end
 
 

@@ -46,7 +46,7 @@ def make_net(
     spec = net.spec
     sizes: dict[str, Any] = {"frame_size": net.frame_size} if spec.framed else {}
     sizes |= {"values": values, "bands": bands} if spec.banded else {}
-    sizes |= {"past": lookback.size, "centres": lookback.centres} if lookback and len(lookback.centres) else {}
+    sizes |= {"past": lookback.size, "centres": lookback.centres} if lookback and lookback.reads else {}
     module = pkgutil.resolve_name(f"{__name__}.{spec.file}:{spec.module}")
     made: RecurrentNet = module(in_size, net.hidden_size, out_size, net.n_layers, **sizes, **spec.keywords)
     return made
