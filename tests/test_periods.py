@@ -7,7 +7,7 @@ import pytest
 
 from helpers import run_cli, tone_set, write_params, write_wav
 from mtcrnn.config.nets import Net
-from mtcrnn.config.periods import NO_EXPRESSION, UNITS, Period
+from mtcrnn.config.periods import NO_EXPRESSION, UNITS, VALUE, Period, expression_of
 from mtcrnn.config.presets import complete
 from mtcrnn.config.ranges import Range
 from mtcrnn.config.tier import Tier
@@ -158,15 +158,25 @@ def test_a_texture_says_its_periods(tmp_path, capsys):
     assert tier.period == ("rpm=rpm/30",)
     for texture in TEXTURES.values():
         for name, parameter in texture.parameters.items():
-            if parameter.hertz not in (None, NO_EXPRESSION) and parameter.expected:
+            if parameter.hertz and parameter.expected:
                 found = Period(name, parameter.hertz).hertz(np.array([parameter.default]))
                 assert found == pytest.approx(parameter.expected({name: parameter.default}))
 
 
-def test_a_carrier_is_no_period_of_a_modulated_tone(tmp_path, capsys):
-    assert run_cli(capsys, "texture", "fm", "--out", tmp_path / "data", "--files", 1, "--seconds", 0.2)[0] == 0
-    tier, _, _ = completed({"prop": ("carrier", "modulation")}, {}, {"data_dir": str(tmp_path / "data")})
-    assert tier.period == ("modulation=modulation",)
+def test_a_carrier_and_a_size_say_a_pitch(tmp_path, capsys):
+    """A carrier in Hz, and the size of a bar, which has no unit that says one."""
+    for name, prop, expected in (
+        ("fm", ("carrier", "modulation"), ("carrier=carrier", "modulation=modulation")),
+        ("chimes", ("rate", "size"), ("rate=rate", "size=880/size")),
+    ):
+        data = tmp_path / name
+        assert run_cli(capsys, "texture", name, "--out", data, "--files", 1, "--seconds", 0.2)[0] == 0
+        assert completed({"prop": prop}, {}, {"data_dir": str(data)})[0].period == expected
+
+
+def test_data_can_say_that_a_unit_says_no_period():
+    assert expression_of("carrier", "Hz", {}, True) == VALUE
+    assert expression_of("carrier", "Hz", {"carrier": NO_EXPRESSION}, True) is None
 
 
 @pytest.mark.parametrize(
