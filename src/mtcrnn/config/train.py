@@ -58,7 +58,7 @@ class Train(Options):
     )
     glides: float = option(
         "semitones by which copies of the sounds glide up and down (with a period), so that the net hears periods "
-        "move; mtcrnn train takes 2 where periods stand still and are more than 2 semitones apart, else 0: no copies",
+        "move; mtcrnn train takes 2 where periods stand still in nearly all sounds, else 0: no copies",
         0.0,
     )
     loss: Literal["nll", "mse"] = option(

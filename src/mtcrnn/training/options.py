@@ -25,14 +25,14 @@ log = logging.getLogger(__name__)
 
 LEAST_WINDOW = 256  # steps that windows for short sounds have at least
 MOST = 0.5  # of the sounds; with more in stereo, so is the model by default
-GLIDES, FAR = 2.0, 2.0  # semitones by which copies glide, if the sounds are more than so many apart
+GLIDES, NEARLY_ALL = 2.0, 0.9  # semitones by which copies glide, if periods stand still in such a share of the sounds
 
 
 def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[str, Any]) -> tuple[Tier, Net, Train]:
     """Given options by name, completed: audio has the sample rate and the channels of most of the data.
 
     The recommended windows are made shorter for short sounds. With a period, there is noise on the inputs, and copies
-    of sounds whose periods are far apart glide. See also `presets.complete`.
+    of sounds whose periods stand still glide. See also `presets.complete`.
 
     Raises:
         InputError: options out of range; no sounds, or one that cannot be read; stereo, but no sound is.
@@ -52,9 +52,9 @@ def completed(tier: Mapping[str, Any], net: Mapping[str, Any], train: Mapping[st
     if own.period and (suits := {name: value for name, value in PERIODIC.items() if name not in train}):
         options = replace(options, **suits)
         log.info("%s, since there is a period", ", ".join(f"`{name}` {value:g}" for name, value in suits.items()))
-    if "glides" not in train and _far_apart(own, data):
+    if "glides" not in train and _stand_still(own, data):
         options = replace(options, glides=GLIDES)
-        log.info("`glides` %g, since the sounds' periods stand still, far apart", GLIDES)
+        log.info("`glides` %g, since the sounds' periods stand still", GLIDES)
     return own, chosen, options
 
 
@@ -79,14 +79,13 @@ def _window(seq_len: int, steps: float) -> int:
     return fitting
 
 
-def _far_apart(tier: Tier, data: ParamManager) -> bool:
-    """Whether a period stands still in most sounds, more than `FAR` semitones from those of others."""
+def _stand_still(tier: Tier, data: ParamManager) -> bool:
+    """Whether a period stands still in nearly all sounds, at several values."""
     files = [file for _, file in data.files()] if tier.period else []
     for period in tier.periods:
         curves = [file.params[period.name].values for file in files if period.name in file.params]
         hertz = period.hertz(np.array([values[0] for values in curves if max(values) == min(values)], np.float64))
-        notes = np.unique(np.round(12 * np.log2(hertz[hertz > 0]), 1))
-        if len(hertz) > MOST * len(curves) and len(notes) > 1 and np.median(np.diff(notes)) > FAR:
+        if len(hertz) > NEARLY_ALL * len(curves) and len(np.unique(hertz[hertz > 0])) > 1:
             return True
     return False
 
