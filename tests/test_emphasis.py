@@ -46,6 +46,18 @@ def test_its_response():
         assert 20 * np.log10(gain) == pytest.approx(emphasis.decibels(np.array([hertz / RATE]))[0], abs=0.01)
 
 
+def test_what_is_played_has_no_offset():
+    """A constant dies away; from 20 Hz up, the emphasis is undone within 0.3 dB; without an emphasis, all stays."""
+    emphasis = Emphasis.of((10, -20, 5, 0, 3), RATE, BANDS)
+    undo = emphasis.played(RATE)
+    made, _ = undo.run(np.full((1, 2 * RATE), 0.1, np.float32), undo.rest(1))
+    assert abs(made[0, -1]) < 1e-6
+    hertz = np.array([20, 50, 200, 1000, 7900]) / RATE
+    np.testing.assert_allclose(undo.decibels(hertz) + emphasis.decibels(hertz), [-0.26, -0.04, 0, 0, 0], atol=0.02)
+    plain = Emphasis.of((), RATE, BANDS)
+    assert plain.played(RATE) is plain
+
+
 def test_blocks_of_any_size_give_the_same_bits():
     emphasis, frames = Emphasis.of((4, -3, 2, 9, 1), RATE, BANDS), np.stack([coloured(3, 1), coloured(0, 2)])[:, :999]
     whole, end = emphasis.run(frames, emphasis.rest(2))

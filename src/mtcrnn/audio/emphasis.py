@@ -18,6 +18,7 @@ from mtcrnn.core.numba_math import BARE, cached_njit
 
 Floats = NDArray[np.float64]
 
+LOWEST_PLAYED_HZ = 5.0  # 3 dB down there
 LOWEST_HZ = 20.0  # at which the lowest octave begins, or above
 MOST_DB = 30.0  # by which an octave is raised at most
 SECTIONS = 4  # filters for each step from an octave to the next: one alone falls by 6 dB an octave at most
@@ -86,7 +87,7 @@ class Emphasis:
 
     Attributes:
         poles: float64 [K], between 0 and 1.
-        zeros: float64 [K], between 0 and 1.
+        zeros: float64 [K], between 0 and 1; a 1 takes away what is constant.
         gain: of the first one's input.
     """
 
@@ -109,6 +110,17 @@ class Emphasis:
     def inverse(self) -> Emphasis:
         """What undoes it."""
         return Emphasis(self.zeros, self.poles, 1 / self.gain)
+
+    def played(self, sample_rate: float) -> Emphasis:
+        """What undoes it in what a net plays, and takes away what is below hearing: a net's codes may drift off 0.
+
+        Without any emphasis, nothing is changed.
+        """
+        if not len(self.poles):
+            return self
+        undone, pole = self.inverse, float(np.exp(-2 * np.pi * LOWEST_PLAYED_HZ / sample_rate))
+        poles, zeros = np.append(undone.poles, pole), np.append(undone.zeros, 1.0)
+        return Emphasis(poles, zeros, undone.gain * (1 + pole) / 2)
 
     def decibels(self, frequencies: Floats) -> Floats:
         """The gain in dB at frequencies in cycles per sample."""

@@ -46,7 +46,7 @@ class BandPlayer:
         tier = player.config.tier
         self._bank, self._channels = filter_bank(tier.bands), tier.sound_channels
         self._emphasis = Emphasis.of(emphasis, tier.sample_rate, tier.bands)
-        self._undo = self._emphasis.inverse
+        self._undo = self._emphasis.played(tier.sample_rate)
 
     def init(self, seed: int, batch: int = 1) -> BandState:
         """The state before the first step of `batch` sounds."""

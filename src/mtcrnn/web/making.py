@@ -101,7 +101,7 @@ def _entropy(seed: int) -> list[int]:
 
 
 def _undoing(config: ModelConfig) -> Emphasis:
-    return Emphasis.of(config.emphasis, config.tier.sample_rate, config.tier.bands).inverse
+    return Emphasis.of(config.emphasis, config.tier.sample_rate, config.tier.bands).played(config.tier.sample_rate)
 
 
 def _scratch(program: Program, layout: Layout) -> Scratch:
