@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from mtcrnn.data.store import Store
 from mtcrnn.data.tuning import LABELS_PER_S
 from mtcrnn.models.encoding import Encoding
 from mtcrnn.models.lookback import LONGEST_S, Lookback
+
+AT_ONCE = 1 << 16  # steps
 
 
 class Past:
@@ -38,7 +40,7 @@ class Past:
 
     def add(
         self,
-        sound: Callable[[], Iterable[NDArray[np.float32]]],
+        blocks: Iterable[NDArray[np.float32]],
         curves: list[Param],
         steps: int,
         factors: NDArray[np.float64],
@@ -46,54 +48,58 @@ class Past:
         """Add the first `steps` of a file.
 
         Args:
-            sound: gives its frames [n, channels], in blocks; of stereo, the middle and the side.
+            blocks: its frames [n, channels]; of stereo, the middle and the side.
             curves: its parameters.
             steps: how many.
             factors: it repeats so many times as often as the parameters say [P].
         """
-        setting, offsets = self._set_clocks(sound(), curves, factors)
-        done = 0
-        for heard, amplitudes, lags, turns in self._read(sound(), curves, factors):
-            ends = np.arange(done + 1, done + len(turns) + 1) * self._lookback.reach.bands
-            turns = turns + setting.at(ends, offsets)
-            self._shares.add((turns - np.floor(turns))[:steps])
-            done += len(turns)
-            loudness = self._codec.encode(heard[:steps] / self._lookback.span)
-            codes = self._encoding.encode(amplitudes[:steps]).reshape(len(loudness), -1)
-            self._stores[0].add(np.concatenate([loudness, codes], axis=1))
-            self._stores[1].add(-(-lags[:steps, :, 0] // (FRACTIONS * self._lookback.reach.bands)))
-            steps -= len(codes)
+        lookback, left = self._lookback, steps
+        setting, heard, often = Setting(lookback.rate, lookback.tones), lookback.init(1).heard[0], []
+        for sound, kept, lags, phases, hertz in self._read(blocks, curves, factors):
+            setting.add(sound[0, kept:], lookback.within(phases, hertz))
+            often.append(hertz[:: round(lookback.rate / lookback.reach.bands / LABELS_PER_S)])
+            self._add_read(sound, kept, lags, heard, left)
+            left -= min(left, len(lags))
+        median = np.median(np.concatenate(often), axis=0) if often else np.zeros(len(factors))
+        offsets, phases = setting.offsets(median), np.zeros((len(factors), 1))
+        for first in range(0, steps, AT_ONCE):
+            hertz = self._hertz(curves, first, min(AT_ONCE, steps - first)) * factors
+            phases = lookback.advance(phases[:, -1], hertz)
+            ends = np.arange(first + 1, first + 1 + len(hertz)) * lookback.reach.bands
+            turns = phases.T + setting.at(ends, offsets)
+            self._shares.add(turns - np.floor(turns))
+
+    def _add_read(
+        self, sound: NDArray[np.float32], kept: int, lags: NDArray[np.int64], heard: NDArray[np.float32], left: int
+    ) -> None:
+        """Add what the first steps of a block read, at most `left`, see `_read`; `heard` [P] goes on."""
+        reach, wanted = self._lookback.reach, lags[..., : self._lookback.reads]
+        amplitudes = np.empty((*wanted.shape, reach.steps, len(sound) * reach.bands), np.float32)
+        read_block(sound, kept, wanted, reach.bands, reach.filters, reach.ahead, amplitudes)
+        loudness = np.empty(lags.shape[:2], np.float32)
+        hear_block(sound, kept - reach.delay, lags, reach.bands, heard, loudness)
+        levels = self._codec.encode(loudness[:left] / self._lookback.span)
+        codes = self._encoding.encode(amplitudes[:left]).reshape(len(levels), -1)
+        self._stores[0].add(np.concatenate([levels, codes], axis=1))
+        self._stores[1].add(-(-lags[:left, :, 0] // (FRACTIONS * reach.bands)))
 
     def _hertz(self, curves: list[Param], first: int, steps: int) -> NDArray[np.float64]:
         """How often a second a file repeats, as its parameters say [steps, P]."""
         rate = self._lookback.rate / self._lookback.reach.bands
         return self._lookback.hertz(np.stack([curve.sample(rate, first, steps) for curve in curves], axis=-1))
 
-    def _set_clocks(
-        self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
-    ) -> tuple[Setting, NDArray[np.float64]]:
-        """Where the clocks of a file are: the measurement, and its offsets."""
-        lookback, N, first = self._lookback, self._lookback.reach.bands, 0
-        setting, phases = Setting(lookback.rate, lookback.tones), np.zeros(len(lookback.periods))
-        rest, often = np.zeros(0, np.float32), [np.zeros((0, len(phases)))]
-        for block in blocks:
-            rest = np.concatenate([rest, block[:, 0]])
-            steps = len(rest) // N
-            hertz = self._hertz(curves, first, steps) * factors
-            whole = lookback.advance(phases, hertz)
-            setting.add(rest[: steps * N], lookback.within(whole, hertz))
-            often.append(hertz[:: round(lookback.rate / N / LABELS_PER_S)])
-            rest, first = rest[steps * N :], first + steps
-            phases = whole[:, -1] if steps else phases
-        return setting, setting.offsets(np.median(np.concatenate(often), axis=0) if first else phases)
-
     def _read(
         self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
-    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64], NDArray[np.float64]]]:
-        """How loud it was [n, P]; amplitudes [n, P, reads, around, G], lags [n, P, lags], phases [n, P]."""
-        lookback, reach = self._lookback, self._lookback.reach
-        N, nothing, first = reach.bands, lookback.init(1), 0
-        sound, phases, heard = nothing.sound[0], nothing.phases[0], nothing.heard[0]  # [channels, kept], [P, kept], [P]
+    ) -> Iterator[tuple[NDArray[np.float32], int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+        """A file by blocks of n steps.
+
+        Yields:
+            The sound [channels, kept + n N]; how many samples of it came before the block; lags [n, P, lags]; phases
+            [P, n]; how often a second it repeats [n, P].
+        """
+        lookback, N, first = self._lookback, self._lookback.reach.bands, 0
+        nothing = lookback.init(1)
+        sound, phases = nothing.sound[0], nothing.phases[0]  # [channels, kept], [P, kept]
         kept, rest = sound.shape[1], np.zeros((0, sound.shape[0]), np.float32)
         for block in blocks:
             rest = np.concatenate([rest, block])
@@ -105,12 +111,7 @@ class Past:
             self._steps += steps
             lags, whole = lookback.find(phases, hertz * factors)
             phases = whole[:, steps:]
-            wanted = lags[..., : lookback.reads]
-            read = np.empty((*wanted.shape, reach.steps, len(sound) * N), np.float32)
-            read_block(sound, kept, wanted, N, reach.filters, reach.ahead, read)
-            loudness = np.empty(lags.shape[:2], np.float32)
-            hear_block(sound, kept - reach.delay, lags, N, heard, loudness)
-            yield loudness, read, lags, whole[:, whole.shape[1] - steps :].T
+            yield sound, kept, lags, whole[:, whole.shape[1] - steps :], hertz * factors
             first += steps
 
     def close(self) -> None:

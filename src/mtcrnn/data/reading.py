@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -113,17 +112,13 @@ class Reader:
             return None
         past = Past(self._lookback, self._encoding)
         for j in tqdm(range(len(self.lengths)), "reading periods", unit="file", delay=2, leave=False):
-            sound = partial(self._whole, j)
-            past.add(sound, self.curves[j], self.lengths[j], self._tuned(self._number(j)))
+            with self._open(self._number(j)) as source:
+                sound = self._frames(source, j)
+                past.add(sound, self.curves[j], self.lengths[j], self._tuned(self._number(j)))
         past.close()
         for name, share in past.without().items():
             log.warning("%s says no period, or one above %g s, in %.0f%% of the sound", name, LONGEST_S, 100 * share)
         return past
-
-    def _whole(self, j: int) -> Iterator[NDArray[np.float32]]:
-        """Sound or copy j as a net reads it, from its beginning."""
-        with self._open(self._number(j)) as source:
-            yield from self._frames(source, j)
 
     def _number(self, j: int) -> int:
         """The sound that sound or copy j is made of."""
