@@ -68,7 +68,7 @@ TEXTURE_SUBJECTS = tuple(
 RECORDED = (
     Subject("saxophone", ("pitch", "dynamic"), "sax_alto", {"pitch": "period", "dynamic": "loudness"}),
     Subject("piano", ("pitch",), "piano_48k_stereo", {"pitch": "period"}),
-    Subject("brass", ("pitch",), "nsynth_brass", {"pitch": "period"}),
+    Subject("brass", ("pitch",), "nsynth_brass", {"pitch": "period"}, {"period": ("pitch=MIDI",)}),
     Subject("rain and fire", ("kind",), "rain_fire"),
 )
 
