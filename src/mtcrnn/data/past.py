@@ -55,10 +55,10 @@ class Past:
         """
         lookback, left = self._lookback, steps
         setting, heard, often = Setting(lookback.rate, lookback.tones), lookback.init(1).heard[0], []
-        for sound, kept, lags, phases, hertz in self._read(blocks, curves, factors):
-            setting.add(sound[0, kept:], lookback.within(phases, hertz))
+        for sound, lags, phases, hertz in self._read(blocks, curves, factors):
+            setting.add(sound[0, lookback.kept_sound :], lookback.within(phases, hertz))
             often.append(hertz[:: round(lookback.rate / lookback.reach.bands / LABELS_PER_S)])
-            self._add_read(sound, kept, lags, heard, left)
+            self._add_read(sound, lags, heard, left)
             left -= min(left, len(lags))
         median = np.median(np.concatenate(often), axis=0) if often else np.zeros(len(factors))
         offsets, phases = setting.offsets(median), np.zeros((len(factors), 1))
@@ -70,15 +70,16 @@ class Past:
             self._shares.add(turns - np.floor(turns))
 
     def _add_read(
-        self, sound: NDArray[np.float32], kept: int, lags: NDArray[np.int64], heard: NDArray[np.float32], left: int
+        self, sound: NDArray[np.float32], lags: NDArray[np.int64], heard: NDArray[np.float32], left: int
     ) -> None:
         """Add what the first steps of a block read, at most `left`, see `_read`; `heard` [P] goes on."""
-        reach, wanted = self._lookback.reach, lags[..., : self._lookback.reads]
+        lookback, reach, kept = self._lookback, self._lookback.reach, self._lookback.kept_sound
+        wanted = lags[..., : lookback.reads]
         amplitudes = np.empty((*wanted.shape, reach.steps, len(sound) * reach.bands), np.float32)
         read_block(sound, kept, wanted, reach.bands, reach.filters, reach.ahead, amplitudes)
         loudness = np.empty(lags.shape[:2], np.float32)
         hear_block(sound, kept - reach.delay, lags, reach.bands, heard, loudness)
-        levels = self._codec.encode(loudness[:left] / self._lookback.span)
+        levels = self._codec.encode(loudness[:left] / lookback.span)
         codes = self._encoding.encode(amplitudes[:left]).reshape(len(levels), -1)
         self._stores[0].add(np.concatenate([levels, codes], axis=1))
         self._stores[1].add(-(-lags[:left, :, 0] // (FRACTIONS * reach.bands)))
@@ -90,28 +91,28 @@ class Past:
 
     def _read(
         self, blocks: Iterable[NDArray[np.float32]], curves: list[Param], factors: NDArray[np.float64]
-    ) -> Iterator[tuple[NDArray[np.float32], int, NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]]:
         """A file by blocks of n steps.
 
         Yields:
-            The sound [channels, kept + n N]; how many samples of it came before the block; lags [n, P, lags]; phases
-            [P, n]; how often a second it repeats [n, P].
+            The sound [channels, kept + n N], with what was kept before the block; lags [n, P, lags]; phases [P, n]; how
+            often a second it repeats [n, P].
         """
         lookback, N, first = self._lookback, self._lookback.reach.bands, 0
         nothing = lookback.init(1)
         sound, phases = nothing.sound[0], nothing.phases[0]  # [channels, kept], [P, kept]
-        kept, rest = sound.shape[1], np.zeros((0, sound.shape[0]), np.float32)
+        rest = np.zeros((0, sound.shape[0]), np.float32)
         for block in blocks:
             rest = np.concatenate([rest, block])
             steps = len(rest) // N
-            sound = np.concatenate([sound[:, -kept:], rest[: steps * N].T], axis=1).astype(np.float32)
+            sound = np.concatenate([sound[:, -lookback.kept_sound :], rest[: steps * N].T], axis=1).astype(np.float32)
             rest = rest[steps * N :]
             hertz = self._hertz(curves, first, steps)
             self._without += (hertz < 1 / LONGEST_S).sum(axis=0)
             self._steps += steps
             lags, whole = lookback.find(phases, hertz * factors)
             phases = whole[:, steps:]
-            yield sound, kept, lags, whole[:, whole.shape[1] - steps :], hertz * factors
+            yield sound, lags, whole[:, whole.shape[1] - steps :], hertz * factors
             first += steps
 
     def close(self) -> None:

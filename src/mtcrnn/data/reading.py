@@ -27,7 +27,7 @@ from mtcrnn.data.store import Store
 from mtcrnn.data.tuning import LABELS_PER_S, Tuning
 from mtcrnn.data.windows import tail_of
 from mtcrnn.models.encoding import Encoding
-from mtcrnn.models.lookback import LONGEST_S, PROBES, lookback_of
+from mtcrnn.models.lookback import LONGEST_S, hertz_in, lookback_of
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Reader:
         found = []
         for p, period in enumerate(self._tier.periods):
             range_ = self._ranges[period.name]
-            if period.hertz(np.linspace(range_.low, range_.high, PROBES)).min() >= LOWEST_HZ:
+            if hertz_in(period, range_).min() >= LOWEST_HZ:
                 found.append(p)
         return found
 

@@ -129,6 +129,7 @@ class Lookback:
         reads: how many lags of each are read: none where one is a rhythm.
         centres: int64 [P reads, channels N]: which of them are the values of the very step a lag ago.
         longest: the longest lag, in samples.
+        kept_sound: how many samples of the sound are kept.
         span: the highest amplitude of any value.
     """
 
@@ -138,7 +139,7 @@ class Lookback:
         self.rate, self.channels, self._given = tier.sample_rate, tier.sound_channels, len(tier.prop)
         values, per_lag = len(amplitudes), self.reach.steps * len(amplitudes)
         self._columns = [tier.prop.index(period.name) for period in self.periods]
-        often = [_hertz_in(period, ranges[period.name]) for period in self.periods]
+        often = [hertz_in(period, ranges[period.name]) for period in self.periods]
         self.tones = np.array([hertz.any() and np.median(hertz[hertz > 0]) >= LOWEST_HZ for hertz in often])
         self.reads = LAGS if self.tones.all() else 0
         before = len(self.periods) * (HANDS + 1)
@@ -148,7 +149,7 @@ class Lookback:
         slowest = min(float(hertz.min()) for hertz in often)
         longest = self.reach.least + LAGS * self.rate * BELOW / slowest if slowest else np.inf
         self.longest = int(min(longest, LONGEST_S * self.rate))
-        self._kept_sound = self.reach.kept(self.longest if self.reads else 0)
+        self.kept_sound = self.reach.kept(self.longest if self.reads else 0)
         self._kept = -(-self.reach.kept(self.longest) // tier.bands)  # steps
         self.span = float(amplitudes[:, -1].max())
         self._amplitudes, self._spans = amplitudes, np.append(amplitudes[:, -1], np.float32(self.span))
@@ -157,7 +158,7 @@ class Lookback:
         """What is known before the beginning of so many sounds: nothing."""
         N, P = self.reach.bands, len(self.periods)
         return Memory(
-            np.zeros((batch, self.channels, self._kept_sound), np.float32),
+            np.zeros((batch, self.channels, self.kept_sound), np.float32),
             np.zeros((batch, self.channels, self.reach.synthesis.shape[1] - N), np.float32),
             np.full((batch, P, self._kept), np.nan),
             np.zeros((batch, P), np.float32),
@@ -316,6 +317,6 @@ def lookback_of(tier: Tier, ranges: Mapping[str, Range], encoding: Encoding) -> 
     return Lookback(tier, ranges, np.ascontiguousarray(encoding.decode(codes).T))
 
 
-def _hertz_in(period: Period, range_: Range) -> NDArray[np.float64]:
+def hertz_in(period: Period, range_: Range) -> NDArray[np.float64]:
     """How often the sound repeats at values all over a parameter's range; 0 where it does not."""
     return period.hertz(np.linspace(range_.low, range_.high, PROBES))
